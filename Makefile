@@ -1,0 +1,60 @@
+# Every target does its own set-up. Needed beforehand: Python 3.11 or newer, and make.
+# PYTHON=python3.12 picks another Python; REQUIRE=all makes anything that cannot be set up a failure.
+
+PYTHON ?= python3
+BUS ?= embedded
+ONLY ?=
+export REQUIRE
+
+setup = $(PYTHON) deploy/setup
+run = .venv/bin/python -m
+
+ifeq ($(filter embedded kafka,$(BUS)),)
+$(error BUS is embedded or kafka, not $(BUS))
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help demo story test test-long check format lock bench kafka-jars clean
+
+help: ## show what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
+
+demo: ## everything on this machine, with logins to try; data is kept in .demo
+	@$(setup) demo
+	@$(run) services demo
+
+story: ## play one family's story and check every invariant; BUS=embedded or kafka
+	@$(setup) demo $(filter kafka,$(BUS))
+	@$(run) services demo --once --fresh $(if $(filter kafka,$(BUS)),--bus kafka)
+
+test: ## static checks and all tests, with real PostgreSQL and real Kafka
+	@$(setup) test
+	@deploy/test -m "not long"
+
+test-long: ## the tests of `make test` and those that take minutes
+	@$(setup) test
+	@deploy/test
+
+check: ## format, lint, types and the architecture
+	@$(setup) python
+	@deploy/check
+
+format: ## bring the code into shape
+	@$(setup) python
+	@.venv/bin/ruff format
+	@.venv/bin/ruff check --fix
+
+lock: ## write the locks anew from pyproject.toml and package.json; UPGRADE=--upgrade takes newer versions
+	@$(setup) python
+	@deploy/lock $(UPGRADE)
+
+bench: ## the figures, beside the raw limit; ONLY=name,… runs some
+	@$(setup) bench
+	@$(run) benchmarks $(if $(ONLY),--only $(ONLY))
+
+kafka-jars: ## a real Kafka broker for this machine
+	@$(setup) kafka
+
+clean: ## remove what was set up or written in this clone; the cache outside it stays
+	rm -rf .venv .tools .demo deploy/oidc/node_modules build dist *.egg-info
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -1,0 +1,122 @@
+"""What holds for the repository as a whole: its layers, its locks, what no file may name, and how a service is laid out."""
+
+import ast
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PROGRAMS = ROOT / ".venv" / "bin"
+SERVICES = ("midwife", "persons", "directory", "registry", "sundhedspleje", "daycare", "notifications")
+
+NAMES_IN_A_SERVICE = {
+    *("README.md", "__init__.py", "endpoints.py", "handlers.py", "repository.py", "schemas.py", "domain.py", "fhir.py"),
+    *("tables.py", "fhir", "migrations", "access.yaml"),
+}
+PACKAGE_REGISTRIES = (
+    *("pypi" + ".org", "pythonhosted" + ".org", "registry.npmjs" + ".org", "repo.maven.apache" + ".org", "repo1.maven" + ".org"),
+    *("proxy.golang" + ".org", "deb.debian" + ".org", "yarnpkg" + ".com"),
+)
+MACHINE_PATH = re.compile(r"(?<![\w.~/$}])/(?:home|root|Users|work|mnt)/[\w.-]+")
+
+
+def tracked_files() -> Iterator[Path]:
+    """The files that are in the repository or would be with the next commit."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"], cwd=ROOT, capture_output=True, check=True
+    )
+    for name in listed.stdout.decode().split("\0"):
+        if name and (ROOT / name).is_file():
+            yield ROOT / name
+
+
+def tracked_texts() -> Iterator[tuple[Path, str]]:
+    for path in tracked_files():
+        content = path.read_bytes()
+        if b"\0" not in content:
+            yield path.relative_to(ROOT), content.decode(errors="replace")
+
+
+def python_modules() -> Iterator[Path]:
+    return (path for path in tracked_files() if path.suffix == ".py")
+
+
+def test_knowledge_flows_one_way() -> None:
+    checked = subprocess.run([PROGRAMS / "lint-imports", "--no-logo"], cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+@pytest.mark.parametrize("lock", ["requirements.lock", "deploy/kafka-dev/java.lock"])
+def test_a_lock_names_no_place_to_download_from(lock: str) -> None:
+    content = (ROOT / lock).read_text()
+
+    assert "--hash=sha256:" in content
+    assert "://" not in content
+
+
+def test_the_provider_s_lock_names_no_place_to_download_from() -> None:
+    assert '"resolved"' not in (ROOT / "deploy/oidc/package-lock.json").read_text()
+
+
+def test_the_locks_are_what_the_project_s_dependencies_ask_for(tmp_path: Path) -> None:
+    present = {"requirements.lock": ROOT / "requirements.lock", "java.lock": ROOT / "deploy/kafka-dev/java.lock"}
+    for name, path in present.items():
+        # What is locked is preferred, so that a version released since changes nothing.
+        shutil.copy(path, tmp_path / name)
+
+    locked = subprocess.run(["deploy/lock", "--into", str(tmp_path)], cwd=ROOT, capture_output=True, text=True, check=False)
+
+    if locked.returncode != 0 and os.environ.get("REQUIRE") != "all":
+        pytest.skip(f"the package index cannot be asked: {locked.stderr.strip()[-300:]}")
+    assert locked.returncode == 0, locked.stderr
+    for name, path in present.items():
+        assert (tmp_path / name).read_text() == path.read_text(), f"run make lock: {name} is out of date"
+
+
+def test_no_file_names_a_package_registry() -> None:
+    found = [f"{path}: {host}" for path, text in tracked_texts() for host in PACKAGE_REGISTRIES if host in text]
+
+    assert found == []
+
+
+def test_no_file_names_a_place_on_someone_s_machine() -> None:
+    found = [f"{path}: {place}" for path, text in tracked_texts() for place in MACHINE_PATH.findall(text)]
+
+    assert found == []
+
+
+def test_every_module_says_in_one_line_what_it_is_for() -> None:
+    silent = [str(path.relative_to(ROOT)) for path in python_modules() if not ast.get_docstring(ast.parse(path.read_text()))]
+
+    assert silent == []
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_has_a_readme_and_the_same_files_as_every_other(service: str) -> None:
+    folder = ROOT / "services" / service
+    names = {path.relative_to(folder).parts[0] for path in tracked_files() if path.is_relative_to(folder)}
+
+    assert {"README.md", "__init__.py"} <= names
+    assert names <= NAMES_IN_A_SERVICE, f"files with names no other service has: {sorted(names - NAMES_IN_A_SERVICE)}"
+
+
+def test_every_script_can_be_run() -> None:
+    scripts = [path for path in tracked_files() if path.read_bytes()[:2] == b"#!"]
+
+    assert [str(path.relative_to(ROOT)) for path in scripts if not os.access(path, os.X_OK)] == []
+
+
+def test_every_target_of_the_makefile_says_what_it_does() -> None:
+    text = (ROOT / "Makefile").read_text()
+    phony = re.search(r"^\.PHONY: (.*)$", text, re.MULTILINE)
+    assert phony
+
+    described = re.findall(r"^([a-z-]+):.*## ", text, re.MULTILINE)
+
+    assert sorted(described) == sorted(phony.group(1).split())
