@@ -1,0 +1,1 @@
+"""The services of Tovholder: which professional is responsible for a child and its family, and when."""

@@ -1,0 +1,134 @@
+"""The command `tovholder`: run services, migrate, make topics, import a directory, send messages, play the demo."""
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import uvicorn
+from rich.console import Console
+from rich.table import Table
+
+from services import catalogue
+from services.app import create_app
+from services.chassis import migrate as migration
+from services.chassis import topics as kafka_topics
+from services.chassis.settings import Settings
+from services.chassis.store import Store
+
+program = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_show_locals=False, help="Every child has exactly one named tovholder.")
+directory_commands = typer.Typer(no_args_is_help=True, help="Professionals, units and systems.")
+program.add_typer(directory_commands, name="directory")
+out = Console()
+
+
+@program.command()
+def run(
+    service: Annotated[list[str] | None, typer.Option(help="A service to run; repeat for more. Without: all of them in one process.")] = None,
+) -> None:
+    """Serve HTTP, relay events, consume and keep the clock, for all services or the named ones."""
+    chosen = [one for one in catalogue.SERVICES if not service or one.name in service]
+    if unknown := set(service or ()) - set(catalogue.names()):
+        raise typer.BadParameter(f"no such service: {', '.join(sorted(unknown))}. There are: {', '.join(catalogue.names())}")
+    settings = Settings()
+    if settings.bus == "embedded" and len(chosen) < len(catalogue.SERVICES):
+        out.print("The embedded bus serves processes that share this database; a real installation sets TOVHOLDER_BUS=kafka.", style="yellow")
+    uvicorn.run(create_app(chosen, settings), host=settings.host, port=settings.port, log_config=None, loop="uvloop", http="httptools", access_log=False)
+
+
+@program.command()
+def migrate(
+    administrator: Annotated[str | None, typer.Option(help="Connection string of an administrator: also makes roles and database.")] = None,
+) -> None:
+    """Bring the database up to this version's schemas. Repeatable; nothing of this installs a movable clock."""
+    settings = Settings()
+    if administrator:
+        migration.prepare(administrator, settings, catalogue.names())
+    migration.migrate(settings, catalogue.names())
+    out.print("The database is up to date.")
+
+
+@program.command()
+def topics(file: Annotated[Path, typer.Option(help="What there should be.")] = Path("deploy/topics.yaml")) -> None:
+    """Make topics and their rights on Kafka what the file says."""
+    try:
+        for line in kafka_topics.make(Settings(), file) or ["Topics and rights are as the file says."]:
+            out.print(line)
+    except kafka_topics.TopicsDiffer as error:
+        out.print(str(error), style="red")
+        raise typer.Exit(1) from error
+
+
+@directory_commands.command("import")
+def import_directory(file: Path, dry_run: Annotated[bool, typer.Option(help="Say what would change, change nothing.")] = False) -> None:
+    """Import professionals, units, intake leads and systems from a file; repeatable, says what changed."""
+    from services.directory import importing
+
+    settings = Settings()
+
+    async def importing_file() -> None:
+        store = Store(settings, "directory")
+        try:
+            changes = await importing.import_file(store, file, issuer=settings.issuer, dry_run=dry_run)
+        finally:
+            await store.close()
+        out.print(str(changes))
+
+    try:
+        asyncio.run(importing_file())
+    except importing.ImportRefused as error:
+        out.print(str(error), style="red")
+        raise typer.Exit(1) from error
+
+
+@program.command()
+def send(
+    files: list[Path],
+    url: Annotated[str, typer.Option(help="A running instance.")] = "http://127.0.0.1:8000",
+    folder: Annotated[Path, typer.Option(help="Where the demo keeps its state (keys of its systems).")] = Path(".demo"),
+) -> None:
+    """Post message files (FHIR, JSON or XML) to a running instance and print the answers."""
+    from services.demo import sending
+
+    table = Table("file", "status", "answer", "says")
+    refused = 0
+    for answer in asyncio.run(sending.send_all(files, url, folder)):
+        refused += answer.status >= 400
+        table.add_row(answer.file, str(answer.status), answer.code, answer.says)
+    out.print(table)
+    raise typer.Exit(1 if refused else 0)
+
+
+@program.command()
+def demo(
+    once: Annotated[bool, typer.Option("--once", help="Play the story, check the invariants, end.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Start over with an empty database.")] = False,
+    bus: Annotated[str, typer.Option(help="embedded: one process. kafka: real Kafka, each service in its own process.")] = "embedded",
+    port: Annotated[int, typer.Option(help="Where the API listens.")] = 8000,
+    folder: Annotated[Path, typer.Option(help="Where the demo keeps its data.")] = Path(".demo"),
+) -> None:
+    """Everything on this machine: PostgreSQL, log-in provider, a demo municipality and all services."""
+    from services.demo import stage
+
+    raise typer.Exit(asyncio.run(stage.play(folder.resolve(), once=once, fresh=fresh, bus=bus, port=port)))
+
+
+@program.command()
+def contracts(folder: Annotated[Path, typer.Option(help="Where to write.")] = Path("contracts")) -> None:
+    """Write event schemas, AsyncAPI and OpenAPI from the code; a test fails while they differ."""
+    from services import contracts as written
+
+    for path in written.write(folder):
+        out.print(str(path))
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    os.environ.setdefault("COLUMNS", "140" if not sys.stdout.isatty() else os.environ.get("COLUMNS", "140"))
+    program()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,110 @@
+"""All services in one process, or any of them in their own; the code cannot tell. The only composition root."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+
+from services.chassis import feed, health, log, problems
+from services.chassis.authentication import Tokens
+from services.chassis.bus import EmbeddedReader, Hints, Reader
+from services.chassis.client import Peers
+from services.chassis.consumer import Consumer
+from services.chassis.kafka import KafkaReader, KafkaWriter
+from services.chassis.leader import Leader
+from services.chassis.middleware import Around
+from services.chassis.relay import Relay
+from services.chassis.service import Runtime, Service
+from services.chassis.settings import Settings
+from services.chassis.store import Store
+
+VERSION = "0.1.0"
+
+
+class Running:
+    """What runs in one process: per service a relay, a consumer and a clock beside its endpoints."""
+
+    def __init__(self, services: Sequence[Service], settings: Settings) -> None:
+        tokens, self.hints = Tokens(settings), Hints()
+        self.runtimes = {
+            service.name: Runtime(service, settings, Store(settings, service.name), tokens, Peers(settings, service.name))
+            for service in services
+        }
+        kafka = settings.bus == "kafka"
+        self.relays: dict[str, Relay] = {}
+        self.consumers: dict[str, Consumer] = {}
+        self.leaders: dict[str, Leader] = {}
+        for name, runtime in self.runtimes.items():
+            reader: Reader = KafkaReader(settings) if kafka else EmbeddedReader(settings, self.hints)
+            self.relays[name] = Relay(runtime, self.hints, KafkaWriter(settings) if kafka else None)
+            self.consumers[name] = runtime.consumer = Consumer(runtime, reader)
+            self.leaders[name] = Leader(runtime)
+            runtime.store.committed = _saying(self.hints, f"outbox:{name}")
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def workers(self) -> dict[str, Any]:
+        kinds = {"relay": self.relays, "consumer": self.consumers, "clock": self.leaders}
+        return {f"{name}.{kind}": worker for kind, own in kinds.items() for name, worker in own.items()}  # type: ignore[attr-defined]
+
+    def start(self) -> None:
+        self._tasks = [asyncio.create_task(worker.run(), name=name) for name, worker in self.workers().items()]
+
+    async def stop(self) -> None:
+        """Lets go in order: no new work, leases given back, connections closed."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*(worker.stop() for worker in self.workers().values()), return_exceptions=True)
+        for runtime in self.runtimes.values():
+            await runtime.peers.close()
+            await runtime.store.close()
+
+
+def _saying(hints: Hints, name: str) -> Any:
+    return lambda: hints.say(name)
+
+
+def create_app(services: Sequence[Service], settings: Settings, work: bool = True) -> FastAPI:
+    """The application of the given services. `work=False` serves HTTP only: tests drive relays, consumers and clocks themselves."""
+    log.set_up(settings.log_level)
+    running = Running(services, settings)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        if work:
+            running.start()
+        yield
+        await running.stop()
+
+    app = FastAPI(
+        title="Tovholder",
+        version=VERSION,
+        summary="Every child has exactly one named tovholder, and everyone concerned is told.",
+        lifespan=lifespan,
+        telemetry={"tracing": False},
+    )
+    app.state.runtimes, app.state.workers, app.state.running = running.runtimes, running.workers(), running
+    app.include_router(health.router)
+    for service in services:
+        app.include_router(service.router)
+        app.include_router(feed.router_of(service))
+        _describe(app, service)
+    problems.install(app)
+    app.add_middleware(Around, limits=(("/fhir", settings.message_limit), ("", settings.body_limit)))
+    return app
+
+
+def _describe(app: FastAPI, service: Service) -> None:
+    """`/<service>/openapi.json`: that service's part of the whole."""
+
+    @app.get(f"/{service.name}/openapi.json", include_in_schema=False)
+    async def own_openapi() -> dict[str, Any]:
+        whole = app.openapi()
+        paths = {
+            path: content
+            for path, content in whole["paths"].items()
+            if any(service.name in operation.get("tags", ()) for operation in content.values())
+        }
+        return {**whole, "info": {**whole["info"], "title": f"Tovholder: {service.name}"}, "paths": paths}

@@ -1,0 +1,30 @@
+"""The one file that names every service. `indicators` and `portal` have their places here, after `notifications`, when they come."""
+
+from services import daycare, directory, midwife, notifications, persons, registry, sundhedspleje
+from services.chassis.service import Service
+
+SERVICES: tuple[Service, ...] = (
+    midwife.service,
+    persons.service,
+    directory.service,
+    registry.service,
+    sundhedspleje.service,
+    daycare.service,
+    notifications.service,
+)
+
+# Path prefixes that belong to a service beside its own name.
+EXTRA_PATHS: dict[str, str] = {"/fhir": "midwife"}
+
+
+def names() -> list[str]:
+    return [service.name for service in SERVICES]
+
+
+def service_of_path(path: str) -> str | None:
+    """Which service answers a path: the chart's Ingress, the compose gateway and the local gateway follow it."""
+    for prefix, name in EXTRA_PATHS.items():
+        if path == prefix or path.startswith(prefix + "/"):
+            return name
+    first = path.split("/", 2)[1] if path.startswith("/") else ""
+    return first if first in names() else None

@@ -1,0 +1,93 @@
+"""How a service calls another's public API: with its own key-signed token, time limits and the caller's correlation id."""
+
+import asyncio
+import time
+from typing import Any
+
+import httpx2
+from joserfc import jwt
+from joserfc.jwk import ECKey
+
+from services.chassis.envelope import CAUSE
+from services.chassis.errors import CannotBeApplied, TryAgainSoon
+from services.chassis.ids import new_id
+from services.chassis.settings import Settings
+
+
+class OwnToken:
+    """A system's access token by client credentials and private_key_jwt (RFC 7523), fetched again a minute before it ends."""
+
+    def __init__(self, settings: Settings, client_id: str, http: httpx2.AsyncClient) -> None:
+        self._settings, self._client_id, self._http = settings, client_id, http
+        self._token, self._until = "", 0.0
+        self._fetching = asyncio.Lock()
+
+    async def get(self) -> str:
+        async with self._fetching:
+            if time.time() > self._until - 60:
+                await self._fetch()
+        return self._token
+
+    async def _fetch(self) -> None:
+        now, issuer = int(time.time()), self._settings.issuer
+        key = ECKey.import_key(self._settings.secrets.client_key(self._client_id))
+        claims = {
+            "iss": self._client_id,
+            "sub": self._client_id,
+            "aud": issuer,
+            "iat": now,
+            "exp": now + 60,
+            "jti": str(new_id()),
+        }
+        assertion = jwt.encode({"alg": "ES256", "kid": key.thumbprint()}, claims, key)
+        try:
+            found = (await self._http.get(f"{issuer}/.well-known/openid-configuration")).raise_for_status().json()
+            answer = await self._http.post(
+                found["token_endpoint"],
+                data={
+                    "grant_type": "client_credentials",
+                    "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+                    "client_assertion": assertion,
+                    "resource": self._settings.audience,
+                    "scope": "tovholder",
+                },
+            )
+            token = answer.raise_for_status().json()
+        except (httpx2.HTTPError, KeyError, ValueError) as error:
+            raise TryAgainSoon("The log-in provider gives this system no token.", seconds=2) from error
+        self._token, self._until = token["access_token"], now + float(token.get("expires_in", 300))
+
+
+class Peers:
+    """The other services' APIs, as this service may use them."""
+
+    def __init__(self, settings: Settings, service: str) -> None:
+        self._settings = settings
+        self._http = httpx2.AsyncClient(timeout=5, limits=httpx2.Limits(max_connections=20))
+        self._token = OwnToken(settings, f"service-{service}", self._http)
+
+    async def get(self, service: str, path: str, **query: Any) -> Any:
+        """JSON of a peer's answer. TryAgainSoon where it is away; CannotBeApplied on 404."""
+        return await self._ask("GET", service, path, params={name: str(value) for name, value in query.items()})
+
+    async def post(self, service: str, path: str, body: Any) -> Any:
+        """A reading that must be POST since what is asked for must not stand in a URL."""
+        return await self._ask("POST", service, path, json=body)
+
+    async def _ask(self, method: str, service: str, path: str, **more: Any) -> Any:
+        headers = {"authorization": f"Bearer {await self._token.get()}"}
+        if cause := CAUSE.get():
+            headers["x-correlation-id"] = cause.correlation
+        try:
+            answer = await self._http.request(method, f"{self._settings.url_of(service)}{path}", headers=headers, **more)
+        except httpx2.HTTPError as error:
+            raise TryAgainSoon(f"{service} does not answer.") from error
+        if answer.status_code == 404:
+            raise CannotBeApplied(f"{service} knows no such thing")
+        if answer.status_code >= 400:
+            # 4xx other than 404 is a matter of rights or start-up order (the peer does not know us yet): waiting is safe, dropping is not.
+            raise TryAgainSoon(f"{service} answered {answer.status_code}.")
+        return answer.json()
+
+    async def close(self) -> None:
+        await self._http.aclose()

@@ -1,0 +1,55 @@
+"""One clock per service: of all processes, the holder of a lease with a fencing epoch does the work that time asks for."""
+
+import asyncio
+from uuid import uuid4
+
+from services.chassis.errors import TryAgainSoon
+from services.chassis.log import logger
+from services.chassis.service import Runtime
+from services.chassis.store import CONTENDED
+
+
+class Leader:
+    """Runs a service's ticks each second while it holds the lease. Each tick re-checks what it does under the child's version, so that two clocks harm nothing."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._holder = uuid4()
+        self.trouble: str | None = None
+
+    async def run(self) -> None:
+        while True:
+            try:
+                await self.once()
+            except TryAgainSoon as error:
+                self.trouble = str(error)
+            await asyncio.sleep(1)
+
+    async def once(self) -> None:
+        """All ticks once, if this process leads; one that fails does not stop the others."""
+        if not self._runtime.service.ticks:
+            return
+        if (
+            await self._runtime.store.call(
+                "take_lease", "clock", self._holder, self._runtime.settings.lease_seconds, role="machine"
+            )
+            is None
+        ):
+            return
+        self.trouble = None
+        for name, tick in self._runtime.service.ticks.items():
+            try:
+                await tick(self._runtime)
+            except TryAgainSoon:
+                raise
+            except CONTENDED:
+                continue
+            except Exception as error:
+                self.trouble = f"{name}: {type(error).__name__}"
+                logger().error("tick.failed", service=self._runtime.service.name, tick=name, error=type(error).__name__)
+
+    async def stop(self) -> None:
+        try:
+            await asyncio.wait_for(self._runtime.store.call("free_leases", self._holder, role="machine"), 2)
+        except (TryAgainSoon, TimeoutError):
+            pass

@@ -1,0 +1,99 @@
+"""Every no as problem+json (RFC 9457): what happened, whose fault, retry or not; never a stack, a name or a token."""
+
+from typing import Any
+
+import asyncpg
+import orjson
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from services.chassis.errors import Problem, TryAgainSoon
+from services.chassis.log import logger
+from services.chassis.request import AnsweredBefore
+from services.chassis.store import AWAY, CONTENDED, broken_rule
+
+_TYPES = "https://tovholder.example/problems/"
+
+
+def problem(status: int, slug: str, detail: str, fault: str, retry: bool, **more: Any) -> Response:
+    body = {
+        "type": _TYPES + slug,
+        "title": slug.replace("-", " ").capitalize(),
+        "status": status,
+        "detail": detail,
+        "fault": fault,
+        "retry": retry,
+        **more,
+    }
+    headers = {"retry-after": str(more.get("seconds", 1))} if retry else {}
+    if status == 401:
+        headers["www-authenticate"] = "Bearer"
+    return Response(orjson.dumps(body, default=str), status, headers, "application/problem+json")
+
+
+def of(error: Problem) -> Response:
+    more = {"seconds": error.seconds} if isinstance(error, TryAgainSoon) else {}
+    return problem(error.status, error.slug(), error.detail, error.fault, error.retry, **error.more, **more)
+
+
+def install(app: FastAPI) -> None:
+    """One place where exceptions become answers."""
+
+    @app.exception_handler(Problem)
+    async def refused(_: Request, error: Problem) -> Response:
+        return of(error)
+
+    @app.exception_handler(AnsweredBefore)
+    async def repeated(_: Request, error: AnsweredBefore) -> Response:
+        return error.response
+
+    @app.exception_handler(RequestValidationError)
+    async def not_understood(_: Request, error: RequestValidationError) -> Response:
+        # Pydantic quotes the input in its errors; only place and kind may leave, the input may be a name or a CPR number.
+        places = [{"at": ".".join(str(part) for part in found["loc"]), "says": found["type"]} for found in error.errors()[:20]]
+        status = 415 if any(found["type"] == "content_type" for found in error.errors()) else 422
+        return problem(
+            status,
+            "not-understood",
+            "The request is not what the contract says; see `errors` for where.",
+            "caller",
+            False,
+            errors=places,
+        )
+
+    @app.exception_handler(HTTPException)
+    async def by_framework(_: Request, error: HTTPException) -> Response:
+        slug = {404: "not-found", 405: "method-not-allowed", 413: "too-large", 415: "unsupported-content-type"}.get(
+            error.status_code, "not-understood"
+        )
+        return problem(error.status_code, slug, slug.replace("-", " ").capitalize() + ".", "caller", False)
+
+    @app.exception_handler(asyncpg.PostgresError)
+    async def by_store(request: Request, error: asyncpg.PostgresError) -> Response:
+        if isinstance(error, CONTENDED + AWAY):
+            return of(TryAgainSoon(type(error).__name__))
+        service = request.url.path.split("/")[1]
+        runtime = request.app.state.runtimes.get(service)
+        if runtime and (rule := broken_rule(error, dict(runtime.service.rules))):
+            return of(rule)
+        logger().error(
+            "request.failed",
+            error=type(error).__name__,
+            constraint=getattr(error, "constraint_name", None),
+            sqlstate=error.sqlstate,
+        )
+        return problem(500, "internal-error", "Something went wrong here. Nothing was changed.", "service", True)
+
+    @app.exception_handler(Exception)
+    async def unforeseen(_: Request, error: Exception) -> Response:
+        logger().error("request.failed", error=type(error).__name__, at=_where(error))
+        return problem(500, "internal-error", "Something went wrong here. Nothing was changed.", "service", True)
+
+
+def _where(error: BaseException) -> str:
+    """File and line of an error, without its text, which may quote what was given."""
+    trace = error.__traceback__
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    return f"{trace.tb_frame.f_code.co_filename.rsplit('/', 2)[-1]}:{trace.tb_lineno}" if trace else ""

@@ -1,0 +1,88 @@
+"""What a service is: a name, endpoints, handlers for what it hears, and work on the clock; and what it runs with."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Generic, Protocol, TypeVar
+from uuid import UUID
+
+from fastapi import APIRouter, Request
+
+from services.chassis.authentication import Tokens
+from services.chassis.client import Peers
+from services.chassis.errors import Problem
+from services.chassis.settings import Settings
+from services.chassis.store import Store, Tx
+from services.events import Event
+
+E = TypeVar("E", bound=Event)
+
+
+@dataclass(frozen=True)
+class Received(Generic[E]):
+    """An event as it was heard."""
+
+    event: E
+    id: str
+    subject: UUID
+    version: int
+    time: datetime
+
+
+Apply = Callable[[Received[Any], Tx], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class FetchFirst:
+    """A handler that needs a remote read: `fetch` runs before the transaction and its result is handed to `apply`.
+
+    A peer that cannot be reached pauses the consumer; a 404 makes a dead letter.
+    """
+
+    fetch: Callable[[Received[Any], "Runtime"], Awaitable[Any]]
+    apply: Callable[[Received[Any], Tx, Any], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Service:
+    """One small service. `handlers`: event → what is done; `ticks`: work that the leader-elected clock does each second, by name."""
+
+    name: str
+    router: APIRouter
+    handlers: Mapping[type[Event], Apply | FetchFirst] = field(default_factory=dict)
+    says: tuple[type[Event], ...] = ()
+    ticks: Mapping[str, Callable[["Runtime"], Awaitable[None]]] = field(default_factory=dict)
+    rules: Mapping[str, type[Problem]] = field(default_factory=dict)
+
+    @property
+    def hears(self) -> tuple[str, ...]:
+        """The services whose events it listens to."""
+        return tuple(sorted({event.source for event in self.handlers}))
+
+
+class Replays(Protocol):
+    """What the operators' address needs of the consumer."""
+
+    async def replay(self, letter: UUID, by: str) -> None: ...
+
+
+@dataclass
+class Runtime:
+    """One running service: its store, its settings, and its peers' APIs."""
+
+    service: Service
+    settings: Settings
+    store: Store
+    tokens: Tokens
+    peers: Peers
+    consumer: "Replays | None" = None
+
+
+def runtime_of(name: str) -> Callable[[Request], Runtime]:
+    """The FastAPI dependency that gives an endpoint its service's runtime."""
+
+    def runtime(request: Request) -> Runtime:
+        found: Runtime = request.app.state.runtimes[name]
+        return found
+
+    return runtime

@@ -1,0 +1,261 @@
+"""One service's PostgreSQL: pools per role, one call per commit, and a transaction that publishes what it changed."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import orjson
+
+from services.chassis.envelope import envelope
+from services.chassis.errors import Problem, TheChildHasMovedOn, TryAgainSoon
+from services.chassis.ids import partition_of
+from services.chassis.party import MACHINE, Party
+from services.chassis.settings import Settings
+from services.events import Event
+
+AWAY = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.InterfaceError,
+    OSError,
+    TimeoutError,
+)
+CONTENDED = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.LockNotAvailableError)
+
+
+class Pool:
+    """Connections as one role to one service's schema; made on first use and again after PostgreSQL was away."""
+
+    def __init__(self, settings: Settings, role: str, schema: str, size: int) -> None:
+        self._settings, self._role, self._schema, self._size = settings, role, schema, size
+        self._pool: asyncpg.Pool | None = None
+        self._making = asyncio.Lock()
+
+    async def _made(self) -> asyncpg.Pool:
+        if self._pool is None:
+            async with self._making:
+                if self._pool is None:
+                    self._pool = await asyncpg.create_pool(
+                        host=self._settings.database_host,
+                        port=self._settings.database_port,
+                        database=self._settings.database_name,
+                        user=self._role,
+                        password=self._settings.secrets.password(self._role),
+                        min_size=0,
+                        max_size=self._size,
+                        timeout=5,
+                        command_timeout=30,
+                        init=_speak_json,
+                        reset=_nothing,
+                        server_settings={
+                            "search_path": self._schema,
+                            "application_name": f"tovholder-{self._role}",
+                            "jit": "off",
+                            "idle_in_transaction_session_timeout": "30s",
+                            "lock_timeout": "5s",
+                        },
+                    )
+        return self._pool
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[asyncpg.Connection]:
+        """TryAgainSoon where PostgreSQL is away; what the caller repeats with its key is settled by the stored answer."""
+        try:
+            pool = await self._made()
+            async with pool.acquire(timeout=5) as connection:
+                yield connection
+        except AWAY as error:
+            raise TryAgainSoon(type(error).__name__, seconds=1) from error
+        except CONTENDED as error:
+            raise TryAgainSoon("others were changing the same at the same time", seconds=0) from error
+
+    async def close(self) -> None:
+        if self._pool is not None:
+            try:
+                await asyncio.wait_for(self._pool.close(), 5)
+            except TimeoutError:
+                self._pool.terminate()
+            self._pool = None
+
+
+async def _speak_json(connection: asyncpg.Connection) -> None:
+    for name in ("jsonb", "json"):
+        await connection.set_type_codec(name, schema="pg_catalog", encoder=_json, decoder=orjson.loads)
+
+
+async def _nothing(_: asyncpg.Connection) -> None:
+    """No reset query: what a transaction sets is local to it, and a round trip per request is dear."""
+
+
+def _json(content: Any) -> str:
+    return orjson.dumps(content, default=str).decode()
+
+
+class Store:
+    """The tables of one service. `committed` is called after each commit that published, so that the relay need not wait for its next look."""
+
+    def __init__(self, settings: Settings, schema: str) -> None:
+        self.schema = schema
+        self.partitions = settings.partitions
+        self._pools = {
+            "api": Pool(settings, f"{schema}_api", schema, settings.pool_size),
+            "machine": Pool(settings, f"{schema}_machine", schema, 4),
+        }
+        self.committed: Callable[[], None] = lambda: None
+
+    async def call(self, function: str, *arguments: Any, role: str = "api") -> Any:
+        """One SQL function in autocommit: the hot path, one round trip and one commit."""
+        marks = ", ".join(f"${number}" for number in range(1, len(arguments) + 1))
+        async with self._pools[role].connection() as connection:
+            return await connection.fetchval(f"select {self.schema}.{function}({marks})", *arguments)  # noqa: S608 - names are ours
+
+    @asynccontextmanager
+    async def connection(self, role: str = "machine") -> AsyncIterator[asyncpg.Connection]:
+        """A bare connection of the machine role, for relay and consumer."""
+        async with self._pools[role].connection() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def transaction(self, party: Party = MACHINE) -> AsyncIterator["Tx"]:
+        """One transaction on behalf of a party; committed at the end of the block, events and effects together."""
+        role = "machine" if party.kind == "machine" else "api"
+        async with self._pools[role].connection() as connection, _committing(self, connection) as tx:
+            await connection.execute("select enter($1)", party.as_json())
+            yield tx
+
+    @asynccontextmanager
+    async def request(
+        self, who: dict[str, str], client: str | None, key: str | None
+    ) -> AsyncIterator[tuple["Tx", dict[str, Any] | None]]:
+        """A transaction opened for a token: in one round trip the caller, the time and an earlier answer under the same key."""
+        async with self._pools["api"].connection() as connection, _committing(self, connection) as tx:
+            opened = await connection.fetchval("select open_request($1, $2, $3)", who, client, key)
+            if opened:
+                tx.at = datetime.fromisoformat(opened["at"])
+            yield tx, opened
+
+    async def now(self) -> datetime:
+        """`chassis.now()`: the clock of promises and facts."""
+        async with self._pools["machine"].connection() as connection:
+            found: datetime = await connection.fetchval("select chassis.now()")
+            return found
+
+    async def close(self) -> None:
+        for pool in self._pools.values():
+            await pool.close()
+
+
+@asynccontextmanager
+async def _committing(store: Store, connection: asyncpg.Connection) -> AsyncIterator["Tx"]:
+    tx = Tx(store, connection)
+    async with connection.transaction():
+        yield tx
+        await tx.flush()
+        if tx.only_reads:
+            await connection.execute("set local synchronous_commit = off")
+    if tx.published:
+        store.committed()
+
+
+class Tx:
+    """An open transaction. Events published in it leave with it, or not at all."""
+
+    def __init__(self, store: Store, connection: asyncpg.Connection) -> None:
+        self.store = store
+        self.connection = connection
+        self.at: datetime | None = None
+        self.only_reads = False
+        self.published: dict[str, int] = {}
+        self.known: list[UUID] = []
+        self._decisions: dict[UUID, dict[str, Any]] = {}
+        self._later: tuple[str, list[Sequence[Any]]] = ("", [])
+
+    async def now(self) -> datetime:
+        if self.at is None:
+            self.at = await self.connection.fetchval("select chassis.now()")
+        assert self.at is not None  # noqa: S101 - for the type checker: chassis.now() is never null
+        return self.at
+
+    async def fetch(self, query: str, *arguments: Any) -> list[asyncpg.Record]:
+        await self._write_later()
+        found: list[asyncpg.Record] = await self.connection.fetch(query, *arguments)
+        return found
+
+    async def fetchrow(self, query: str, *arguments: Any) -> asyncpg.Record | None:
+        await self._write_later()
+        return await self.connection.fetchrow(query, *arguments)
+
+    async def fetchval(self, query: str, *arguments: Any) -> Any:
+        await self._write_later()
+        return await self.connection.fetchval(query, *arguments)
+
+    async def execute(self, query: str, *arguments: Any) -> str:
+        await self._write_later()
+        status: str = await self.connection.execute(query, *arguments)
+        return status
+
+    async def later(self, query: str, *arguments: Any) -> None:
+        """A write that nothing in this transaction reads: runs of the same statement go to PostgreSQL in one go, in order."""
+        if self._later[0] != query:
+            await self._write_later()
+            self._later = (query, [])
+        self._later[1].append(arguments)
+
+    def publish(self, subject: UUID, *events: Event, expected: int | None = None, dataref: str | None = None) -> None:
+        """Events about a subject, numbered in this order when the transaction ends. `expected`: the version they were decided on."""
+        decision = self._decisions.setdefault(
+            subject, {"subject": str(subject), "partition": partition_of(subject, self.store.partitions), "events": []}
+        )
+        decision["events"] += [envelope(event, subject, dataref) for event in events]
+        if expected is not None:
+            decision["expected"] = expected
+
+    async def read(self, client: str, party: Party, subject: UUID, class_: str, purpose: str) -> None:
+        """Writes the access log's line for a reading of a person's data."""
+        await self.later(
+            "insert into access (client, party, professional, subject, class, purpose) values ($1, $2, $3, $4, $5, $6)",
+            client,
+            str(party),
+            party.professional,
+            subject,
+            class_,
+            purpose,
+        )
+
+    def now_known(self, about: UUID) -> None:
+        """Says that this service now knows the subject: facts kept for it are applied next, in the same transaction."""
+        self.known.append(about)
+
+    async def flush(self) -> dict[str, int]:
+        """Writes what waits. Returns the last version of each subject published so far."""
+        await self._write_later()
+        if self._decisions:
+            decisions, self._decisions = list(self._decisions.values()), {}
+            try:
+                self.published |= await self.connection.fetchval("select publish($1)", decisions)
+            except asyncpg.PostgresError as error:
+                if error.sqlstate == "TV409":
+                    raise TheChildHasMovedOn(version=int(error.detail or 0)) from error
+                raise
+        return self.published
+
+    async def _write_later(self) -> None:
+        query, rows = self._later
+        self._later = ("", [])
+        if len(rows) == 1:
+            await self.connection.execute(query, *rows[0])
+        elif rows:
+            await self.connection.executemany(query, rows)
+
+
+def broken_rule(error: asyncpg.PostgresError, rules: dict[str, type[Problem]]) -> Problem | None:
+    """The rule behind a constraint that PostgreSQL has refused by name."""
+    rule = rules.get(getattr(error, "constraint_name", "") or error.sqlstate)
+    return rule() if rule else None

@@ -1,0 +1,130 @@
+"""Makes topics and rights on Kafka what `deploy/topics.yaml` says, and tells what differs; never deletes, never changes a partition count."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import (
+    AclBinding,
+    AclBindingFilter,
+    AclOperation,
+    AclPermissionType,
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    NewTopic,
+    ResourcePatternType,
+    ResourceType,
+)
+
+from services.chassis.settings import Settings
+
+_SECONDS = 15
+_DAY_MS = 86_400_000
+
+
+class TopicsDiffer(RuntimeError):
+    """Kafka has what cannot be changed on a living topic; the text says which and what now."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One topic as the file says."""
+
+    name: str
+    settings: dict[str, str]
+    writers: tuple[str, ...]
+    readers: tuple[str, ...]
+
+
+def wanted(content: dict[str, Any]) -> list[Wanted]:
+    """The file's topics with Kafka's names of their settings."""
+    found = []
+    for topic in content["topics"]:
+        settings = {
+            "cleanup.policy": topic["cleanup"],
+            "message.timestamp.type": "CreateTime",
+            "unclean.leader.election.enable": str(content["cluster"]["unclean_leader_election"]).lower(),
+        }
+        if topic["cleanup"] == "delete":
+            settings["retention.ms"] = str(topic["retention_days"] * _DAY_MS)
+        else:
+            settings["delete.retention.ms"] = str(topic["tombstone_retention_days"] * _DAY_MS)
+        found.append(Wanted(topic["name"], settings, tuple(topic["writers"]), tuple(topic["readers"])))
+    return found
+
+
+def make(settings: Settings, file: Path) -> list[str]:
+    """Brings the cluster up to the file; a line per change made. TopicsDiffer for a partition count that is another than `settings.partitions`."""
+    content = yaml.safe_load(file.read_text())
+    admin = AdminClient(_connection(settings))
+    try:
+        cluster = admin.list_topics(timeout=_SECONDS)
+    except KafkaException as error:
+        raise TopicsDiffer("Kafka does not answer, or refused the log-in. Check TOVHOLDER_KAFKA_BOOTSTRAP and the credentials.") from error
+    replicas = min(content["cluster"]["replication_factor"], len(cluster.brokers))
+    in_sync = min(content["cluster"]["min_insync_replicas"], replicas)
+    said = _make_topics(admin, wanted(content), cluster.topics, settings.partitions, replicas, in_sync)
+    return said + (_make_rights(admin, content) if settings.kafka_security != "PLAINTEXT" else [])
+
+
+def _make_topics(admin: AdminClient, topics: Iterable[Wanted], present: dict[str, Any], partitions: int, replicas: int, in_sync: int) -> list[str]:
+    said, new, changed = [], [], []
+    for topic in topics:
+        own = {**topic.settings, "min.insync.replicas": str(in_sync)}
+        if topic.name not in present:
+            new.append(NewTopic(topic.name, num_partitions=partitions, replication_factor=replicas, config=own))
+            said.append(f"made {topic.name}")
+            continue
+        has = len(present[topic.name].partitions)
+        if has != partitions:
+            raise TopicsDiffer(
+                f"{topic.name} has {has} partitions, this installation works with {partitions}. A living topic's count can't change: "
+                f"set TOVHOLDER_PARTITIONS={has}, or make the topic anew; the feed in PostgreSQL keeps every event."
+            )
+        entries = [ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET) for name, value in own.items()]
+        changed.append(ConfigResource(ConfigResource.Type.TOPIC, topic.name, incremental_configs=entries))
+    for future in admin.create_topics(new, operation_timeout=_SECONDS).values() if new else ():
+        future.result(_SECONDS)
+    for future in admin.incremental_alter_configs(changed).values() if changed else ():
+        future.result(_SECONDS)
+    return said
+
+
+def _make_rights(admin: AdminClient, content: dict[str, Any]) -> list[str]:
+    """Rights that the file names and the cluster lacks."""
+    any_right = AclBindingFilter(ResourceType.TOPIC, None, ResourcePatternType.LITERAL, None, None, AclOperation.ANY, AclPermissionType.ANY)
+    present = {str(binding) for binding in admin.describe_acls(any_right).result(_SECONDS)}
+    missing = [binding for binding in rights(content) if str(binding) not in present]
+    for future in admin.create_acls(missing).values() if missing else ():
+        future.result(_SECONDS)
+    return [f"allowed {binding.principal} {binding.operation.name.lower()} on {binding.name}" for binding in missing]
+
+
+def rights(content: dict[str, Any]) -> list[AclBinding]:
+    """Who may write and read which topic, as bindings."""
+    found = []
+    for topic in wanted(content):
+        for services, operations in ((topic.writers, "writer_operations"), (topic.readers, "reader_operations")):
+            for service in services:
+                principal = content["rights"]["principal"].format(service=service)
+                for operation in content["rights"][operations]:
+                    kind = getattr(AclOperation, operation)
+                    found.append(AclBinding(ResourceType.TOPIC, topic.name, ResourcePatternType.LITERAL, principal, "*", kind, AclPermissionType.ALLOW))
+    return found
+
+
+def _connection(settings: Settings) -> dict[str, str]:
+    folder = settings.secrets_folder
+    options = {"bootstrap.servers": settings.kafka_bootstrap, "security.protocol": settings.kafka_security}
+    if "SSL" in settings.kafka_security:
+        options["ssl.ca.location"] = str(folder / "kafka-ca.crt")
+        if (folder / "kafka.key").exists():
+            options |= {"ssl.certificate.location": str(folder / "kafka.crt"), "ssl.key.location": str(folder / "kafka.key")}
+    if "SASL" in settings.kafka_security:
+        options |= {"sasl.mechanisms": "SCRAM-SHA-512", "sasl.username": settings.kafka_user or "", "sasl.password": settings.secrets.text("kafka-password")}
+    return options

@@ -1,0 +1,31 @@
+"""What notifications says of each notice: that it was delivered, seen, or failed and to whom it was shown."""
+
+from typing import Literal
+from uuid import UUID
+
+from services.events.envelope import Code, Event, Municipality
+
+Channel = Literal["inbox", "email"]
+
+
+class _Delivery(Event):
+    delivery: UUID
+    notice: UUID
+    municipality: Municipality
+    channel: Channel
+    about: UUID
+
+
+class Delivered(_Delivery, source="notifications"):
+    """A notice has reached its recipient's channel. Subject: the notice."""
+
+
+class Seen(_Delivery, source="notifications"):
+    """The recipient has seen it. Subject: the notice."""
+
+
+class Failed(_Delivery, source="notifications"):
+    """A notice could not be delivered and is shown to a person who can act. Subject: the notice."""
+
+    reason: Code
+    shown_to: UUID | None

@@ -1,0 +1,172 @@
+"""What the registry says of the baton: who holds it, who is asked to take it, and why it moved."""
+
+from datetime import date
+from typing import Literal
+from uuid import UUID
+
+from pydantic import AwareDatetime
+
+from services.events.envelope import Code, Event, Municipality, Seat
+
+Why = Literal["registration", "sibling", "acceptance", "effect", "stand-in", "override", "merge", "reopening"]
+DeclineReason = Literal[
+    "at-capacity",
+    "wrong-unit",
+    "not-our-municipality",
+    "conflict-of-interest",
+    "information-missing",
+    "family-wishes-otherwise",
+    "other",
+]
+WithdrawalCause = Literal["proposer", "receiver-left", "start-cancelled", "rule-failed", "stand-in-is-receiver"]
+Status = Literal["expected", "born", "closed"]
+
+
+class ChildRegistered(Event, source="registry"):
+    """A child has entered, with a tovholder from the same instant. Subject: the child."""
+
+    child: UUID
+    municipality: Municipality
+    notification_id: UUID | None
+    mother: UUID | None
+    order: int
+    status: Status
+    sibling_of: UUID | None
+    due_on: date | None = None
+    born_on: date | None = None
+
+
+class ChildBorn(Event, source="registry"):
+    """An expected child is born. Subject: the child."""
+
+    child: UUID
+    municipality: Municipality
+    notification_id: UUID | None
+    born_on: date | None
+    order: int
+
+
+class TovholderChanged(Event, source="registry"):
+    """From `since` on this named professional holds the baton. Subject: the child."""
+
+    child: UUID
+    municipality: Municipality
+    tovholder: Seat
+    before: Seat | None
+    why: Why
+    since: AwareDatetime
+    handover: UUID | None = None
+    by: UUID | None = None
+
+
+class _Handover(Event):
+    handover: UUID
+    child: UUID
+    municipality: Municipality
+    giver: Seat
+    receiver: Seat
+
+
+class HandoverProposed(_Handover, source="registry"):
+    """A named professional is asked to take the baton. Subject: the child."""
+
+    reason: Code
+    due_at: AwareDatetime
+    effective_on: date | None
+
+
+class HandoverAccepted(_Handover, source="registry"):
+    """The named receiver, or in an absence the deputy for themselves, has said yes. Subject: the child.
+
+    Without `effective_on` the baton passes with it: TovholderChanged follows in the same commit.
+    """
+
+    accepted_by: UUID
+    effective_on: date | None
+
+
+class HandoverScheduled(_Handover, source="registry"):
+    """The baton passes on a date; until then the giver holds it. Subject: the child."""
+
+    effective_on: date
+
+
+class HandoverEffected(_Handover, source="registry"):
+    """A scheduled handover has taken effect; TovholderChanged follows in the same commit. Subject: the child."""
+
+
+class HandoverDeclined(_Handover, source="registry"):
+    """The named receiver has said no; the giver holds the baton. Subject: the child."""
+
+    declined_by: UUID
+    reason: DeclineReason
+
+
+class HandoverWithdrawn(_Handover, source="registry"):
+    """The question is taken back. Subject: the child."""
+
+    cause: WithdrawalCause
+    withdrawn_by: UUID | None
+
+
+class HandoverSuperseded(_Handover, source="registry"):
+    """Override, merge or closing has overtaken the question. Subject: the child."""
+
+    cause: Literal["override", "merge", "closing"]
+
+
+class HandoverReminded(_Handover, source="registry"):
+    """The deadline is near. Subject: the child."""
+
+    due_at: AwareDatetime
+
+
+class HandoverOverdue(_Handover, source="registry"):
+    """The deadline has passed without an answer. Subject: the child."""
+
+    due_at: AwareDatetime
+
+
+class HandoverEscalated(_Handover, source="registry"):
+    """An unanswered handover is put to a named leader. Subject: the child."""
+
+    level: int
+    to: Seat
+
+
+class InformationRequested(_Handover, source="registry"):
+    """The receiver asks before answering; the deadline's clock rests. Subject: the child."""
+
+    question: UUID
+
+
+class InformationProvided(_Handover, source="registry"):
+    """The giver has answered; the deadline's clock runs again. Subject: the child."""
+
+    question: UUID
+    due_at: AwareDatetime
+
+
+class SupporterJoined(Event, source="registry"):
+    """Someone stands by in a visible supporting role. Subject: the child."""
+
+    child: UUID
+    municipality: Municipality
+    supporter: Seat
+    role: Literal["receiver", "giver", "team"]
+    until_on: date | None
+
+
+class SupporterLeft(Event, source="registry"):
+    """A supporting role is over. Subject: the child."""
+
+    child: UUID
+    municipality: Municipality
+    supporter: Seat
+
+
+class ProfessionalReleased(Event, source="registry"):
+    """Nothing stands on any seat of this professional any more. Subject: the professional."""
+
+    professional: UUID
+    municipality: Municipality
