@@ -3,9 +3,11 @@
 import asyncio
 import os
 import sys
+from collections.abc import Coroutine
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 
+import httpx2
 import typer
 import uvicorn
 from rich.console import Console
@@ -18,7 +20,14 @@ from services.chassis import topics as kafka_topics
 from services.chassis.settings import Settings
 from services.chassis.store import Store
 
-program = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_show_locals=False, help="Every child has exactly one named tovholder.")
+T = TypeVar("T")
+
+program = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,
+    help="Every child has exactly one named tovholder.",
+)
 directory_commands = typer.Typer(no_args_is_help=True, help="Professionals, units and systems.")
 program.add_typer(directory_commands, name="directory")
 out = Console()
@@ -26,7 +35,9 @@ out = Console()
 
 @program.command()
 def run(
-    service: Annotated[list[str] | None, typer.Option(help="A service to run; repeat for more. Without: all of them in one process.")] = None,
+    service: Annotated[
+        list[str] | None, typer.Option(help="A service to run; repeat for more. Without: all of them in one process.")
+    ] = None,
 ) -> None:
     """Serve HTTP, relay events, consume and keep the clock, for all services or the named ones."""
     chosen = [one for one in catalogue.SERVICES if not service or one.name in service]
@@ -34,13 +45,26 @@ def run(
         raise typer.BadParameter(f"no such service: {', '.join(sorted(unknown))}. There are: {', '.join(catalogue.names())}")
     settings = Settings()
     if settings.bus == "embedded" and len(chosen) < len(catalogue.SERVICES):
-        out.print("The embedded bus serves processes that share this database; a real installation sets TOVHOLDER_BUS=kafka.", style="yellow")
-    uvicorn.run(create_app(chosen, settings), host=settings.host, port=settings.port, log_config=None, loop="uvloop", http="httptools", access_log=False)
+        out.print(
+            "The embedded bus serves processes that share this database; a real installation sets TOVHOLDER_BUS=kafka.",
+            style="yellow",
+        )
+    uvicorn.run(
+        create_app(chosen, settings),
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        loop="uvloop",
+        http="httptools",
+        access_log=False,
+    )
 
 
 @program.command()
 def migrate(
-    administrator: Annotated[str | None, typer.Option(help="Connection string of an administrator: also makes roles and database.")] = None,
+    administrator: Annotated[
+        str | None, typer.Option(help="Connection string of an administrator: also makes roles and database.")
+    ] = None,
 ) -> None:
     """Bring the database up to this version's schemas. Repeatable; nothing of this installs a movable clock."""
     settings = Settings()
@@ -62,7 +86,9 @@ def topics(file: Annotated[Path, typer.Option(help="What there should be.")] = P
 
 
 @directory_commands.command("import")
-def import_directory(file: Path, dry_run: Annotated[bool, typer.Option(help="Say what would change, change nothing.")] = False) -> None:
+def import_directory(
+    file: Path, dry_run: Annotated[bool, typer.Option(help="Say what would change, change nothing.")] = False
+) -> None:
     """Import professionals, units, intake leads and systems from a file; repeatable, says what changed."""
     from services.directory import importing
 
@@ -85,8 +111,8 @@ def import_directory(file: Path, dry_run: Annotated[bool, typer.Option(help="Say
 
 @program.command()
 def send(
-    files: list[Path],
-    url: Annotated[str, typer.Option(help="A running instance.")] = "http://127.0.0.1:8000",
+    files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False)],
+    url: Annotated[str | None, typer.Option(help="A running instance. Without: the demo of the folder.")] = None,
     folder: Annotated[Path, typer.Option(help="Where the demo keeps its state (keys of its systems).")] = Path(".demo"),
 ) -> None:
     """Post message files (FHIR, JSON or XML) to a running instance and print the answers."""
@@ -94,7 +120,7 @@ def send(
 
     table = Table("file", "status", "answer", "says")
     refused = 0
-    for answer in asyncio.run(sending.send_all(files, url, folder)):
+    for answer in _of_demo(sending.send_all(files, url, folder), folder):
         refused += answer.status >= 400
         table.add_row(answer.file, str(answer.status), answer.code, answer.says)
     out.print(table)
@@ -102,10 +128,38 @@ def send(
 
 
 @program.command()
+def token(
+    name: Annotated[str, typer.Argument(help="A user name of the demo, or the client id of one of its systems.")],
+    folder: Annotated[Path, typer.Option(help="Where the demo keeps its state.")] = Path(".demo"),
+) -> None:
+    """Log in to the running demo as someone and print the access token, good for five minutes."""
+    from services.demo import actors
+
+    print(_of_demo(actors.token_of(name, folder), folder))
+
+
+def _of_demo(asking: Coroutine[Any, Any, T], folder: Path) -> T:
+    """What a running demo answers; a sentence instead where it is not running or knows no such name."""
+    from services.demo.sign_in import SignInRefused
+
+    try:
+        return asyncio.run(asking)
+    except FileNotFoundError:
+        out.print(f"There is no demo in {folder}. Start it with: tovholder demo", style="red")
+    except (LookupError, SignInRefused) as error:
+        out.print(str(error.args[0]), style="red")
+    except httpx2.HTTPError:
+        out.print("The demo's log-in provider does not answer. Start the demo with: tovholder demo", style="red")
+    raise typer.Exit(1)
+
+
+@program.command()
 def demo(
     once: Annotated[bool, typer.Option("--once", help="Play the story, check the invariants, end.")] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Start over with an empty database.")] = False,
-    bus: Annotated[str, typer.Option(help="embedded: one process. kafka: real Kafka, each service in its own process.")] = "embedded",
+    bus: Annotated[
+        str, typer.Option(help="embedded: one process. kafka: real Kafka, each service in its own process.")
+    ] = "embedded",
     port: Annotated[int, typer.Option(help="Where the API listens.")] = 8000,
     folder: Annotated[Path, typer.Option(help="Where the demo keeps its data.")] = Path(".demo"),
 ) -> None:

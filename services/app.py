@@ -7,7 +7,8 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from services.chassis import feed, health, log, problems
+from services import capability
+from services.chassis import log, problems
 from services.chassis.authentication import Tokens
 from services.chassis.bus import EmbeddedReader, Hints, Reader
 from services.chassis.client import Peers
@@ -19,8 +20,6 @@ from services.chassis.relay import Relay
 from services.chassis.service import Runtime, Service
 from services.chassis.settings import Settings
 from services.chassis.store import Store
-
-VERSION = "0.1.0"
 
 
 class Running:
@@ -79,32 +78,15 @@ def create_app(services: Sequence[Service], settings: Settings, work: bool = Tru
         await running.stop()
 
     app = FastAPI(
-        title="Tovholder",
-        version=VERSION,
-        summary="Every child has exactly one named tovholder, and everyone concerned is told.",
+        title=capability.TITLE,
+        version=capability.VERSION,
+        summary=capability.SUMMARY,
         lifespan=lifespan,
         telemetry={"tracing": False},
     )
     app.state.runtimes, app.state.workers, app.state.running = running.runtimes, running.workers(), running
-    app.include_router(health.router)
-    for service in services:
-        app.include_router(service.router)
-        app.include_router(feed.router_of(service))
-        _describe(app, service)
+    capability.serve(app, services)
+    capability.serve_descriptions(app, services, settings)
     problems.install(app)
     app.add_middleware(Around, limits=(("/fhir", settings.message_limit), ("", settings.body_limit)))
     return app
-
-
-def _describe(app: FastAPI, service: Service) -> None:
-    """`/<service>/openapi.json`: that service's part of the whole."""
-
-    @app.get(f"/{service.name}/openapi.json", include_in_schema=False)
-    async def own_openapi() -> dict[str, Any]:
-        whole = app.openapi()
-        paths = {
-            path: content
-            for path, content in whole["paths"].items()
-            if any(service.name in operation.get("tags", ()) for operation in content.values())
-        }
-        return {**whole, "info": {**whole["info"], "title": f"Tovholder: {service.name}"}, "paths": paths}

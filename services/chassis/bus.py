@@ -8,7 +8,8 @@ from typing import Protocol
 from services.chassis.settings import Settings
 from services.chassis.store import Pool
 
-_PAGE = 500
+# Of each partition, so that a busy one does not keep others waiting.
+_PAGE = 250
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ class EmbeddedReader:
             parts.append(
                 f"(select '{source}' as source, f.partition, f.position, l.envelope::text as body from unnest(${number + 1}::smallint[], ${number + 2}::bigint[]) m(partition, position)"  # noqa: S608 - names are ours
                 f" cross join lateral (select * from {source}.feed f where f.partition = m.partition and f.position > m.position order by f.position limit {_PAGE}) f"
-                f" join {source}.ledger l on l.subject = f.subject and l.version = f.version order by f.partition, f.position limit {_PAGE})"
+                f" join {source}.ledger l on l.subject = f.subject and l.version = f.version order by f.partition, f.position)"
             )
         async with self._pool.connection() as connection:
             rows = await connection.fetch(" union all ".join(parts), *arguments)

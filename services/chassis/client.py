@@ -28,8 +28,13 @@ class OwnToken:
                 await self._fetch()
         return self._token
 
+    def forget(self) -> None:
+        """A token that was refused is not shown again."""
+        self._until = 0.0
+
     async def _fetch(self) -> None:
         now, issuer = int(time.time()), self._settings.issuer
+        # Read at each use: the key can be changed without downtime.
         key = ECKey.import_key(self._settings.secrets.client_key(self._client_id))
         claims = {
             "iss": self._client_id,
@@ -84,10 +89,15 @@ class Peers:
             raise TryAgainSoon(f"{service} does not answer.") from error
         if answer.status_code == 404:
             raise CannotBeApplied(f"{service} knows no such thing")
-        if answer.status_code >= 400:
+        if answer.status_code == 401:
+            self._token.forget()
+        if answer.status_code >= 300:
             # 4xx other than 404 is a matter of rights or start-up order (the peer does not know us yet): waiting is safe, dropping is not.
             raise TryAgainSoon(f"{service} answered {answer.status_code}.")
-        return answer.json()
+        try:
+            return answer.json()
+        except ValueError as error:
+            raise TryAgainSoon(f"{service} answered something that is not JSON.") from error
 
     async def close(self) -> None:
         await self._http.aclose()

@@ -96,6 +96,7 @@ class TryAgainSoon(Problem):
             detail or "A part this service needs is not answering. Repeat the same request with the same key.", **more
         )
         self.seconds = seconds
+        self.cause = more.get("cause")
 
 
 class NotYetKnown(Exception):

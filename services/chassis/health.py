@@ -15,7 +15,7 @@ _LAG_LIMIT = 10_000
 
 
 class Worker(Protocol):
-    """A relay, consumer or clock of this process."""
+    """A relay, consumer or clock of this process. `trouble`: why it waits, if it does."""
 
     trouble: str | None
 
@@ -30,14 +30,18 @@ async def livez() -> dict[str, str]:
 
 @router.get("/readyz", summary="Can it serve? If not: what is wrong")
 async def readyz(request: Request) -> Response:
-    """503 where PostgreSQL is away or a consumer is stuck or far behind. Kafka away is told but does not stop the API: the feed goes on."""
+    """503 where PostgreSQL is away, or a consumer fails or is far behind.
+
+    A peer or Kafka away is told but stops nobody: the feed goes on, and services that wait for each other must not all go out of service.
+    """
     runtimes: dict[str, Runtime] = request.app.state.runtimes
     workers: dict[str, Worker] = request.app.state.workers
     stores = await asyncio.gather(*(_store_trouble(runtime) for runtime in runtimes.values()))
     troubles = {f"{name}.store": trouble for name, trouble in zip(runtimes, stores, strict=True) if trouble}
     told = {name: worker.trouble for name, worker in workers.items() if worker.trouble}
-    behind = {name: worker.behind for name, worker in workers.items() if sum(getattr(worker, "behind", {}).values()) > _LAG_LIMIT}  # type: ignore[attr-defined]
-    stuck = {name: trouble for name, trouble in told.items() if "consumer" in name and trouble not in ("KafkaConnectionError",)}
+    lags = {name: getattr(worker, "behind", {}) for name, worker in workers.items()}
+    behind = {name: lag for name, lag in lags.items() if sum(lag.values()) > _LAG_LIMIT}
+    stuck = any(getattr(worker, "stuck", False) for worker in workers.values())
     ready = not troubles and not behind and not stuck
     return answer(
         200 if ready else 503, {"state": "ready" if ready else "not-ready", "troubles": troubles | told, "behind": behind}
@@ -49,7 +53,7 @@ async def _store_trouble(runtime: Runtime) -> str | None:
         async with asyncio.timeout(3), runtime.store.connection() as connection:
             await connection.fetchval("select 1")
     except (TryAgainSoon, TimeoutError) as error:
-        return str(error) or "no answer in time"
+        return str(getattr(error, "cause", None) or "no answer in time")
     return None
 
 

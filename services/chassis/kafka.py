@@ -5,13 +5,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.errors import KafkaError, OffsetOutOfRangeError
+from aiokafka.errors import OffsetOutOfRangeError
 from aiokafka.helpers import create_ssl_context
 
 from services.chassis.bus import BusIsAway, Mark, Record, source_of_topic, topic_of
+from services.chassis.log import logger
 from services.chassis.settings import Settings
 
 _ACK_SECONDS = 15
+_MOST_AT_ONCE = 2000
 
 
 def _common(settings: Settings) -> dict[str, Any]:
@@ -43,12 +45,17 @@ async def _stopped(client: AIOKafkaProducer | AIOKafkaConsumer) -> None:
     """stop() hangs or raises CancelledError in an outage (aiokafka issue 647): bounded, and a real cancellation passes on."""
     try:
         await asyncio.wait_for(client.stop(), 5)
-    except (TimeoutError, KafkaError):
-        pass
     except asyncio.CancelledError:
-        task = asyncio.current_task()
-        if task and task.cancelling():
-            raise
+        _pass_on_cancellation()
+    except Exception as error:
+        logger().warning("kafka.client_discarded", why=type(error).__name__)
+
+
+def _pass_on_cancellation() -> None:
+    """Called for a CancelledError: raises it where this task is being cancelled; else it is aiokafka's own, from a client that broke."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise
 
 
 class KafkaWriter:
@@ -59,34 +66,47 @@ class KafkaWriter:
         self._producer: AIOKafkaProducer | None = None
 
     async def write(self, source: str, records: Sequence[Record]) -> None:
-        """All acknowledged by all in-sync replicas, or BusIsAway and the producer is discarded (an idempotent one retries for ever, issue 1101)."""
+        """All acknowledged by all in-sync replicas, or BusIsAway and the producer is discarded.
+
+        An idempotent producer retries for ever (aiokafka issue 1101) and can be left with a hole in its sequence (issue 1017): only a fresh one is trusted.
+        """
+        waiting: list[asyncio.Future[Any]] = []
         try:
-            if self._producer is None:
-                producer = AIOKafkaProducer(
-                    **_common(self._settings), acks="all", enable_idempotence=True, linger_ms=0, max_batch_size=262_144
-                )
-                self._producer = producer
-                await asyncio.wait_for(producer.start(), _ACK_SECONDS)
-            topic = topic_of(source)
             async with asyncio.timeout(_ACK_SECONDS):
-                waiting = [
-                    await self._producer.send(
-                        topic,
-                        value=record.body if isinstance(record.body, bytes) else record.body.encode(),
-                        partition=record.partition,
-                        headers=[("position", str(record.position).encode())],
-                    )
-                    for record in records
-                ]
+                producer = await self._started()
+                topic = topic_of(source)
+                for record in records:
+                    body = record.body if isinstance(record.body, bytes) else record.body.encode()
+                    headers = [("position", str(record.position).encode())]
+                    waiting.append(await producer.send(topic, value=body, partition=record.partition, headers=headers))
                 await asyncio.gather(*waiting)
-        except (KafkaError, TimeoutError, OSError, ValueError) as error:
+        # aiokafka also raises AssertionError (an unknown partition) and plain errors of its sender task.
+        except (Exception, asyncio.CancelledError) as error:
+            if isinstance(error, asyncio.CancelledError):
+                _pass_on_cancellation()
+            for one in waiting:
+                one.add_done_callback(_heard)
             await self.close()
             raise BusIsAway(type(error).__name__) from error
+
+    async def _started(self) -> AIOKafkaProducer:
+        if self._producer is None:
+            self._producer = AIOKafkaProducer(
+                **_common(self._settings), acks="all", enable_idempotence=True, linger_ms=0, max_batch_size=262_144
+            )
+            await self._producer.start()
+        return self._producer
 
     async def close(self) -> None:
         producer, self._producer = self._producer, None
         if producer is not None:
             await _stopped(producer)
+
+
+def _heard(future: asyncio.Future[Any]) -> None:
+    """Takes note of a failure that has been answered for already."""
+    if not future.cancelled():
+        future.exception()
 
 
 class KafkaReader:
@@ -96,29 +116,38 @@ class KafkaReader:
         self._settings = settings
         self._consumer: AIOKafkaConsumer | None = None
         self._at: dict[TopicPartition, int | None] = {}
+        self._paused: set[TopicPartition] = set()
 
     async def read(self, marks: Sequence[Mark], wait_seconds: float) -> list[Record]:
-        """Offsets are hints: a position passed before is dropped by the consumer, a jump sends it to the feed."""
+        """Offsets are hints: a position passed before is dropped by the consumer, a jump sends it to the feed.
+
+        What was handed out before and is not behind the marks by now was not applied: it is read again.
+        """
+        wanted = {TopicPartition(topic_of(mark.source), mark.partition): mark.offset for mark in marks}
         try:
-            consumer = await self._assigned(marks)
             async with asyncio.timeout(wait_seconds + 15):
-                found = await consumer.getmany(timeout_ms=int(wait_seconds * 1000), max_records=500)
-        except OffsetOutOfRangeError:
-            await self._from_the_beginning()
+                consumer = await self._started()
+                await self._place(consumer, wanted)
+                found = await consumer.getmany(timeout_ms=int(wait_seconds * 1000), max_records=_MOST_AT_ONCE)
+        except OffsetOutOfRangeError as error:
+            await self._from_the_beginning(error)
             return []
-        except (KafkaError, TimeoutError, OSError, ValueError) as error:
+        except (Exception, asyncio.CancelledError) as error:
+            if isinstance(error, asyncio.CancelledError):
+                _pass_on_cancellation()
             await self.close()
             raise BusIsAway(type(error).__name__) from error
+        self._at |= {place: records[-1].offset for place, records in found.items() if records}
         return [
             Record(source_of_topic(place.topic), place.partition, _position(record.headers), record.value or b"", record.offset)
             for place, records in found.items()
+            if place in wanted
             for record in records
         ]
 
-    async def _assigned(self, marks: Sequence[Mark]) -> AIOKafkaConsumer:
-        wanted = {TopicPartition(topic_of(mark.source), mark.partition): mark.offset for mark in marks}
+    async def _started(self) -> AIOKafkaConsumer:
         if self._consumer is None:
-            consumer = AIOKafkaConsumer(
+            self._consumer = AIOKafkaConsumer(
                 **_common(self._settings),
                 group_id=None,
                 enable_auto_commit=False,
@@ -127,32 +156,48 @@ class KafkaReader:
                 max_partition_fetch_bytes=262_144,
                 fetch_max_wait_ms=250,
             )
-            self._consumer = consumer
-            await asyncio.wait_for(consumer.start(), 15)
-        if wanted.keys() != self._at.keys():
-            self._consumer.assign(list(wanted))
-            for place, offset in wanted.items():
-                await self._seek(self._consumer, place, offset)
-            self._at = dict(wanted)
+            await self._consumer.start()
         return self._consumer
 
-    async def _seek(self, consumer: AIOKafkaConsumer, place: TopicPartition, offset: int | None) -> None:
-        async with asyncio.timeout(15):
-            if offset is None:
-                await consumer.seek_to_beginning(place)
-            else:
+    async def _place(self, consumer: AIOKafkaConsumer, wanted: dict[TopicPartition, int | None]) -> None:
+        """Puts the consumer where the marks are. A partition that is not asked for now rests, and keeps its place."""
+        if not wanted.keys() <= self._at.keys():
+            consumer.assign(list(wanted))
+            self._at, self._paused = {}, set()
+        for place in self._paused & wanted.keys():
+            consumer.resume(place)
+        for place in self._at.keys() - self._paused - wanted.keys():
+            consumer.pause(place)
+        self._paused = set(self._at.keys() - wanted.keys())
+        moved = {place: offset for place, offset in wanted.items() if place not in self._at or self._at[place] != offset}
+        for place, offset in moved.items():
+            if offset is not None:
                 consumer.seek(place, offset + 1)
+        if beginning := [place for place, offset in moved.items() if offset is None]:
+            await _to_the_beginning(consumer, beginning)
+        self._at |= moved
 
-    async def _from_the_beginning(self) -> None:
+    async def _from_the_beginning(self, error: OffsetOutOfRangeError) -> None:
         """The topic was made anew or its old end is gone: start over there; positions already passed are dropped."""
-        if self._consumer is not None:
-            async with asyncio.timeout(15):
-                await self._consumer.seek_to_beginning(*self._at)
+        places = [place for place in (error.args[0] if error.args else self._at) if place in self._at]
+        try:
+            if self._consumer is not None and places:
+                async with asyncio.timeout(15):
+                    await _to_the_beginning(self._consumer, places)
+        except Exception as failed:
+            await self.close()
+            raise BusIsAway(type(failed).__name__) from failed
 
     async def close(self) -> None:
-        consumer, self._consumer, self._at = self._consumer, None, {}
+        consumer, self._consumer, self._at, self._paused = self._consumer, None, {}, set()
         if consumer is not None:
             await _stopped(consumer)
+
+
+async def _to_the_beginning(consumer: AIOKafkaConsumer, places: Sequence[TopicPartition]) -> None:
+    """aiokafka gives up after request_timeout_ms and says so by its answer only."""
+    if not await consumer.seek_to_beginning(*places):
+        raise TimeoutError
 
 
 def _position(headers: Sequence[tuple[str, bytes]]) -> int:

@@ -21,8 +21,9 @@ class Leader:
         while True:
             try:
                 await self.once()
-            except TryAgainSoon as error:
-                self.trouble = str(error)
+            except Exception as error:
+                self.trouble = str(getattr(error, "cause", None) or error) or type(error).__name__
+                logger().warning("clock.paused", service=self._runtime.service.name, why=type(error).__name__)
             await asyncio.sleep(1)
 
     async def once(self) -> None:

@@ -1,8 +1,9 @@
 """Logs as one JSON line each: ids and codes bound once, never a personal datum."""
 
 import logging
-import sys
+from typing import Any
 
+import orjson
 import structlog
 
 
@@ -10,21 +11,37 @@ def set_up(level: str) -> None:
     """Every line of this process, library lines too, leaves as JSON on standard error."""
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
+        structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     structlog.configure(
-        processors=[*shared, structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()],
+        processors=[*shared, structlog.processors.JSONRenderer(serializer=_json)],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        # Unbuffered: one write per line, and no line is lost with the process.
+        logger_factory=structlog.BytesLoggerFactory(open(2, "wb", buffering=0, closefd=False)),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler()
     handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(processor=structlog.processors.JSONRenderer(), foreign_pre_chain=shared)
+        structlog.stdlib.ProcessorFormatter(
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.JSONRenderer(serializer=_json_text),
+            ],
+            foreign_pre_chain=shared,
+        )
     )
     handler.addFilter(_Calm())
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+
+
+def _json(content: Any, **options: Any) -> bytes:
+    """Twice as fast as the standard library's; what it does not know becomes text."""
+    return orjson.dumps(content, default=options.get("default", str))
+
+
+def _json_text(content: Any, **options: Any) -> str:
+    return _json(content, **options).decode()
 
 
 class _Calm(logging.Filter):
@@ -40,7 +57,8 @@ class _Calm(logging.Filter):
             return False
         self._last[key] = record.created
         # A library's message may quote what it was given; a log line of ours says only where it came from.
-        record.msg, record.args, record.exc_info = f"{record.name}: {record.levelname.lower()} at line {record.lineno}", (), None
+        record.msg, record.args = f"{record.name}: {record.levelname.lower()} at line {record.lineno}", ()
+        record.exc_info, record.exc_text, record.stack_info = None, None, None
         return True
 
 

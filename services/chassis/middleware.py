@@ -4,19 +4,23 @@ import time
 from uuid import UUID
 
 import structlog
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.chassis import metrics
 from services.chassis.envelope import CAUSE, Cause
 from services.chassis.ids import new_id
 from services.chassis.log import logger
-from services.chassis.problems import problem
+from services.chassis.problems import problem, unforeseen
 
 _QUIET = ("/livez", "/readyz", "/metrics")
 
 
-class TooLarge(Exception):
-    """The body is larger than allowed."""
+class TooLarge(HTTPException):
+    """The body is larger than allowed. An HTTPException, since FastAPI takes any other error while a body is read for a body it cannot parse."""
+
+    def __init__(self) -> None:
+        super().__init__(413)
 
 
 class Around:
@@ -29,7 +33,7 @@ class Around:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        began, status = time.perf_counter(), 500
+        began, status = time.perf_counter(), 0
         headers = dict(scope["headers"])
         correlation = _uuid(headers.get(b"x-correlation-id")) or str(new_id())
         CAUSE.set(Cause(correlation, None, _text(headers.get(b"traceparent"))))
@@ -45,18 +49,27 @@ class Around:
 
         limit = next(size for prefix, size in self._limits if scope["path"].startswith(prefix))
         try:
-            if int(_text(headers.get(b"content-length")) or 0) > limit:
+            if _length(headers.get(b"content-length")) > limit:
                 raise TooLarge
             await self._app(scope, _limited(receive, limit), sending)
         except TooLarge:
+            if status:
+                raise
             await problem(413, "too-large", f"A body here may have {limit} bytes.", "caller", False)(scope, receive, sending)
+        except Exception as error:
+            # Answered here and not passed on: the server would log the error's text, which may quote a person's data.
+            if status:
+                raise ConnectionAbortedError("an answer broke off") from None
+            await unforeseen(error)(scope, receive, sending)
         finally:
             route = getattr(scope.get("route"), "path", "unknown")
             seconds = time.perf_counter() - began
-            metrics.request(scope["method"], route, status, seconds)
+            metrics.request(scope["method"], route, status or 500, seconds)
             if scope["path"] not in _QUIET:
                 # The route's pattern, never the path: a path may one day carry what a log must not.
-                logger().info("request.answered", method=scope["method"], route=route, status=status, ms=round(seconds * 1000, 1))
+                logger().info(
+                    "request.answered", method=scope["method"], route=route, status=status or 500, ms=round(seconds * 1000, 1)
+                )
 
 
 def _limited(receive: Receive, limit: int) -> Receive:
@@ -71,6 +84,12 @@ def _limited(receive: Receive, limit: int) -> Receive:
         return message
 
     return limited
+
+
+def _length(header: bytes | None) -> int:
+    """What is announced; a header that is no number is the server's to refuse, and the body is counted as it comes."""
+    text = _text(header) or "0"
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else 0
 
 
 def _text(header: bytes | None) -> str | None:

@@ -63,18 +63,35 @@ def prepare(admin: str, settings: Settings, services: Sequence[str]) -> None:
         )
 
 
+class TheClockStaysAsItIs(RuntimeError):
+    """A database with children in it gets no movable clock."""
+
+
 def migrate(settings: Settings, services: Sequence[str], movable_clock: bool = False) -> None:
-    """Runs what is missing, service by service. `movable_clock` is for tests and demos: refused on a database that already has children."""
-    with psycopg.connect(owner_dsn(settings)) as connection:
-        connection.execute("set client_min_messages = warning")
-        has_clock = connection.execute("select to_regclass('chassis.clock') is not null").fetchone()
-        if not (has_clock and has_clock[0]):
-            connection.execute(_text("chassis", "database.sql").encode())
-            used = connection.execute("select to_regclass('registry.child') is not null").fetchone()
-            if movable_clock and not (used and used[0]):
-                connection.execute(_text("chassis", "movable_clock.sql").encode())
-    for service in services:
-        _upgrade(settings, service)
+    """Runs what is missing, service by service, one process at a time. `movable_clock` is for tests and demos.
+
+    TheClockStaysAsItIs where a movable one is asked for and the database already has children.
+    """
+    with psycopg.connect(owner_dsn(settings), autocommit=True) as connection:
+        connection.execute("select pg_advisory_lock(hashtextextended('tovholder migrate', 0))")
+        with connection.transaction():
+            _install_clock(connection, movable_clock)
+        for service in services:
+            _upgrade(settings, service)
+
+
+def _install_clock(connection: psycopg.Connection, movable: bool) -> None:
+    connection.execute("set local client_min_messages = warning")
+    row = connection.execute("select to_regclass('chassis.clock'), to_regclass('registry.child')").fetchone()
+    assert row is not None, "one row always"
+    has_movable, has_children = row
+    if has_movable:
+        return
+    connection.execute(_text("chassis", "database.sql").encode())
+    if movable:
+        if has_children and connection.execute("select exists (select from registry.child)").fetchone() == (True,):
+            raise TheClockStaysAsItIs("This database already has children: its clock stays as it is.")
+        connection.execute(_text("chassis", "movable_clock.sql").encode())
 
 
 def owner_dsn(settings: Settings) -> str:

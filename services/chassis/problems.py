@@ -8,11 +8,21 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from services.chassis.errors import Problem, TryAgainSoon
+from services.chassis.errors import NotUnderstood, Problem, TryAgainSoon
 from services.chassis.log import logger
 from services.chassis.request import AnsweredBefore
-from services.chassis.store import AWAY, CONTENDED, broken_rule
+from services.chassis.store import AWAY, CONTENDED, DOES_NOT_FIT, broken_rule
 
+_INTERNAL = "Something went wrong here. Nothing was changed. Repeat the same request with the same key."
+_DOES_NOT_FIT = "A value does not fit: too large, too long, or with characters that cannot be kept."
+# The database's word that a value cannot be what it was given for.
+_NO_SUCH_VALUE = (
+    asyncpg.CharacterNotInRepertoireError,
+    asyncpg.UntranslatableCharacterError,
+    asyncpg.NumericValueOutOfRangeError,
+    asyncpg.StringDataRightTruncationError,
+    asyncpg.DatetimeFieldOverflowError,
+)
 _TYPES = "https://tovholder.example/problems/"
 
 
@@ -49,9 +59,12 @@ def install(app: FastAPI) -> None:
         return error.response
 
     @app.exception_handler(RequestValidationError)
-    async def not_understood(_: Request, error: RequestValidationError) -> Response:
+    async def not_understood(request: Request, error: RequestValidationError) -> Response:
         # Pydantic quotes the input in its errors; only place and kind may leave, the input may be a name or a CPR number.
-        places = [{"at": ".".join(str(part) for part in found["loc"]), "says": found["type"]} for found in error.errors()[:20]]
+        known = _words(request.app)
+        places = [
+            {"at": ".".join(_place(part, known) for part in found["loc"]), "says": found["type"]} for found in error.errors()[:20]
+        ]
         status = 415 if any(found["type"] == "content_type" for found in error.errors()) else 422
         return problem(
             status,
@@ -67,28 +80,62 @@ def install(app: FastAPI) -> None:
         slug = {404: "not-found", 405: "method-not-allowed", 413: "too-large", 415: "unsupported-content-type"}.get(
             error.status_code, "not-understood"
         )
-        return problem(error.status_code, slug, slug.replace("-", " ").capitalize() + ".", "caller", False)
+        response = problem(error.status_code, slug, slug.replace("-", " ").capitalize() + ".", "caller", False)
+        response.headers.update(error.headers or {})
+        return response
 
     @app.exception_handler(asyncpg.PostgresError)
     async def by_store(request: Request, error: asyncpg.PostgresError) -> Response:
         if isinstance(error, CONTENDED + AWAY):
-            return of(TryAgainSoon(type(error).__name__))
+            return of(TryAgainSoon(cause=type(error).__name__))
+        if getattr(error, "constraint_name", None) == "answer_pkey":
+            return of(TryAgainSoon("The same request is being answered right now. Repeat it with the same key.", seconds=0))
         service = request.url.path.split("/")[1]
         runtime = request.app.state.runtimes.get(service)
         if runtime and (rule := broken_rule(error, dict(runtime.service.rules))):
             return of(rule)
+        if isinstance(error, _NO_SUCH_VALUE):
+            return of(NotUnderstood(_DOES_NOT_FIT))
         logger().error(
             "request.failed",
             error=type(error).__name__,
             constraint=getattr(error, "constraint_name", None),
             sqlstate=error.sqlstate,
         )
-        return problem(500, "internal-error", "Something went wrong here. Nothing was changed.", "service", True)
+        return problem(500, "internal-error", _INTERNAL, "service", True)
 
-    @app.exception_handler(Exception)
-    async def unforeseen(_: Request, error: Exception) -> Response:
-        logger().error("request.failed", error=type(error).__name__, at=_where(error))
-        return problem(500, "internal-error", "Something went wrong here. Nothing was changed.", "service", True)
+    @app.exception_handler(DOES_NOT_FIT)
+    async def does_not_fit(_: Request, error: Exception) -> Response:
+        logger().warning("request.does_not_fit", at=_where(error))
+        return of(NotUnderstood(_DOES_NOT_FIT))
+
+
+def unforeseen(error: Exception) -> Response:
+    """The answer to an error that nobody foresaw; the log has where it arose, nobody has its text."""
+    logger().error("request.failed", error=type(error).__name__, at=_where(error))
+    return problem(500, "internal-error", _INTERNAL, "service", True)
+
+
+def _words(app: FastAPI) -> frozenset[str]:
+    """Every name that stands in the contract: of fields, parameters and their places."""
+    found: frozenset[str] | None = getattr(app.state, "words", None)
+    if found is None:
+        contract = app.openapi()
+        schemas = contract.get("components", {}).get("schemas", {}).values()
+        operations = [operation for path in contract["paths"].values() for operation in path.values()]
+        found = app.state.words = frozenset(
+            [
+                *("body", "query", "header", "path", "cookie", "idempotency-key", "if-match", "x-acting-municipality"),
+                *(name for schema in schemas for name in schema.get("properties", ())),
+                *(parameter["name"] for operation in operations for parameter in operation.get("parameters", ())),
+            ]
+        )
+    return found
+
+
+def _place(part: object, known: frozenset[str]) -> str:
+    """A name that is not in the contract was given by the caller, and is not repeated."""
+    return str(part) if isinstance(part, int) or part in known else "?"
 
 
 def _where(error: BaseException) -> str:

@@ -2,16 +2,20 @@
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from uuid import uuid4
 
 from services.chassis import metrics
-from services.chassis.bus import BusIsAway, Hints, Record
+from services.chassis.bus import Hints, Record
 from services.chassis.errors import TryAgainSoon
 from services.chassis.kafka import KafkaWriter
 from services.chassis.log import logger
 from services.chassis.service import Runtime
 
-_CHUNK = 1000
+_CHUNK = 2000
+_SEND = 500
+# A hint wakes the relay at once; without one (another process wrote) it looks so often.
+_LOOK_SECONDS = {"kafka": 0.02, "embedded": 0.1}
 
 
 class Relay:
@@ -23,45 +27,70 @@ class Relay:
         self._holder = uuid4()
         self._leases: dict[int, int] = {}
         self._renew_at = 0.0
+        self._taking = asyncio.Lock()
+        self._troubles: dict[str, str | None] = {}
         self.trouble: str | None = None
 
     async def run(self) -> None:
-        """Until cancelled. Trouble pauses it, with growing rests; nothing is skipped."""
+        """Until cancelled. Trouble pauses it, with growing rests; nothing is skipped. Kafka away never keeps rows from their place in the feed."""
+        moving = asyncio.create_task(self._run(self._move, f"outbox:{self._name}", "outbox"))
+        sending = [asyncio.create_task(self._run(self._send, f"feed:{self._name}", "kafka"))] if self._writer else []
+        try:
+            await asyncio.gather(moving, *sending)
+        finally:
+            for task in (moving, *sending):
+                task.cancel()
+            await asyncio.gather(moving, *sending, return_exceptions=True)
+
+    async def _run(self, step: Callable[[], Awaitable[int]], hint: str, what: str) -> None:
         rest = 0.0
         while True:
             try:
-                moved = await self.once()
-                self.trouble, rest = None, 0.0
+                moved = await step()
+                rest = 0.0
+                self._say(what, None)
                 if not moved:
-                    await self._hints.wait([f"outbox:{self._name}"], 0.02 if self._runtime.settings.bus == "kafka" else 0.1)
-            except (TryAgainSoon, BusIsAway) as error:
-                self.trouble = str(error)
-                self._leases = {}
-                self._renew_at = 0.0
+                    await self._hints.wait([hint], _LOOK_SECONDS[self._runtime.settings.bus])
+            except Exception as error:
+                self._say(what, str(getattr(error, "cause", None) or error) or type(error).__name__)
+                self._forget_leases()
                 rest = min(2.0, rest * 2 or 0.1)
-                logger().warning("relay.paused", service=self._name, why=type(error).__name__)
+                logger().warning("relay.paused", service=self._name, what=what, why=type(error).__name__)
                 await asyncio.sleep(rest)
+
+    def _say(self, what: str, trouble: str | None) -> None:
+        self._troubles[what] = trouble
+        self.trouble = "; ".join(f"{name}: {found}" for name, found in self._troubles.items() if found) or None
 
     async def once(self) -> int:
         """Moves and sends one chunk. Returns how many rows went."""
+        return await self._move() + (await self._send() if self._writer else 0)
+
+    async def _move(self) -> int:
+        """Gives outbox rows their places in the feed, in one fenced transaction."""
         await self._hold()
         if not self._leases:
             return 0
-        partitions, epochs = list(self._leases), list(self._leases.values())
-        moved = await self._runtime.store.call("relay_move", partitions, epochs, _CHUNK, role="machine")
+        moved = await self._runtime.store.call(
+            "relay_move", list(self._leases), list(self._leases.values()), _CHUNK, role="machine"
+        )
         if moved is None:
-            self._leases, self._renew_at = {}, 0.0
+            self._forget_leases()
             return 0
         if moved:
             metrics.RELAYED.labels(self._name).inc(moved)
             self._hints.say(f"feed:{self._name}")
-        return int(moved) + (await self._send(partitions) if self._writer else 0)
+        return int(moved)
+
+    def _forget_leases(self) -> None:
+        self._leases, self._renew_at = {}, 0.0
 
     async def _hold(self) -> None:
+        """Takes and renews leases; the two loops take turns."""
         if time.monotonic() < self._renew_at:
             return
         settings = self._runtime.settings
-        async with self._runtime.store.connection() as connection:
+        async with self._taking, self._runtime.store.connection() as connection:
             rows = await connection.fetch(
                 "select * from take_relay($1, $2, $3, $4)",
                 self._holder,
@@ -69,30 +98,40 @@ class Relay:
                 settings.lease_seconds,
                 settings.partitions,
             )
-        self._leases = {row["partition"]: row["epoch"] for row in rows}
-        self._renew_at = time.monotonic() + settings.lease_seconds / 3
+            self._leases = {row["partition"]: row["epoch"] for row in rows}
+            self._renew_at = time.monotonic() + settings.lease_seconds / 3
 
-    async def _send(self, partitions: list[int]) -> int:
-        """Feed rows above `sent`, awaited as one; `sent` moves only over the unbroken acknowledged prefix."""
-        assert self._writer is not None  # noqa: S101 - for the type checker
+    async def _send(self) -> int:
+        """Feed rows above `sent`, awaited as one; `sent` moves only over the unbroken acknowledged prefix, and only while the lease is ours."""
+        assert self._writer is not None, "only a relay with a writer sends"
+        await self._hold()
+        leases = dict(self._leases)
+        if not leases:
+            return 0
         async with self._runtime.store.connection() as connection:
             rows = await connection.fetch(
                 "select f.partition, f.position, l.envelope::text as body from relay r cross join lateral"
                 " (select * from feed f where f.partition = r.partition and f.position > r.sent order by f.position limit $2) f"
                 " join ledger l on l.subject = f.subject and l.version = f.version"
                 " where r.partition = any ($1) and r.position > r.sent order by f.partition, f.position",
-                partitions,
-                _CHUNK,
+                list(leases),
+                _SEND,
             )
-            if not rows:
-                return 0
-            await self._writer.write(
-                self._name, [Record(self._name, row["partition"], row["position"], row["body"]) for row in rows]
+        if not rows:
+            return 0
+        records = [Record(self._name, row["partition"], row["position"], row["body"]) for row in rows]
+        await self._writer.write(self._name, records)
+        ends = {record.partition: record.position for record in records}
+        async with self._runtime.store.connection() as connection:
+            marked = await connection.fetch(
+                "select relay_sent(e.partition, e.epoch, e.position) as sent from unnest($1::smallint[], $2::bigint[], $3::bigint[])"
+                " e(partition, epoch, position)",
+                list(ends),
+                [leases[partition] for partition in ends],
+                list(ends.values()),
             )
-            ends = {row["partition"]: row["position"] for row in rows}
-            await connection.executemany(
-                "select relay_sent($1, $2, $3)", [(partition, self._leases[partition], end) for partition, end in ends.items()]
-            )
+        if not all(row["sent"] for row in marked):
+            self._forget_leases()
         return len(rows)
 
     async def stop(self) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -19,10 +20,13 @@ from services.chassis.errors import (
     IdempotencyKeyWasUsedForAnotherRequest,
     NotAllowed,
     NotUnderstood,
+    Problem,
 )
 from services.chassis.party import Bearer, Caller
 from services.chassis.service import Runtime
 from services.chassis.store import Tx
+
+_ETAG = re.compile(r'(?:W/)?"?([0-9]{1,18})"?')
 
 
 def answer(status: int, body: Any, version: int | None = None) -> Response:
@@ -95,15 +99,18 @@ class Change:
                 if opened is None:
                     raise CallerIsUnknown
                 checked_against(opened["answer"], self.fingerprint)
-                assert tx.at is not None  # noqa: S101 - for the type checker: set by request()
+                assert tx.at is not None, "set with `opened`"
                 yield OpenChange(Caller.of(self.bearer, opened["caller"]), tx, tx.at, self.expected, self)
-        except asyncpg.UniqueViolationError as error:
-            if error.constraint_name != "answer_pkey":
-                raise
-            # The same request came twice at once and the other was first: this one is undone and gets the other's answer.
-            async with self.runtime.store.request(self.who, self.bearer.client, self.key) as (_, opened):
-                checked_against(opened and opened["answer"], self.fingerprint)
+        except (Problem, asyncpg.PostgresError) as error:
+            if isinstance(error, asyncpg.PostgresError) or error.status == 409:
+                await self._perhaps_answered_meanwhile()
             raise
+
+    async def _perhaps_answered_meanwhile(self) -> None:
+        """What stood in the way may be this same request, sent twice at once: then its answer is ours too."""
+        async with self.runtime.store.request(self.who, self.bearer.client, self.key) as (_, opened):
+            if opened is not None:
+                checked_against(opened["answer"], self.fingerprint)
 
 
 @dataclass
@@ -138,11 +145,11 @@ class Reading:
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[OpenReading]:
-        async with self.runtime.store.request(self.who, None, None) as (tx, opened):
+        """The access log's lines are committed at the end of the block, before the answer leaves."""
+        async with self.runtime.store.request(self.who, None, None, only_reads=True) as (tx, opened):
             if opened is None:
                 raise CallerIsUnknown
-            tx.only_reads = True
-            assert tx.at is not None  # noqa: S101 - for the type checker: set by request()
+            assert tx.at is not None, "set with `opened`"
             yield OpenReading(Caller.of(self.bearer, opened["caller"]), tx, tx.at)
 
 
@@ -176,9 +183,9 @@ def change(runtime_of_service: Callable[[Request], Runtime]) -> Callable[..., Aw
             raise IdempotencyKeyIsMissing(
                 "Give the header Idempotency-Key a value of your own, new for each change and the same when you repeat it."
             )
-        fingerprint = hashlib.sha256(
-            b"\x1f".join((request.method.encode(), request.url.path.encode(), await request.body()))
-        ).digest()
+        # Keyed: a body may hold a CPR number, which an unkeyed hash would give away.
+        place = f"{request.method} {request.url.path}?{request.url.query}\x1f".encode()
+        fingerprint = hmac.digest(runtime.settings.secrets.blind_index_key(), place + await request.body(), hashlib.sha256)
         return Change(runtime, bearer, idempotency_key, fingerprint, _version(if_match), x_acting_municipality)
 
     return dependency
@@ -187,7 +194,7 @@ def change(runtime_of_service: Callable[[Request], Runtime]) -> Callable[..., Aw
 def _version(if_match: str | None) -> int | None:
     if if_match is None:
         return None
-    try:
-        return int(if_match.strip().removeprefix("W/").strip('"'))
-    except ValueError as error:
-        raise NotUnderstood("If-Match must be the version that came as ETag.") from error
+    found = _ETAG.fullmatch(if_match.strip())
+    if found is None:
+        raise NotUnderstood("If-Match must be the version that came as ETag.")
+    return int(found[1])

@@ -9,12 +9,15 @@ from uuid import UUID
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from services.chassis.errors import NotFound, Problem, TryAgainSoon
 from services.chassis.settings import Secrets
 from services.chassis.store import Tx
 
 
-class TextWasErased(LookupError):
+class TextWasErased(Problem, LookupError):
     """The key is destroyed: nobody can read this any more."""
+
+    status = 410
 
 
 class Seal:
@@ -29,6 +32,8 @@ class Seal:
 
     def open(self, sealed: bytes, place: str) -> str:
         """ValueError where the text was altered or belongs elsewhere."""
+        if len(sealed) < 28:
+            raise ValueError("sealed text does not belong here or was altered")
         try:
             return self._key.decrypt(sealed[:12], sealed[12:], place.encode() + self._about).decode()
         except InvalidTag as error:
@@ -37,34 +42,46 @@ class Seal:
 
 def new_wrapped_key(secrets: Secrets, municipality: str, about: UUID) -> tuple[str, bytes, Seal]:
     """A fresh key for a subject: the wrapping key's name, the wrapped key, and the seal it makes."""
-    name, key = secrets.newest_sealing_key(municipality), AESGCM.generate_key(256)
+    try:
+        name = secrets.newest_sealing_key(municipality)
+    except LookupError as error:
+        raise TryAgainSoon("This municipality has no sealing key yet. The operator must put one.", seconds=60) from error
+    key = AESGCM.generate_key(256)
     nonce = os.urandom(12)
     wrapped = nonce + AESGCM(secrets.sealing_key(name)).encrypt(nonce, key, about.bytes)
     return name, wrapped, Seal(key, about)
 
 
 def unwrap(secrets: Secrets, name: str, wrapped: bytes | None, about: UUID) -> Seal:
-    """The seal of a stored key. TextWasErased where it was destroyed."""
+    """The seal of a stored key. TextWasErased where it was destroyed, ValueError where it is another's or was altered."""
     if wrapped is None:
-        raise TextWasErased(str(about))
-    return Seal(AESGCM(secrets.sealing_key(name)).decrypt(wrapped[:12], wrapped[12:], about.bytes), about)
+        raise TextWasErased("This text was erased for good.", about=str(about))
+    try:
+        return Seal(AESGCM(secrets.sealing_key(name)).decrypt(wrapped[:12], wrapped[12:], about.bytes), about)
+    except InvalidTag as error:
+        raise ValueError("sealing key does not belong here or was altered") from error
 
 
 async def seal_of(tx: Tx, secrets: Secrets, municipality: str, about: UUID) -> Seal:
-    """The seal of a subject in this service's schema, made at first use."""
+    """The seal of a subject in this service's schema, made at first use. NotFound where it is not this party's, TextWasErased where it was destroyed."""
     row = await tx.fetchrow("select wrapped_by, wrapped from sealing_key where id = $1", about)
     if row:
         return unwrap(secrets, row["wrapped_by"], row["wrapped"], about)
     name, wrapped, seal = new_wrapped_key(secrets, municipality, about)
-    await tx.execute(
+    stored = await tx.execute(
         "insert into sealing_key (id, municipality, wrapped_by, wrapped) values ($1, $2, $3, $4) on conflict do nothing",
         about,
         municipality,
         name,
         wrapped,
     )
+    if stored == "INSERT 0 1":
+        return seal
     row = await tx.fetchrow("select wrapped_by, wrapped from sealing_key where id = $1", about)
-    return unwrap(secrets, row["wrapped_by"], row["wrapped"], about) if row else seal
+    if row is None:
+        # Another municipality's key, which this party may not see: a key of our own would never be found again.
+        raise NotFound
+    return unwrap(secrets, row["wrapped_by"], row["wrapped"], about)
 
 
 def blind_index(key: bytes, purpose: str, text: str) -> bytes:

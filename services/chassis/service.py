@@ -65,6 +65,8 @@ class Replays(Protocol):
 
     async def replay(self, letter: UUID, by: str) -> None: ...
 
+    async def skip(self, letter: UUID, by: str) -> None: ...
+
 
 @dataclass
 class Runtime:

@@ -74,7 +74,8 @@ class Secrets:
 
     def newest_sealing_key(self, municipality: str) -> str:
         """The name of a municipality's newest key. LookupError where the operator has put none."""
-        names = sorted((self.folder / "sealing").glob(f"{municipality}.*"), key=lambda path: int(path.suffix[1:]))
+        names = [path for path in (self.folder / "sealing").glob(f"{municipality}.*") if path.suffix[1:].isdecimal()]
+        names.sort(key=lambda path: int(path.suffix[1:]))
         if not names:
             raise LookupError(f"no sealing key for municipality {municipality}")
         return names[-1].name

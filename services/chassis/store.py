@@ -4,11 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import asyncpg
 import orjson
+from asyncpg.exceptions import _base as raised_here
 
 from services.chassis.envelope import envelope
 from services.chassis.errors import Problem, TheChildHasMovedOn, TryAgainSoon
@@ -17,17 +18,28 @@ from services.chassis.party import MACHINE, Party
 from services.chassis.settings import Settings
 from services.events import Event
 
+if TYPE_CHECKING:
+    Connection = asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
+else:
+    Connection = asyncpg.pool.PoolConnectionProxy
+
+# PostgreSQL is away, starting, ending, full, being upgraded or refuses the log-in: waiting helps, and nothing is known to be done.
 AWAY = (
     asyncpg.PostgresConnectionError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.TooManyConnectionsError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.InvalidCachedStatementError,
     asyncpg.InterfaceError,
     OSError,
     TimeoutError,
 )
 CONTENDED = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.LockNotAvailableError)
+
+# An argument that does not fit its parameter. asyncpg makes it an InterfaceError too, but no waiting helps.
+DOES_NOT_FIT = raised_here.DataError
 
 
 class Pool:
@@ -47,7 +59,7 @@ class Pool:
                         port=self._settings.database_port,
                         database=self._settings.database_name,
                         user=self._role,
-                        password=self._settings.secrets.password(self._role),
+                        password=self._password,
                         min_size=0,
                         max_size=self._size,
                         timeout=5,
@@ -60,21 +72,30 @@ class Pool:
                             "jit": "off",
                             "idle_in_transaction_session_timeout": "30s",
                             "lock_timeout": "5s",
+                            "statement_timeout": "20s",
                         },
                     )
         return self._pool
 
+    def _password(self) -> str:
+        """Read for each new connection, so that it can be changed without downtime."""
+        return self._settings.secrets.password(self._role)
+
     @asynccontextmanager
-    async def connection(self) -> AsyncIterator[asyncpg.Connection]:
+    async def connection(self) -> AsyncIterator[Connection]:
         """TryAgainSoon where PostgreSQL is away; what the caller repeats with its key is settled by the stored answer."""
         try:
             pool = await self._made()
             async with pool.acquire(timeout=5) as connection:
                 yield connection
+        except DOES_NOT_FIT:
+            raise
         except AWAY as error:
-            raise TryAgainSoon(type(error).__name__, seconds=1) from error
+            raise TryAgainSoon(cause=type(error).__name__) from error
         except CONTENDED as error:
-            raise TryAgainSoon("others were changing the same at the same time", seconds=0) from error
+            raise TryAgainSoon(
+                "Others were changing the same at the same time. Repeat the same request with the same key.", seconds=0
+            ) from error
 
     async def close(self) -> None:
         if self._pool is not None:
@@ -114,10 +135,10 @@ class Store:
         """One SQL function in autocommit: the hot path, one round trip and one commit."""
         marks = ", ".join(f"${number}" for number in range(1, len(arguments) + 1))
         async with self._pools[role].connection() as connection:
-            return await connection.fetchval(f"select {self.schema}.{function}({marks})", *arguments)  # noqa: S608 - names are ours
+            return await connection.fetchval(f"select {self.schema}.{function}({marks})", *arguments)
 
     @asynccontextmanager
-    async def connection(self, role: str = "machine") -> AsyncIterator[asyncpg.Connection]:
+    async def connection(self, role: str = "machine") -> AsyncIterator[Connection]:
         """A bare connection of the machine role, for relay and consumer."""
         async with self._pools[role].connection() as connection:
             yield connection
@@ -132,11 +153,14 @@ class Store:
 
     @asynccontextmanager
     async def request(
-        self, who: dict[str, str], client: str | None, key: str | None
+        self, who: dict[str, str], client: str | None, key: str | None, only_reads: bool = False
     ) -> AsyncIterator[tuple["Tx", dict[str, Any] | None]]:
-        """A transaction opened for a token: in one round trip the caller, the time and an earlier answer under the same key."""
-        async with self._pools["api"].connection() as connection, _committing(self, connection) as tx:
-            opened = await connection.fetchval("select open_request($1, $2, $3)", who, client, key)
+        """A transaction opened for a token: in one round trip the caller, the time and an earlier answer under the same key.
+
+        `only_reads`: what it writes is the access log, whose last second may be lost if PostgreSQL itself crashes.
+        """
+        async with self._pools["api"].connection() as connection, _committing(self, connection, only_reads) as tx:
+            opened = await connection.fetchval(_OPEN_READING if only_reads else _OPEN, who, client, key)
             if opened:
                 tx.at = datetime.fromisoformat(opened["at"])
             yield tx, opened
@@ -152,14 +176,19 @@ class Store:
             await pool.close()
 
 
+_OPEN = "select open_request($1, $2, $3)"
+_OPEN_READING = "select open_request($1, $2, $3), set_config('synchronous_commit', 'off', true)"
+
+
 @asynccontextmanager
-async def _committing(store: Store, connection: asyncpg.Connection) -> AsyncIterator["Tx"]:
+async def _committing(store: Store, connection: Connection, only_reads: bool = False) -> AsyncIterator["Tx"]:
     tx = Tx(store, connection)
+    tx.only_reads = only_reads
     async with connection.transaction():
         yield tx
         await tx.flush()
-        if tx.only_reads:
-            await connection.execute("set local synchronous_commit = off")
+        if only_reads and (tx.published or not tx.only_reads):
+            await connection.execute("set local synchronous_commit = on")
     if tx.published:
         store.committed()
 
@@ -167,7 +196,7 @@ async def _committing(store: Store, connection: asyncpg.Connection) -> AsyncIter
 class Tx:
     """An open transaction. Events published in it leave with it, or not at all."""
 
-    def __init__(self, store: Store, connection: asyncpg.Connection) -> None:
+    def __init__(self, store: Store, connection: Connection) -> None:
         self.store = store
         self.connection = connection
         self.at: datetime | None = None
@@ -178,15 +207,15 @@ class Tx:
         self._later: tuple[str, list[Sequence[Any]]] = ("", [])
 
     async def now(self) -> datetime:
+        """`chassis.now()`, one instant for the whole transaction."""
         if self.at is None:
             self.at = await self.connection.fetchval("select chassis.now()")
-        assert self.at is not None  # noqa: S101 - for the type checker: chassis.now() is never null
+        assert self.at is not None, "chassis.now() is never null"
         return self.at
 
     async def fetch(self, query: str, *arguments: Any) -> list[asyncpg.Record]:
         await self._write_later()
-        found: list[asyncpg.Record] = await self.connection.fetch(query, *arguments)
-        return found
+        return await self.connection.fetch(query, *arguments)
 
     async def fetchrow(self, query: str, *arguments: Any) -> asyncpg.Record | None:
         await self._write_later()
@@ -198,8 +227,7 @@ class Tx:
 
     async def execute(self, query: str, *arguments: Any) -> str:
         await self._write_later()
-        status: str = await self.connection.execute(query, *arguments)
-        return status
+        return await self.connection.execute(query, *arguments)
 
     async def later(self, query: str, *arguments: Any) -> None:
         """A write that nothing in this transaction reads: runs of the same statement go to PostgreSQL in one go, in order."""
@@ -246,6 +274,20 @@ class Tx:
                 raise
         return self.published
 
+    @asynccontextmanager
+    async def savepoint(self) -> AsyncIterator[None]:
+        """What happens in the block happens whole or not at all, and its failure does not end the transaction."""
+        await self.flush()
+        published = dict(self.published)
+        try:
+            async with self.connection.transaction():
+                yield
+                await self.flush()
+        except BaseException:
+            self.published, self.known = published, []
+            self._decisions, self._later = {}, ("", [])
+            raise
+
     async def _write_later(self) -> None:
         query, rows = self._later
         self._later = ("", [])
@@ -256,6 +298,6 @@ class Tx:
 
 
 def broken_rule(error: asyncpg.PostgresError, rules: dict[str, type[Problem]]) -> Problem | None:
-    """The rule behind a constraint that PostgreSQL has refused by name."""
-    rule = rules.get(getattr(error, "constraint_name", "") or error.sqlstate)
+    """The rule behind a constraint that PostgreSQL has refused by name, or behind an SQLSTATE."""
+    rule = rules.get(getattr(error, "constraint_name", None) or "") or rules.get(error.sqlstate or "")
     return rule() if rule else None

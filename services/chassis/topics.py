@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 from confluent_kafka import KafkaException
-from confluent_kafka.admin import (
+from confluent_kafka.admin import (  # type: ignore[attr-defined]
     AclBinding,
     AclBindingFilter,
     AclOperation,
@@ -65,14 +65,18 @@ def make(settings: Settings, file: Path) -> list[str]:
     try:
         cluster = admin.list_topics(timeout=_SECONDS)
     except KafkaException as error:
-        raise TopicsDiffer("Kafka does not answer, or refused the log-in. Check TOVHOLDER_KAFKA_BOOTSTRAP and the credentials.") from error
+        raise TopicsDiffer(
+            "Kafka does not answer, or refused the log-in. Check TOVHOLDER_KAFKA_BOOTSTRAP and the credentials."
+        ) from error
     replicas = min(content["cluster"]["replication_factor"], len(cluster.brokers))
     in_sync = min(content["cluster"]["min_insync_replicas"], replicas)
     said = _make_topics(admin, wanted(content), cluster.topics, settings.partitions, replicas, in_sync)
     return said + (_make_rights(admin, content) if settings.kafka_security != "PLAINTEXT" else [])
 
 
-def _make_topics(admin: AdminClient, topics: Iterable[Wanted], present: dict[str, Any], partitions: int, replicas: int, in_sync: int) -> list[str]:
+def _make_topics(
+    admin: AdminClient, topics: Iterable[Wanted], present: dict[str, Any], partitions: int, replicas: int, in_sync: int
+) -> list[str]:
     said, new, changed = [], [], []
     for topic in topics:
         own = {**topic.settings, "min.insync.replicas": str(in_sync)}
@@ -97,7 +101,9 @@ def _make_topics(admin: AdminClient, topics: Iterable[Wanted], present: dict[str
 
 def _make_rights(admin: AdminClient, content: dict[str, Any]) -> list[str]:
     """Rights that the file names and the cluster lacks."""
-    any_right = AclBindingFilter(ResourceType.TOPIC, None, ResourcePatternType.LITERAL, None, None, AclOperation.ANY, AclPermissionType.ANY)
+    any_right = AclBindingFilter(
+        ResourceType.TOPIC, None, ResourcePatternType.LITERAL, None, None, AclOperation.ANY, AclPermissionType.ANY
+    )
     present = {str(binding) for binding in admin.describe_acls(any_right).result(_SECONDS)}
     missing = [binding for binding in rights(content) if str(binding) not in present]
     for future in admin.create_acls(missing).values() if missing else ():
@@ -114,17 +120,34 @@ def rights(content: dict[str, Any]) -> list[AclBinding]:
                 principal = content["rights"]["principal"].format(service=service)
                 for operation in content["rights"][operations]:
                     kind = getattr(AclOperation, operation)
-                    found.append(AclBinding(ResourceType.TOPIC, topic.name, ResourcePatternType.LITERAL, principal, "*", kind, AclPermissionType.ALLOW))
+                    found.append(
+                        AclBinding(
+                            ResourceType.TOPIC,
+                            topic.name,
+                            ResourcePatternType.LITERAL,
+                            principal,
+                            "*",
+                            kind,
+                            AclPermissionType.ALLOW,
+                        )
+                    )
     return found
 
 
-def _connection(settings: Settings) -> dict[str, str]:
+def _connection(settings: Settings) -> dict[str, str | int | float | bool]:
     folder = settings.secrets_folder
-    options = {"bootstrap.servers": settings.kafka_bootstrap, "security.protocol": settings.kafka_security}
+    options: dict[str, str | int | float | bool] = {
+        "bootstrap.servers": settings.kafka_bootstrap,
+        "security.protocol": settings.kafka_security,
+    }
     if "SSL" in settings.kafka_security:
         options["ssl.ca.location"] = str(folder / "kafka-ca.crt")
         if (folder / "kafka.key").exists():
             options |= {"ssl.certificate.location": str(folder / "kafka.crt"), "ssl.key.location": str(folder / "kafka.key")}
     if "SASL" in settings.kafka_security:
-        options |= {"sasl.mechanisms": "SCRAM-SHA-512", "sasl.username": settings.kafka_user or "", "sasl.password": settings.secrets.text("kafka-password")}
+        options |= {
+            "sasl.mechanisms": "SCRAM-SHA-512",
+            "sasl.username": settings.kafka_user or "",
+            "sasl.password": settings.secrets.text("kafka-password"),
+        }
     return options

@@ -17,11 +17,11 @@ class _Delivery(Event):
 
 
 class Delivered(_Delivery, source="notifications"):
-    """A notice has reached its recipient's channel. Subject: the notice."""
+    """A notice stands in its recipient's inbox, or their mail server has taken it. Subject: the notice."""
 
 
 class Seen(_Delivery, source="notifications"):
-    """The recipient has seen it. Subject: the notice."""
+    """The recipient says that they have seen it. Subject: the notice."""
 
 
 class Failed(_Delivery, source="notifications"):

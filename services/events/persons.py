@@ -29,7 +29,8 @@ class IdentifiedChild(BaseModel):
 class PartiesIdentified(Event, source="persons"):
     """It is known who a notification (or a registration by hand) is about. Subject: the first child.
 
-    `known_elsewhere`: a match in another municipality; no child is made and people decide. Then subject is the notification, and nobody is named.
+    `known_elsewhere`: a match in another municipality; no child is made and people decide. Then subject is the
+    notification, and nobody is named.
     """
 
     notification_id: UUID | None

@@ -8,7 +8,9 @@ from pydantic import AwareDatetime
 
 from services.events.envelope import Code, Event, Municipality
 
-Basis = Literal["consent", "sundhedsloven-41", "sundhedsloven-43-2", "ssd-exchange", "underretning", "refused"]
+Basis = Literal[
+    "consent", "sundhedsloven-41", "sundhedsloven-43-2", "dagtilbudsloven-3a", "ssd-exchange", "underretning", "refused"
+]
 
 
 class VisitPlanned(Event, source="sundhedspleje"):
@@ -23,7 +25,7 @@ class VisitPlanned(Event, source="sundhedspleje"):
 
 
 class VisitsReplanned(Event, source="sundhedspleje"):
-    """Visits were moved, since what is known of the birth was corrected. Subject: the child."""
+    """Visits were moved or fell away, since the child was born or its birth corrected. Subject: the child."""
 
     child: UUID
     municipality: Municipality
@@ -31,7 +33,7 @@ class VisitsReplanned(Event, source="sundhedspleje"):
 
 
 class OverleveringGiven(Event, source="sundhedspleje"):
-    """Information was handed over to a unit on a stated legal basis. Subject: the child."""
+    """Information was handed over to a unit. `basis`: of most of it; `refused`: nothing could pass. Subject: the child."""
 
     overlevering: UUID
     child: UUID

@@ -1,0 +1,57 @@
+"""`python -m benchmarks [--only name,…]`: measures, prints a table, keeps `benchmarks/latest.json`."""
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from rich.console import Console
+
+from benchmarks import accepting, figures, moving, telling, whole
+from benchmarks.figures import Figure
+from benchmarks.installation import Installation
+
+LATEST = Path(__file__).parent / "latest.json"
+out = Console(width=140)
+
+GROUPS: dict[Callable[[Installation], list[Figure]], tuple[str, ...]] = {
+    accepting.accepting: ("accept_http_c32_per_s", "accept_http_c32_p99_ms"),
+    accepting.whole_system: ("whole_system_accept_per_s",),
+    accepting.reading: ("child_read_per_s",),
+    telling.telling: ("notified_to_told_p50_ms", "notified_to_told_p99_ms", "accepted_to_consumed_p50_ms"),
+    moving.moving: ("relay_events_per_s", "apply_events_per_s"),
+    whole.all_in_one_rss_mb: ("all_in_one_rss_mb",),
+    whole.demo_restart_s: ("demo_restart_s",),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="benchmarks", description="Measures the product on this machine.")
+    parser.add_argument("--only", default="", help="names of figures, separated by commas; without: all")
+    only = {name for name in parser.parse_args().only.split(",") if name}
+    if unknown := only - {name for names in GROUPS.values() for name in names}:
+        sys.exit(
+            f"No such figure: {', '.join(sorted(unknown))}. There are: {', '.join(name for names in GROUPS.values() for name in names)}"
+        )
+    measured: list[Figure] = []
+    with tempfile.TemporaryDirectory(prefix="tovholder-bench-") as folder:
+        for measure, names in GROUPS.items():
+            if only and not only & set(names):
+                continue
+            began = time.monotonic()
+            out.print(f"[dim]measuring {', '.join(names)} …[/dim]", end=" ")
+            # A fresh installation each: what one measurement leaves behind must not slow the next.
+            installation = Installation(Path(folder) / measure.__name__).start()
+            try:
+                measured += measure(installation)
+            finally:
+                installation.stop()
+            out.print(f"[dim]{time.monotonic() - began:.0f} s[/dim]")
+    figures.keep(measured, LATEST)
+    figures.show(measured, out)
+
+
+if __name__ == "__main__":
+    main()

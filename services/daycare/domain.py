@@ -1,0 +1,194 @@
+"""The rules of a start in daycare: who may plan it and where, how it is prepared, moved or cancelled, and when it takes place."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Literal
+from uuid import UUID
+
+from services.chassis.errors import CannotBeApplied, NotAllowed, NotFound, RuleViolated
+from services.events.daycare import ChildStarted, StartCancelled, StartMoved, StartPlanned, TransitionPrepared
+from services.events.envelope import Event, Seat
+
+State = Literal["planned", "prepared", "started", "cancelled"]
+Cause = Literal["family", "placement", "error"]
+
+# The overlevering is not a condition of starting: planned → started is legal.
+TRANSITIONS: dict[State, frozenset[State]] = {
+    "planned": frozenset({"prepared", "started", "cancelled"}),
+    "prepared": frozenset({"started", "cancelled"}),
+    "started": frozenset(),
+    "cancelled": frozenset(),
+}
+DAYCARE_KINDS = ("institution", "dagpleje")
+
+
+class OnlyTheTovholderOrThePlacementOfficeMayPlanAStart(NotAllowed):
+    """A start is planned by the child's tovholder (the deputy in absence) or by the municipality's placement system."""
+
+
+class TheUnitIsNoDaycareOfThisMunicipality(RuleViolated):
+    """A start is in an active institution or dagpleje that the directory has in the child's municipality."""
+
+
+class ThePedagogueDoesNotWorkInThatUnit(RuleViolated):
+    """The named pedagogue has a seat in the unit where the child starts."""
+
+
+class AStartLiesAhead(RuleViolated):
+    """A start is planned for, or moved to, today or a later date."""
+
+
+class ThisChildHasAnOpenStart(RuleViolated):
+    """A child has one open start at most. Move it or cancel it first."""
+
+
+class OnlyAnOpenStartCanChange(RuleViolated):
+    """A child who has started, or a start that was cancelled, stays so."""
+
+
+@dataclass(frozen=True)
+class Child:
+    """What daycare knows of a child."""
+
+    id: UUID
+    municipality: str
+    status: str
+    holder: UUID | None
+    holder_unit: UUID | None
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A unit as the directory says it is. A private one is told of the child by the parents only: Dagtilbudsloven s. 3 a(3)."""
+
+    id: UUID
+    kind: str
+    private: bool
+    active: bool
+
+
+@dataclass(frozen=True)
+class Start:
+    """A child's start in a unit. `pedagogue` works in that unit."""
+
+    id: UUID
+    child: UUID
+    municipality: str
+    unit: UUID
+    starts_on: date
+    pedagogue: UUID | None
+    state: State
+    private: bool
+    overlevering: UUID | None = None
+    cause: Cause | None = None
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A start as it stands after a change, and what is said of it; no events = nothing changed."""
+
+    start: Start
+    events: tuple[Event, ...]
+
+
+@dataclass(frozen=True)
+class Asker:
+    """Who asks: a professional with the units they work in and lead, a placement system, or one of the product's services."""
+
+    professional: UUID | None
+    works_in: frozenset[UUID] = frozenset()
+    leads: frozenset[UUID] = frozenset()
+    places_in: str | None = None
+    is_service: bool = False
+
+
+def relations(child: Child, asker: Asker, deputises: bool, supports: bool, unit: UUID | None = None) -> frozenset[str]:
+    """How someone stands to a child, in the words of access.yaml. `unit`: of the start. `deputises`: for the absent holder."""
+    standing = {
+        "service": asker.is_service,
+        "placement": asker.places_in == child.municipality,
+        "holder": asker.professional is not None and asker.professional == child.holder,
+        "deputy": deputises,
+        "leader": child.holder_unit in asker.leads,
+        "supporter": supports,
+        "daycare": unit in asker.works_in,
+    }
+    return frozenset(relation for relation, stands in standing.items() if stands)
+
+
+def may_plan(standing: Collection[str]) -> None:
+    """Whoever has no relation to the child at all learns nothing."""
+    if not standing:
+        raise NotFound("There is no such child, or not for you.")
+    if not {"holder", "deputy", "placement"} & set(standing):
+        raise OnlyTheTovholderOrThePlacementOfficeMayPlanAStart
+
+
+def plan(
+    number: UUID, child: Child, unit: Unit | None, starts_on: date, pedagogue: UUID | None, works_there: bool, today: date
+) -> Decision:
+    """`unit`: None where the child's municipality has no such unit. `works_there`: the pedagogue, if named, has a seat in it."""
+    if unit is None or not unit.active or unit.kind not in DAYCARE_KINDS:
+        raise TheUnitIsNoDaycareOfThisMunicipality
+    if not works_there:
+        raise ThePedagogueDoesNotWorkInThatUnit
+    if starts_on < today:
+        raise AStartLiesAhead
+    start = Start(number, child.id, child.municipality, unit.id, starts_on, pedagogue, "planned", unit.private)
+    seat = Seat(professional=pedagogue, unit=unit.id) if pedagogue else None
+    return Decision(start, (StartPlanned(**_about(start), pedagogue=seat),))
+
+
+def move(start: Start, starts_on: date, today: date) -> Decision:
+    """Another date for an open start; what was prepared stays prepared. The same date changes nothing."""
+    _must_be_open(start)
+    if starts_on < today:
+        raise AStartLiesAhead
+    if starts_on == start.starts_on:
+        return Decision(start, ())
+    moved = replace(start, starts_on=starts_on)
+    return Decision(moved, (StartMoved(**_about(moved), before=start.starts_on),))
+
+
+def cancel(start: Start, cause: Cause) -> Decision:
+    """The start will not be."""
+    _must_be_open(start)
+    cancelled = replace(start, state="cancelled", cause=cause)
+    return Decision(cancelled, (StartCancelled(**_about(start), cause=cause),))
+
+
+def prepare(start: Start | None, child: UUID, unit: UUID, overlevering: UUID) -> Decision | None:
+    """An overlevering, or its express refusal, prepares the transition once; for a closed or prepared start it changes nothing.
+
+    CannotBeApplied where it names a start that is not this child's in that unit: sundhedspleje checks it before giving.
+    """
+    if start is None or (start.child, start.unit) != (child, unit):
+        raise CannotBeApplied("the overlevering names a start of another child or unit")
+    if "prepared" not in TRANSITIONS[start.state]:
+        return None
+    prepared = replace(start, state="prepared", overlevering=overlevering)
+    return Decision(prepared, (TransitionPrepared(**_about(prepared), overlevering=overlevering),))
+
+
+def begin(start: Start, child_status: str, today: date) -> Decision | None:
+    """On the date a born child has started; an unborn one waits until it is born or the start is moved."""
+    if "started" not in TRANSITIONS[start.state] or child_status != "born" or today < start.starts_on:
+        return None
+    started = replace(start, state="started")
+    return Decision(started, (ChildStarted(**_about(started)),))
+
+
+def _must_be_open(start: Start) -> None:
+    if not TRANSITIONS[start.state]:
+        raise OnlyAnOpenStartCanChange(state=start.state)
+
+
+def _about(start: Start) -> dict[str, UUID | str | date]:
+    return {
+        "start": start.id,
+        "child": start.child,
+        "municipality": start.municipality,
+        "unit": start.unit,
+        "starts_on": start.starts_on,
+    }

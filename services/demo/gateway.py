@@ -1,0 +1,72 @@
+"""One address in front of services that each run in their own process: a path goes to the service the catalogue names."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import httpx2
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.types import Receive, Scope, Send
+
+from services.catalogue import service_of_path
+from services.chassis import problems
+from services.chassis.errors import NotFound, TryAgainSoon
+
+_OF_ONE_CONNECTION = frozenset(
+    {"connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade", "host", "content-length", "content-encoding"}
+)
+_OF_ALL = frozenset({"/livez", "/readyz"})
+
+
+class Gateway:
+    """An ASGI application. `addresses`: service → where its process listens."""
+
+    def __init__(self, addresses: Mapping[str, str]) -> None:
+        self._addresses = addresses
+        self._http = httpx2.AsyncClient(timeout=60, limits=httpx2.Limits(max_connections=200))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        request = Request(scope, receive)
+        path = request.url.path
+        service = service_of_path(path)
+        if service in self._addresses:
+            answer = await self._pass_on(request, self._addresses[service])
+        elif path in _OF_ALL:
+            answer = await self._of_all(path)
+        else:
+            answer = problems.of(NotFound("No service answers this path."))
+        await answer(scope, receive, send)
+
+    async def _pass_on(self, request: Request, address: str) -> Response:
+        url = address + request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        try:
+            answer = await self._http.request(
+                request.method, url, headers=_passing(dict(request.headers)), content=await request.body()
+            )
+        except httpx2.HTTPError:
+            return problems.of(TryAgainSoon("The service does not answer just now.", seconds=1))
+        return Response(answer.content, answer.status_code, _passing(dict(answer.headers)))
+
+    async def _of_all(self, path: str) -> Response:
+        """What every process says of itself; the worst of them is the whole's."""
+        said = await asyncio.gather(*(self._one(service, path) for service in self._addresses))
+        return JSONResponse(
+            dict(zip(self._addresses, (body for _, body in said), strict=True)), max(status for status, _ in said)
+        )
+
+    async def _one(self, service: str, path: str) -> tuple[int, Any]:
+        try:
+            answer = await self._http.get(self._addresses[service] + path)
+            return answer.status_code, answer.json()
+        except (httpx2.HTTPError, ValueError):
+            return 503, {"state": "no answer"}
+
+    async def close(self) -> None:
+        await self._http.aclose()
+
+
+def _passing(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in headers.items() if name.lower() not in _OF_ONE_CONNECTION}

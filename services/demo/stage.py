@@ -1,0 +1,359 @@
+"""Sets the whole of Tovholder up on this machine, plays the story or stays for people to try it, and takes it down in order."""
+
+import asyncio
+import contextlib
+import fcntl
+import shutil
+import signal
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeVar
+
+import asyncpg
+import httpx2
+
+from services import catalogue
+from services.chassis import topics
+from services.chassis.migrate import migrate, owner_dsn, prepare
+from services.chassis.settings import Settings
+from services.chassis.store import Store
+from services.demo import checking, story, town
+from services.demo.actors import SCOPE, WEB_CLIENT, LiveScene, Running
+from services.demo.installed import REPOSITORY, NotInstalled
+from services.demo.kafka import KafkaBroker
+from services.demo.keys import make_secrets
+from services.demo.post_office import PostOffice
+from services.demo.postgres import PostgresServer
+from services.demo.printing import Printing
+from services.demo.processes import ServerDidNotStart, free_port, port_is_free
+from services.demo.provider import MachineClient, OidcConfiguration, OidcProvider, OidcUser, WebClient
+from services.demo.serving import InOneProcess, InProcessesOfTheirOwn, Serving
+
+DATABASE = "tovholder"
+_OURS = ".tovholder-demo"
+_READY_SECONDS = 180
+
+T = TypeVar("T")
+
+
+class CannotPlay(RuntimeError):
+    """The demo cannot start here; the text says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Everything that runs."""
+
+    settings: Settings
+    running: Running
+    post_office: PostOffice
+    serving: Serving
+
+
+async def play(folder: Path, *, once: bool, fresh: bool, bus: str, port: int) -> int:
+    """The exit code: 0 where all went well, 1 where something broke, which is named; 130 for an interruption while starting."""
+    printing = Printing()
+    try:
+        with _interruptible() as interrupted, _only_one(folder, fresh):
+            try:
+                async with _set_up(folder, _bus(bus), _port(port, once), printing) as stage:
+                    return await _story(folder, stage, printing) if once else await _stay(folder, stage, printing, interrupted)
+            except asyncio.CancelledError:
+                if not interrupted.is_set():
+                    raise
+                printing.line("Ended; what was there is kept.")
+                return 130
+    except (CannotPlay, NotInstalled, ServerDidNotStart, topics.TopicsDiffer) as error:
+        printing.wrong(str(error))
+        return 1
+
+
+def _bus(name: str) -> Literal["embedded", "kafka"]:
+    if name not in ("embedded", "kafka"):
+        raise CannotPlay(f"The bus is embedded or kafka, not {name}.")
+    return name  # type: ignore[return-value]
+
+
+def _port(wanted: int, once: bool) -> int:
+    if port_is_free(wanted):
+        return wanted
+    if once:
+        return free_port()
+    raise CannotPlay(
+        f"Something listens on port {wanted} already. End it, or choose another: tovholder demo --port {free_port()}"
+    )
+
+
+@contextmanager
+def _interruptible() -> Iterator[asyncio.Event]:
+    """Ctrl-C and SIGTERM cancel what this task does, once; taking down is not interrupted."""
+    task, interrupted, loop = asyncio.current_task(), asyncio.Event(), asyncio.get_running_loop()
+
+    def end() -> None:
+        if not interrupted.is_set() and task is not None:
+            interrupted.set()
+            task.cancel()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, end)
+    try:
+        yield interrupted
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+
+@contextmanager
+def _only_one(folder: Path, fresh: bool) -> Iterator[None]:
+    """The folder is this demo's alone; with `fresh` it is empty, but for a folder that holds anything of somebody else's."""
+    if folder.exists() and any(folder.iterdir()) and not (folder / _OURS).exists():
+        raise CannotPlay(f"{folder} holds something else than a demo. Choose another folder: --folder NAME")
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (folder / _OURS).open("a") as mark:
+        try:
+            fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise CannotPlay(
+                f"A demo is running in {folder} already. End it first, or choose another folder: --folder NAME"
+            ) from None
+        if fresh:
+            _empty(folder)
+        yield
+
+
+def _empty(folder: Path) -> None:
+    if (folder / "postgres").exists():
+        server = PostgresServer(folder / "postgres")
+        server.end_left_over()
+        server.remove()
+    for inside in folder.iterdir():
+        if inside.name != _OURS:
+            shutil.rmtree(inside) if inside.is_dir() else inside.unlink()
+
+
+@asynccontextmanager
+async def _set_up(folder: Path, bus: Literal["embedded", "kafka"], port: int, printing: Printing) -> AsyncIterator[Stage]:
+    """From nothing to ready, each part taken down again in the opposite order."""
+    shape = "all services in one process" if bus == "embedded" else "each service in its own process, over Apache Kafka"
+    printing.title(f"Tovholder, {shape}")
+    async with contextlib.AsyncExitStack() as stack:
+        post_office = PostOffice(folder / "mail")
+        with printing.step("Secrets and a mail server"):
+            keys = await _apart(
+                lambda: make_secrets(
+                    folder / "secrets", catalogue.names(), town.municipalities(), [*town.client_ids(), WEB_CLIENT]
+                )
+            )
+            post_office.start()
+            stack.callback(post_office.stop)
+
+        with printing.step("PostgreSQL"):
+            postgres = PostgresServer(folder / "postgres")
+            stack.callback(postgres.stop)
+            await _apart(postgres.start)
+
+        redirect_uri = f"http://127.0.0.1:{port}/portal/callback"
+        provider = OidcProvider(folder / "oidc", _configuration(keys, redirect_uri))
+        with printing.step("Log-in provider (OpenID Connect)"):
+            stack.callback(provider.stop)
+            await _apart(provider.start)
+
+        broker = KafkaBroker(folder / "kafka")
+        if bus == "kafka":
+            with printing.step("Apache Kafka"):
+                stack.callback(broker.stop)
+                await _apart(broker.start)
+
+        settings = Settings(
+            database_host="127.0.0.1",
+            database_port=postgres.port or 0,
+            database_name=DATABASE,
+            secrets_folder=folder / "secrets",
+            bus=bus,
+            kafka_bootstrap=broker.bootstrap,
+            issuer=provider.issuer,
+            host="127.0.0.1",
+            port=port,
+            gateway_url=f"http://127.0.0.1:{port}",
+            portal_url=f"http://127.0.0.1:{port}",
+            smtp_host="127.0.0.1",
+            smtp_port=post_office.port,
+            smtp_tls="none",
+            smtp_sender="tovholder@havby.example",
+        )
+        if bus == "kafka":
+            with printing.step("Topics"):
+                await _apart(lambda: topics.make(settings, REPOSITORY / "deploy" / "topics.yaml"))
+
+        with printing.step("Database: roles, schemas, a clock that can be moved"):
+            await _apart(lambda: prepare(postgres.dsn(), settings, catalogue.names()))
+            await _apart(lambda: migrate(settings, catalogue.names(), movable_clock=True))
+
+        with printing.step("The demo municipality, its people and systems"):
+            await _import(settings)
+
+        serving: Serving = InOneProcess(settings, folder) if bus == "embedded" else InProcessesOfTheirOwn(settings, folder)
+        with printing.step(f"Services: {', '.join(catalogue.names())}"):
+            stack.push_async_callback(serving.stop)
+            await serving.start()
+            await _until_ready(settings, serving)
+
+        running = Running(settings.gateway_url, provider.issuer, settings.audience, redirect_uri)
+        running.write(folder)
+        yield Stage(settings, running, post_office, serving)
+        with printing.console.status("Ending …"):
+            await stack.aclose()
+
+
+async def _apart(work: Callable[[], T]) -> T:
+    """In a thread, so that Ctrl-C is heard meanwhile; yet never left half done."""
+    task = asyncio.ensure_future(asyncio.to_thread(work))
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
+
+
+def _configuration(keys: dict[str, dict[str, object]], redirect_uri: str) -> OidcConfiguration:
+    return OidcConfiguration(
+        audience=Settings.model_fields["audience"].default,
+        users=[OidcUser(person.sub, person.username, person.name, person.password) for person in town.people()],
+        web_clients=[WebClient(WEB_CLIENT, keys[WEB_CLIENT], [redirect_uri])],
+        machine_clients=[MachineClient(client, keys[client], SCOPE) for client in town.client_ids()],
+    )
+
+
+async def _import(settings: Settings) -> None:
+    store = Store(settings, "directory")
+    try:
+        await town.settle_in(store, settings.issuer)
+    finally:
+        await store.close()
+
+
+async def _until_ready(settings: Settings, serving: Serving) -> None:
+    """Until the services say they are, and each knows who may call. ServerDidNotStart, naming what is wrong, after three minutes."""
+    deadline, wrong = time.monotonic() + _READY_SECONDS, "no answer"
+    async with httpx2.AsyncClient(timeout=5) as http:
+        while time.monotonic() < deadline:
+            if ended := serving.ended():
+                raise ServerDidNotStart(f"{ended} ended while starting; see {serving.log}")
+            wrong = await _not_ready(settings, http)
+            if not wrong:
+                return
+            await asyncio.sleep(0.1)
+    raise ServerDidNotStart(f"The services are not ready after {_READY_SECONDS} s: {wrong}; see {serving.log}")
+
+
+async def _not_ready(settings: Settings, http: httpx2.AsyncClient) -> str:
+    try:
+        answer = await http.get(f"{settings.gateway_url}/readyz")
+    except httpx2.HTTPError as error:
+        return type(error).__name__
+    if answer.status_code != 200:
+        return answer.text
+    people, systems = len(town.people()), len(town.client_ids())
+    connection = await asyncpg.connect(owner_dsn(settings))
+    try:
+        for service in catalogue.names():
+            known = await connection.fetchrow(
+                f"select (select count(*) from {service}.professional), (select count(*) from {service}.client)"  # noqa: S608 - names are ours
+            )
+            if known[0] < people or known[1] < systems:
+                return f"{service} knows {known[0]} of {people} people and {known[1]} of {systems} systems"
+    finally:
+        await connection.close()
+    return ""
+
+
+async def _story(folder: Path, stage: Stage, printing: Printing) -> int:
+    scene = LiveScene(folder, stage.running, stage.settings)
+    stores = {name: Store(stage.settings, name) for name in catalogue.names()}
+
+    async def look(service: str, query: str, *arguments: object) -> list[asyncpg.Record]:
+        async with stores[service].connection() as connection:
+            found: list[asyncpg.Record] = await connection.fetch(query, *arguments)
+            return found
+
+    letters = stage.post_office.letters()
+    printing.title("One family's story, through the public API")
+    printing.heads("time of facts", "what happened", "who is tovholder", "who was told (✉ e-mail)")
+    try:
+        played = await story.play(scene, lambda step: printing.happened(step.at, step.what, step.holders, step.told))
+        with printing.console.status("Until everything has been heard and told …"):
+            findings = await checking.check(look, played, breathe=scene.breathe)
+    except story.StoryBroke as broke:
+        printing.wrong(f"\nThe story broke: {broke}")
+        printing.line(f"The services' log: {stage.serving.log}")
+        return 1
+    finally:
+        await scene.close()
+        for store in stores.values():
+            await store.close()
+    printing.table(
+        "What must be true, looked up in the database",
+        ("invariant", "looked at", "result"),
+        [finding.row() for finding in findings],
+    )
+    printing.line(
+        f"{stage.post_office.letters() - letters} e-mails were sent in this story; they lie in {stage.post_office.folder}."
+    )
+    broken = [finding for finding in findings if finding.broken]
+    for finding in broken:
+        printing.wrong(f"{finding.name} is broken: {'; '.join(finding.broken[:5])}")
+    if not broken:
+        printing.line(
+            "[bold green]Every child had exactly one tovholder at every moment, and everyone concerned was told.[/bold green]"
+        )
+    return 1 if broken else 0
+
+
+async def _stay(folder: Path, stage: Stage, printing: Printing, interrupted: asyncio.Event) -> int:
+    _welcome(folder, stage, printing)
+    try:
+        ended = await stage.serving.until_ended()
+    except asyncio.CancelledError:
+        if not interrupted.is_set():
+            raise
+        printing.console.print()
+        return 0
+    printing.wrong(f"{ended} ended by itself; see {stage.serving.log}")
+    return 1
+
+
+def _welcome(folder: Path, stage: Stage, printing: Printing) -> None:
+    url = stage.running.url
+    municipality = town.municipalities()[0]
+    where = "" if folder.name == ".demo" and folder.parent == Path.cwd() else f" --folder {folder}"
+    printing.table(
+        "Addresses",
+        ("what", "where"),
+        [
+            ("API, described", f"{url}/docs"),
+            ("OpenAPI of the whole, of one service", f"{url}/openapi.json   {url}/registry/openapi.json"),
+            ("Is it well?", f"{url}/readyz"),
+            ("Log-in provider", stage.running.issuer),
+            ("E-mails that were sent", str(stage.post_office.folder)),
+            ("Log", str(stage.serving.log)),
+        ],
+    )
+    people = [person for person in town.people() if person.municipality == municipality]
+    printing.table(
+        "Who can log in",
+        ("name", "user name", "password", "works in"),
+        [(each.name, each.username, each.password, town.works_in(each.username)) for each in people],
+    )
+    printing.title("What to try")
+    for text in (
+        f"tovholder token inge{where}                      a token of the intake lead, good for five minutes",
+        f"tovholder send FILE…{where}                      MedCom messages, as JSON or XML, through the demo's gateway system",
+        f'curl -H "authorization: Bearer $(tovholder token birgit{where})" "{url}/registry/handovers?state=proposed"',
+        f'curl -H "authorization: Bearer $(tovholder token inge{where})" "{url}/directory/professionals?limit=5"',
+        f"tovholder demo --once{where}                     the whole story, played and checked (end this one first)",
+    ):
+        printing.console.print(f"  {text}", markup=False, soft_wrap=True)
+    printing.line("\n  Ctrl-C ends it; what was done is kept for the next time. --fresh starts over.")

@@ -1,0 +1,106 @@
+"""The demo municipality as `municipality.yaml` says it: who lives in it by name, and how it is brought into a directory."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import yaml
+
+from services import catalogue
+from services.chassis.store import Store
+from services.directory import importing
+
+FILE = "municipality.yaml"
+
+
+@dataclass(frozen=True)
+class Inhabitant:
+    """Someone of the town who may log in. `sub`: what the provider's tokens call them."""
+
+    id: str
+    username: str
+    sub: str
+    name: str
+    municipality: str
+    password: str = field(repr=False)
+
+
+def content() -> Mapping[str, Any]:
+    """The file as it is written; empty where it is not there."""
+    return _content()
+
+
+def names() -> dict[str, str]:
+    """People by user name and units by key → id."""
+    units = {unit["key"]: str(unit["id"]) for unit in content().get("units", ()) if "key" in unit}
+    return units | {
+        person["username"]: str(person["id"]) for person in content().get("professionals", ()) if "username" in person
+    }
+
+
+def people() -> list[Inhabitant]:
+    """Everyone who may log in. The passwords are no secret: the provider listens on this machine only, and nobody is real."""
+    return [
+        Inhabitant(
+            id=str(person["id"]),
+            username=person["username"],
+            sub=person["login"],
+            name=person["name"],
+            municipality=str(person["municipality"]),
+            password=f"{person['username']}-demo",
+        )
+        for person in content().get("professionals", ())
+        if person.get("username") and person.get("login")
+    ]
+
+
+def person(username: str) -> Inhabitant:
+    """LookupError, naming everyone there is, for a stranger."""
+    for inhabitant in people():
+        if inhabitant.username == username:
+            return inhabitant
+    raise LookupError(f"nobody in the demo town is called {username}; there are {', '.join(each.username for each in people())}")
+
+
+def login_of(username: str) -> str:
+    """The `sub` of someone's tokens."""
+    return person(username).sub
+
+
+def municipalities() -> list[str]:
+    return [str(each["code"]) for each in content().get("municipalities", ())]
+
+
+def client_ids() -> list[str]:
+    """Every system that calls with a key of its own; the product's own services are among them."""
+    own = [f"service-{name}" for name in catalogue.names()]
+    return list(dict.fromkeys([*own, *(client["client_id"] for client in content().get("clients", ()))]))
+
+
+def sor_of(unit: str) -> str:
+    """The first SOR number of a unit by its key."""
+    return str(next(each["sor"][0] for each in content()["units"] if each.get("key") == unit))
+
+
+def works_in(username: str) -> str:
+    """The names of the units someone works in."""
+    units = {unit.get("key"): unit["name"] for unit in content()["units"]}
+    seats = next(each["seats"] for each in content()["professionals"] if each.get("username") == username)
+    return ", ".join(f"{units[seat['unit']]}{' (leads)' if seat.get('leads') else ''}" for seat in seats)
+
+
+async def settle_in(store: Store, issuer: str) -> None:
+    """Makes the directory say what the file says. `store`: the directory's. `issuer`: where these people log in. Repeatable."""
+    await importing.import_municipality(store, dict(content()), issuer=issuer)
+
+
+@cache
+def _content() -> Mapping[str, Any]:
+    try:
+        text = files("services.demo").joinpath(FILE).read_text()
+    except FileNotFoundError:
+        return {}
+    loaded: Mapping[str, Any] = yaml.safe_load(text)
+    return loaded

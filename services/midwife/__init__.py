@@ -1,0 +1,29 @@
+"""What midwives send: received durably, answered by MedCom's rules, shown once, followed until somebody has the child."""
+
+from services.chassis.service import Service
+from services.events.midwife import (
+    BirthNotified,
+    NotificationCorrected,
+    NotificationPlaced,
+    NotificationReceived,
+    NotificationWithdrawn,
+    PregnancyNotified,
+)
+from services.midwife.domain import TheMessageIdStandsForAnotherNotification
+from services.midwife.endpoints import router
+from services.midwife.handlers import HANDLERS
+
+service = Service(
+    "midwife",
+    router=router,
+    handlers=HANDLERS,
+    says=(
+        NotificationReceived,
+        PregnancyNotified,
+        BirthNotified,
+        NotificationCorrected,
+        NotificationWithdrawn,
+        NotificationPlaced,
+    ),
+    rules={"message_id_is_used_once": TheMessageIdStandsForAnotherNotification},
+)

@@ -1,0 +1,54 @@
+"""Everyone concerned is told, and every telling is accounted for."""
+
+from services.chassis.service import Apply, Service
+from services.events import Event
+from services.events import registry as baton
+from services.events.daycare import ChildStarted, StartCancelled, StartMoved, StartPlanned
+from services.events.directory import AbsenceEnded, AbsenceRegistered, IntakeChanged, UnitChanged
+from services.events.midwife import NotificationReceived, NotificationWithdrawn
+from services.events.notifications import Delivered, Failed, Seen
+from services.events.persons import ConsentWithdrawn, CustodyChanged, MoveProposed
+from services.events.sundhedspleje import OverleveringGiven
+from services.notifications import handlers
+from services.notifications.endpoints import router
+from services.notifications.sending import send_due
+
+_TOLD: tuple[type[Event], ...] = (
+    baton.HandoverProposed,
+    baton.HandoverAccepted,
+    baton.HandoverScheduled,
+    baton.HandoverDeclined,
+    baton.HandoverWithdrawn,
+    baton.HandoverSuperseded,
+    baton.HandoverReminded,
+    baton.HandoverOverdue,
+    baton.HandoverEscalated,
+    baton.InformationRequested,
+    baton.InformationProvided,
+    StartPlanned,
+    StartMoved,
+    StartCancelled,
+    ChildStarted,
+    OverleveringGiven,
+    ConsentWithdrawn,
+    CustodyChanged,
+)
+
+_HANDLERS: dict[type[Event], Apply] = {
+    UnitChanged: handlers.remember_unit,
+    IntakeChanged: handlers.remember_intake,
+    AbsenceRegistered: handlers.remember_absence,
+    AbsenceEnded: handlers.remember_return,
+    baton.ChildRegistered: handlers.remember_child,
+    baton.SupporterJoined: handlers.remember_supporter,
+    baton.SupporterLeft: handlers.forget_supporter,
+    baton.TovholderChanged: handlers.tell_of_new_tovholder,
+    NotificationReceived: handlers.tell_of_message_to_place,
+    NotificationWithdrawn: handlers.tell_of_withdrawal,
+    MoveProposed: handlers.tell_of_move,
+    **dict.fromkeys(_TOLD, handlers.tell),
+}
+
+service = Service(
+    "notifications", router=router, handlers=_HANDLERS, says=(Delivered, Seen, Failed), ticks={"send-due": send_due}
+)

@@ -1,0 +1,139 @@
+"""Pure rules of telling: who is told of what, when the next try is, and when a person must take over."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cache
+from importlib.resources import files
+from typing import Literal
+from uuid import UUID
+
+import yaml
+
+from services.events import Event
+from services.events.envelope import Seat
+
+Channel = Literal["inbox", "email"]
+ToWhom = Literal["professional", "family"]
+
+TRIES_AT_MOST = 6
+_RESTS = (timedelta(seconds=10), timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=30), timedelta(hours=2))
+
+# Whoever is asked is away: the delivery waits, and the waiting is no try.
+WAITS = timedelta(seconds=10)
+# A delivery is in one process's hands for this long. Longer than any try takes, so that only a process that died loses it.
+IN_HAND = timedelta(minutes=2)
+
+# Trying again changes nothing: there is nobody, nowhere to send to, or the mail server says so for good
+# (RFC 5321 § 4.2.3, RFC 7504).
+_FINAL = frozenset(
+    {"no-address", "address-malformed", "family-unknown", "smtp-550", "smtp-551", "smtp-553", "smtp-521", "smtp-556"}
+)
+
+_SEATS = {
+    "tovholder": "tovholder",
+    "before": "before",
+    "giver": "giver",
+    "receiver": "receiver",
+    "pedagogue": "pedagogue",
+    "to": "escalated-to",
+}
+
+
+@dataclass(frozen=True)
+class Known:
+    """What notifications knows when something happens. `leaders`: by unit. `deputies`: of those who are absent now."""
+
+    holder: Seat | None = None
+    supporters: tuple[UUID, ...] = ()
+    leaders: Mapping[UUID, tuple[UUID, ...]] = field(default_factory=dict)
+    deputies: Mapping[UUID, UUID] = field(default_factory=dict)
+    intake_lead: UUID | None = None
+
+
+@dataclass(frozen=True)
+class Told:
+    """One delivery to make. `recipient` is None for the family: persons says who that is at the moment of sending."""
+
+    to_whom: ToWhom
+    recipient: UUID | None
+    why: str
+    channel: Channel
+
+
+@cache
+def _rules() -> dict[str, dict[str, dict[str, list[str]]]]:
+    content: dict[str, dict[str, dict[str, list[str]]]] = yaml.safe_load(
+        files("services.notifications").joinpath("audience.yaml").read_text()
+    )
+    return content
+
+
+def audiences() -> dict[str, dict[str, list[str]]]:
+    """Fact → roles told (`tell`) and roles e-mailed (`email`), from audience.yaml."""
+    return _rules()["told"]
+
+
+def tells_nobody() -> frozenset[str]:
+    """Facts of which nobody is told, each on purpose."""
+    return frozenset(_rules()["nobody"])
+
+
+def kind_of(event: Event | type[Event]) -> str:
+    """`dk.tovholder.registry.tovholder_changed.v1` → `tovholder_changed`."""
+    return event.type.split(".")[3]
+
+
+def seats_of(event: Event) -> dict[str, Seat]:
+    """The event's seats by role. Where a baton moved, the one before is the giver and the new tovholder the receiver."""
+    named = {role: seat for name, role in _SEATS.items() if isinstance(seat := getattr(event, name, None), Seat)}
+    moved = {"giver": named.get("before"), "receiver": named.get("tovholder")} if "tovholder" in named else {}
+    return {**{role: seat for role, seat in moved.items() if seat}, **named}
+
+
+def units_led(kind: str, event: Event) -> dict[str, UUID]:
+    """The units whose leaders are told, by role: `giver-leaders` → the giver's unit."""
+    of = {f"{role}-leaders": seat.unit for role, seat in seats_of(event).items()}
+    unit = getattr(event, "to_unit", None) or getattr(event, "unit", None)
+    of |= {"unit-leaders": unit} if unit else {}
+    return {role: of[role] for role in audiences()[kind]["tell"] if role in of}
+
+
+def audience(kind: str, event: Event, known: Known) -> list[Told]:
+    """Everyone told, each once per channel, in the order of audience.yaml; the first role in which someone is told is `why`."""
+    rules = audiences()[kind]
+    told: dict[tuple[ToWhom, UUID | None, Channel], Told] = {}
+    for role in rules["tell"]:
+        channels: tuple[Channel, ...] = ("inbox", "email") if role in rules["email"] else ("inbox",)
+        for to_whom, recipient in _of_role(role, kind, event, known):
+            for channel in channels:
+                told.setdefault((to_whom, recipient, channel), Told(to_whom, recipient, role, channel))
+    return list(told.values())
+
+
+def _of_role(role: str, kind: str, event: Event, known: Known) -> list[tuple[ToWhom, UUID | None]]:
+    if role == "family":
+        return [("family", None)]
+    seats = seats_of(event)
+    found: list[UUID | None]
+    if role == "supporters":
+        found = list(known.supporters)
+    elif role == "intake-lead":
+        found = [known.intake_lead]
+    elif role.endswith("-leaders"):
+        unit = units_led(kind, event).get(role)
+        found = list(known.leaders.get(unit, ())) if unit else []
+    elif role.endswith("-deputy"):
+        absent = seats.get(role.removesuffix("-deputy"))
+        found = [known.deputies.get(absent.professional)] if absent else []
+    else:
+        seat = seats.get(role) or (known.holder if role == "tovholder" else None)
+        found = [seat.professional] if seat else []
+    return [("professional", professional) for professional in found if professional]
+
+
+def next_try(tries: int, reason: str, at: datetime) -> datetime | None:
+    """When to try again after so many tries, the last of which failed for `reason`; None: a person must take over."""
+    if reason in _FINAL or tries >= TRIES_AT_MOST:
+        return None
+    return at + _RESTS[min(tries, len(_RESTS)) - 1]

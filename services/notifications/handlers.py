@@ -1,0 +1,115 @@
+"""What notifications does when it hears something: remembers who is concerned, and queues a notice for each of them."""
+
+from typing import Any
+from uuid import UUID
+
+from services.chassis.calendar import date_of
+from services.chassis.errors import NotYetKnown
+from services.chassis.service import Received
+from services.chassis.store import Tx
+from services.events.directory import AbsenceEnded, AbsenceRegistered, IntakeChanged, UnitChanged, subject_of_municipality
+from services.events.midwife import NotificationReceived, NotificationWithdrawn
+from services.events.persons import MoveProposed
+from services.events.registry import ChildRegistered, SupporterJoined, SupporterLeft, TovholderChanged
+from services.notifications import domain, repository
+from services.notifications.domain import Known, Told
+
+
+async def remember_unit(received: Received[UnitChanged], tx: Tx) -> None:
+    """Facts whose audience are this unit's leaders may have come before it."""
+    await repository.keep_unit(tx, received.event)
+    tx.now_known(received.event.unit)
+
+
+async def remember_intake(received: Received[IntakeChanged], tx: Tx) -> None:
+    """Messages that wait for an intake lead may have come before one was named."""
+    await repository.keep_intake(tx, received.subject, received.event)
+    tx.now_known(subject_of_municipality(received.event.municipality))
+
+
+async def remember_absence(received: Received[AbsenceRegistered], tx: Tx) -> None:
+    await repository.keep_absence(tx, received.event)
+
+
+async def remember_return(received: Received[AbsenceEnded], tx: Tx) -> None:
+    await repository.end_absence(tx, received.event.absence, received.event.ended_on)
+
+
+async def remember_child(received: Received[ChildRegistered], tx: Tx) -> None:
+    child = received.event
+    if child.notification_id:
+        await repository.keep_notified_child(tx, child.notification_id, child.child, child.municipality)
+
+
+async def remember_supporter(received: Received[SupporterJoined], tx: Tx) -> None:
+    await repository.keep_supporter(tx, received.event.child, received.event.supporter)
+
+
+async def forget_supporter(received: Received[SupporterLeft], tx: Tx) -> None:
+    await repository.drop_supporter(tx, received.event.child, received.event.supporter)
+
+
+async def tell_of_new_tovholder(received: Received[TovholderChanged], tx: Tx) -> None:
+    """With its first tovholder a child is known here, and what was heard of it before is told."""
+    known = await _known(received, tx)
+    await _queue(received, tx, domain.kind_of(received.event), received.event.municipality, received.subject, known)
+    await repository.keep_tovholder(tx, received.event, received.version)
+    tx.now_known(received.subject)
+
+
+async def tell(received: Received[Any], tx: Tx) -> None:
+    """Queues the notice of an event about a child for everyone whom audience.yaml names."""
+    known = await _known(received, tx)
+    if known.holder is None:
+        raise NotYetKnown(received.subject)
+    municipality: str = getattr(received.event, "municipality")  # noqa: B009 - every event about a child has one
+    await _queue(received, tx, domain.kind_of(received.event), municipality, received.subject, known)
+
+
+async def tell_of_message_to_place(received: Received[NotificationReceived], tx: Tx) -> None:
+    """A free-text message waits for a person: the intake lead is told."""
+    event = received.event
+    if event.state == "to-place":
+        await _tell_intake(received, tx, "message_to_place", event.municipality, event.notification_id, event.unit)
+
+
+async def tell_of_withdrawal(received: Received[NotificationWithdrawn], tx: Tx) -> None:
+    """Each child's tovholder decides what becomes of the child; before there is a child, the intake lead of the notification."""
+    event = received.event
+    holders = await repository.holders_of_notification(tx, event.notification_id)
+    for child, holder in holders:
+        await _queue(received, tx, domain.kind_of(event), event.municipality, child, Known(holder=holder))
+    if not holders:
+        await _tell_intake(received, tx, domain.kind_of(event), event.municipality, event.notification_id, None)
+
+
+async def tell_of_move(received: Received[MoveProposed], tx: Tx) -> None:
+    """People decide: where the person is known, about the person; where the notification came, about the notification only."""
+    event = received.event
+    await _tell_intake(received, tx, "move_proposed", event.from_municipality, event.person, None)
+    if event.notification_id:
+        await _tell_intake(received, tx, "move_proposed", event.to_municipality, event.notification_id, None)
+
+
+async def _tell_intake(received: Received[Any], tx: Tx, kind: str, municipality: str, about: UUID, unit: UUID | None) -> None:
+    lead = await repository.intake_lead(tx, municipality, unit)
+    if lead is None:
+        raise NotYetKnown(subject_of_municipality(municipality))
+    await _queue(received, tx, kind, municipality, about, Known(intake_lead=lead))
+
+
+async def _known(received: Received[Any], tx: Tx) -> Known:
+    """NotYetKnown names a unit whose leaders are to be told before the directory's word of it has come."""
+    seats, units = domain.seats_of(received.event), domain.units_led(domain.kind_of(received.event), received.event)
+    known = await repository.known_of(
+        tx, received.subject, units.values(), [seat.professional for seat in seats.values()], date_of(await tx.now())
+    )
+    for unit in units.values():
+        if unit not in known.leaders:
+            raise NotYetKnown(unit)
+    return known
+
+
+async def _queue(received: Received[Any], tx: Tx, kind: str, municipality: str, about: UUID, known: Known) -> None:
+    told: list[Told] = domain.audience(kind, received.event, known)
+    await repository.queue(tx, municipality, about, kind, received.id, received.time, told, await tx.now())

@@ -1,0 +1,339 @@
+"""Reads and writes notices and deliveries; each change of a delivery's state is one statement that checks the state before."""
+
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from services.chassis.ids import new_id
+from services.chassis.store import Tx
+from services.events.directory import AbsenceRegistered, IntakeChanged, UnitChanged
+from services.events.envelope import Seat
+from services.events.notifications import Delivered
+from services.events.registry import TovholderChanged
+from services.notifications.domain import IN_HAND, Known, Told
+
+# -- Who is concerned -------------------------------------------------------------------------------------------------------
+
+
+async def keep_unit(tx: Tx, unit: UnitChanged) -> None:
+    await tx.later(
+        """
+        insert into unit (id, municipality, district, leaders) values ($1, $2, $3, $4)
+        on conflict (id)
+        do update set municipality = excluded.municipality, district = excluded.district, leaders = excluded.leaders
+        """,
+        *(unit.unit, unit.municipality, unit.district, unit.leaders),
+    )
+
+
+async def keep_intake(tx: Tx, unit: UUID, intake: IntakeChanged) -> None:
+    await tx.later(
+        """
+        insert into intake (unit, municipality, district, lead, leader) values ($1, $2, $3, $4, $5)
+        on conflict (unit) do update set district = excluded.district, lead = excluded.lead, leader = excluded.leader
+        """,
+        *(unit, intake.municipality, intake.district, intake.lead.professional, intake.leader.professional),
+    )
+
+
+async def keep_absence(tx: Tx, absence: AbsenceRegistered) -> None:
+    await tx.later(
+        """
+        insert into absence (id, professional, municipality, from_on, until_on, deputy) values ($1, $2, $3, $4, $5, $6)
+        on conflict (id) do update set from_on = excluded.from_on, until_on = excluded.until_on, deputy = excluded.deputy
+        """,
+        *(absence.absence, absence.professional, absence.municipality, absence.from_on, absence.until_on),
+        absence.deputy.professional if absence.deputy else None,
+    )
+
+
+async def end_absence(tx: Tx, absence: UUID, ended_on: date) -> None:
+    """`ended_on` is the first day back."""
+    await tx.later("update absence set until_on = $2::date - 1 where id = $1", absence, ended_on)
+
+
+async def keep_notified_child(tx: Tx, notification: UUID, child: UUID, municipality: str) -> None:
+    await tx.later(
+        "insert into notified_child (notification, child, municipality) values ($1, $2, $3) on conflict do nothing",
+        *(notification, child, municipality),
+    )
+
+
+async def keep_supporter(tx: Tx, child: UUID, supporter: Seat) -> None:
+    await tx.later(
+        "insert into supporter (child, professional, unit) values ($1, $2, $3) on conflict do nothing",
+        *(child, supporter.professional, supporter.unit),
+    )
+
+
+async def drop_supporter(tx: Tx, child: UUID, supporter: Seat) -> None:
+    await tx.later(
+        "delete from supporter where child = $1 and professional = $2 and unit = $3",
+        *(child, supporter.professional, supporter.unit),
+    )
+
+
+async def keep_tovholder(tx: Tx, changed: TovholderChanged, version: int) -> None:
+    """The newest version wins, in whatever order they are applied."""
+    await tx.execute(
+        """
+        insert into child_case as c (child, municipality, holder, holder_unit, version) values ($1, $2, $3, $4, $5)
+        on conflict (child) do update set municipality = excluded.municipality, holder = excluded.holder,
+          holder_unit = excluded.holder_unit, version = excluded.version where c.version < excluded.version
+        """,
+        *(changed.child, changed.municipality, changed.tovholder.professional, changed.tovholder.unit, version),
+    )
+
+
+async def known_of(tx: Tx, child: UUID, units: Iterable[UUID], professionals: Iterable[UUID], on: date) -> Known:
+    """What telling about a child needs. `holder` is None for a child not known here; a unit not known is not among `leaders`."""
+    row = await tx.fetchrow(
+        """
+        select holder, holder_unit,
+          array(select professional from supporter where child = $1 order by professional) as supporters,
+          coalesce((select jsonb_object_agg(id, leaders) from unit where id = any ($2)), '{}') as leaders,
+          coalesce((select jsonb_object_agg(professional, deputy) from absence where professional = any ($3)
+            and deputy is not null and $4::date between from_on and coalesce(until_on, 'infinity')), '{}') as deputies
+        from (values (1)) one left join child_case on child = $1
+        """,
+        *(child, list(units), list(professionals), on),
+    )
+    assert row is not None
+    return Known(
+        holder=Seat(professional=row["holder"], unit=row["holder_unit"]) if row["holder"] else None,
+        supporters=tuple(row["supporters"]),
+        leaders={UUID(unit): tuple(map(UUID, leaders)) for unit, leaders in row["leaders"].items()},
+        deputies={UUID(absent): UUID(deputy) for absent, deputy in row["deputies"].items()},
+    )
+
+
+async def intake_lead(tx: Tx, municipality: str, unit: UUID | None = None) -> UUID | None:
+    """Who takes in the children of a unit's district, else of the municipality."""
+    found: UUID | None = await tx.fetchval(
+        """
+        select lead from intake where municipality = $1
+        order by (district = (select district from unit where id = $2)) desc nulls last, (district is null) desc, unit limit 1
+        """,
+        *(municipality, unit),
+    )
+    return found
+
+
+async def holders_of_notification(tx: Tx, notification: UUID) -> list[tuple[UUID, Seat]]:
+    """The children registered by a notification, each with its tovholder."""
+    rows = await tx.fetch(
+        """
+        select child, holder, holder_unit from notified_child join child_case using (child)
+        where notification = $1 order by child
+        """,
+        notification,
+    )
+    return [(row["child"], Seat(professional=row["holder"], unit=row["holder_unit"])) for row in rows]
+
+
+# -- Notices and deliveries -------------------------------------------------------------------------------------------------
+
+_NEW_DELIVERY = """
+insert into delivery (id, notice, municipality, about, kind, to_whom, recipient, why, channel, happened_at,
+  state, next_try_at, queued_at, delivered_at)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12, $13) on conflict do nothing
+"""
+
+
+async def queue(
+    tx: Tx, municipality: str, about: UUID, kind: str, event: str, happened_at: datetime, told: Sequence[Told], at: datetime
+) -> None:
+    """One notice with its deliveries; nothing where this event's notice is there already.
+
+    What stands in a professional's inbox is delivered by standing there; an e-mail and the family wait for the clock.
+    """
+    notice: UUID | None = await tx.fetchval(
+        """
+        insert into notice (id, municipality, about, kind, event, happened_at) values ($1, $2, $3, $4, $5, $6)
+        on conflict do nothing returning id
+        """,
+        *(new_id(), municipality, about, kind, event, happened_at),
+    )
+    if notice is None:
+        return
+    for one in told:
+        at_once = one.channel == "inbox" and one.to_whom == "professional"
+        delivery = new_id()
+        await tx.later(
+            _NEW_DELIVERY,
+            *(delivery, notice, municipality, about, kind, one.to_whom, one.recipient, one.why, one.channel, happened_at),
+            *(("delivered", at, at) if at_once else ("queued", at, None)),
+        )
+        if at_once:
+            tx.publish(
+                notice, Delivered(delivery=delivery, notice=notice, municipality=municipality, channel="inbox", about=about)
+            )
+
+
+async def take_due(tx: Tx) -> Any:
+    """The delivery that has been due longest, or None. For a while it is in this process's hands and not due to any other."""
+    return await tx.fetchrow(
+        """
+        update delivery set next_try_at = chassis.now() + $1 where id = (
+          select id from delivery where state = 'queued' and next_try_at <= chassis.now()
+          order by next_try_at, id limit 1 for update skip locked)
+        returning *
+        """,
+        IN_HAND,
+    )
+
+
+async def wait(tx: Tx, delivery: UUID, until: datetime) -> None:
+    """Due again then; no try is counted."""
+    await tx.execute("update delivery set next_try_at = $2 where id = $1 and state = 'queued'", delivery, until)
+
+
+async def tried(
+    tx: Tx,
+    delivery: Any,
+    state: str,
+    outcome: str,
+    at: datetime,
+    next_try_at: datetime | None = None,
+    shown_to: UUID | None = None,
+) -> bool:
+    """Records a try and its outcome. False where someone else has moved the delivery on since it was taken."""
+    number = await tx.fetchval(
+        """
+        update delivery set state = $2, tries = tries + 1, reason = case when $2 in ('failed', 'stopped') then $3 end,
+          next_try_at = coalesce($5, next_try_at), shown_to = $6,
+          delivered_at = case when $2 = 'delivered' then $4::timestamptz end
+        where id = $1 and state = 'queued' and tries = $7 returning tries
+        """,
+        *(delivery["id"], state, outcome, at, next_try_at, shown_to, delivery["tries"]),
+    )
+    if number is None:
+        return False
+    await tx.execute(
+        "insert into delivery_try (delivery, number, at, outcome) values ($1, $2, $3, $4)", delivery["id"], number, at, outcome
+    )
+    return True
+
+
+async def pass_on(tx: Tx, delivery: Any, person: UUID, at: datetime) -> None:
+    """The family's delivery becomes this person's: in their inbox at once, or an e-mail that waits for the clock."""
+    own, at_once = new_id(), delivery["channel"] == "inbox"
+    await tx.execute(
+        _NEW_DELIVERY,
+        *(own, delivery["notice"], delivery["municipality"], delivery["about"], delivery["kind"], "family", person, "family"),
+        *(delivery["channel"], delivery["happened_at"]),
+        *(("delivered", at, at) if at_once else ("queued", at, None)),
+    )
+    if at_once:
+        tx.publish(delivery["notice"], delivered(delivery, own))
+
+
+def delivered(delivery: Any, number: UUID) -> Delivered:
+    """The event of a delivery that has reached its recipient's channel."""
+    return Delivered(
+        delivery=number,
+        notice=delivery["notice"],
+        municipality=delivery["municipality"],
+        channel=delivery["channel"],
+        about=delivery["about"],
+    )
+
+
+async def person_to_show(tx: Tx, municipality: str, about: UUID, but: UUID | None) -> UUID | None:
+    """Who takes over what could not be delivered: a leader of the tovholder's unit, the intake's leader, its lead, the tovholder.
+
+    Someone other than `but`, who was not reached, as long as there is one.
+    """
+    found: UUID | None = await tx.fetchval(
+        """
+        select person from (
+          select unnest(u.leaders) as person, 1 as place from child_case c join unit u on u.id = c.holder_unit where c.child = $2
+          union all select leader, 2 from intake where municipality = $1
+          union all select lead, 3 from intake where municipality = $1
+          union all select holder, 4 from child_case where child = $2) ladder
+        order by person is not distinct from $3::uuid, place, person limit 1
+        """,
+        *(municipality, about, but),
+    )
+    return found
+
+
+# -- Who may see what -------------------------------------------------------------------------------------------------------
+
+
+async def relations(tx: Tx, child: UUID, professional: UUID, led: Sequence[UUID], on: date) -> set[str]:
+    """How a professional stands to a child; `led`: the units they lead. A foreign child's case is not visible at all."""
+    row = await tx.fetchrow(
+        """
+        select c.holder = $2 as holder, c.holder_unit = any ($3) as leader,
+          exists (select from absence a where a.professional = c.holder and a.deputy = $2
+            and $4::date between a.from_on and coalesce(a.until_on, 'infinity')) as deputy,
+          exists (select from intake i where i.municipality = c.municipality and $2 in (i.lead, i.leader)) as "intake-lead"
+        from child_case c where c.child = $1
+        """,
+        *(child, professional, list(led), on),
+    )
+    return {relation for relation, so in dict(row or {}).items() if so}
+
+
+async def about_child(
+    tx: Tx, child: UUID, recipient: UUID | None, state: str | None, after: UUID | None, limit: int
+) -> list[Any]:
+    return await tx.fetch(
+        """
+        select * from delivery where about = $1 and state <> 'passed-on' and ($2::uuid is null or recipient = $2)
+          and ($3::text is null or state = $3) and ($4::uuid is null or id > $4) order by id limit $5
+        """,
+        *(child, recipient, state, after, limit),
+    )
+
+
+async def to_recipient(
+    tx: Tx, recipient: UUID, child: UUID | None, state: str | None, after: UUID | None, limit: int
+) -> list[Any]:
+    return await tx.fetch(
+        """
+        select * from delivery where recipient = $1 and state <> 'passed-on' and ($2::uuid is null or about = $2)
+          and ($3::text is null or state = $3) and ($4::uuid is null or id > $4) order by id limit $5
+        """,
+        *(recipient, child, state, after, limit),
+    )
+
+
+async def not_delivered(
+    tx: Tx, professional: UUID | None, led: Sequence[UUID], everything: bool, after: UUID | None, limit: int
+) -> list[Any]:
+    """What failed and is shown to a professional, or concerns a child whose tovholder's unit, or whose intake, they lead."""
+    return await tx.fetch(
+        """
+        select * from delivery d where state = 'failed' and ($1 or shown_to = $2
+            or exists (select from child_case c where c.child = d.about and c.holder_unit = any ($3))
+            or exists (select from intake i where i.municipality = d.municipality and $2 in (i.lead, i.leader)))
+          and ($4::uuid is null or id > $4) order by id limit $5
+        """,
+        *(everything, professional, list(led), after, limit),
+    )
+
+
+async def mark_seen(tx: Tx, delivery: UUID, recipient: UUID | None, at: datetime) -> tuple[Any, bool]:
+    """The delivery as it stands after, or None where it is not this recipient's; and whether it was unseen until now."""
+    row = await tx.fetchrow(
+        """
+        update delivery set state = 'seen', seen_at = $3
+        where id = $1 and to_whom = 'professional' and recipient = $2 and state = 'delivered' returning *
+        """,
+        *(delivery, recipient, at),
+    )
+    if row is not None:
+        return row, True
+    return await tx.fetchrow(
+        "select * from delivery where id = $1 and recipient = $2 and state = 'seen'", delivery, recipient
+    ), False
+
+
+async def oldest_untold_seconds(tx: Tx) -> float:
+    found: float = await tx.fetchval(
+        "select coalesce(extract(epoch from chassis.now() - min(queued_at)), 0)::float from delivery where state = 'queued'"
+    )
+    return found

@@ -1,0 +1,41 @@
+"""Knows who people are: children, guardians, their numbers, custody and consents; the only index of identity there is."""
+
+from services.chassis.service import Service
+from services.events import daycare, directory, midwife, persons, registry
+from services.persons import handlers
+from services.persons.endpoints import TheIdentifierStandsOnAnotherPerson, router
+
+service = Service(
+    "persons",
+    router=router,
+    handlers={
+        midwife.PregnancyNotified: handlers.IDENTIFY,
+        midwife.BirthNotified: handlers.IDENTIFY,
+        midwife.NotificationCorrected: handlers.IDENTIFY,
+        midwife.NotificationPlaced: handlers.link_placed,
+        registry.TovholderChanged: handlers.set_holder,
+        registry.HandoverProposed: handlers.set_receiver,
+        registry.HandoverEffected: handlers.end_handover,
+        registry.HandoverDeclined: handlers.end_handover,
+        registry.HandoverWithdrawn: handlers.end_handover,
+        registry.HandoverSuperseded: handlers.end_handover,
+        registry.SupporterJoined: handlers.add_supporter,
+        registry.SupporterLeft: handlers.remove_supporter,
+        daycare.StartPlanned: handlers.add_daycare,
+        daycare.StartCancelled: handlers.remove_daycare,
+        directory.IntakeChanged: handlers.set_intake,
+        directory.AbsenceRegistered: handlers.note_absence,
+        directory.AbsenceEnded: handlers.end_absence,
+        directory.UnitChanged: handlers.note_unit,
+    },
+    says=(
+        persons.PartiesIdentified,
+        persons.ChildIdentified,
+        persons.ChildCorrected,
+        persons.CustodyChanged,
+        persons.ConsentGiven,
+        persons.ConsentWithdrawn,
+        persons.MoveProposed,
+    ),
+    rules={"an_identifier_stands_on_one_person": TheIdentifierStandsOnAnotherPerson},
+)

@@ -1,0 +1,187 @@
+"""What persons does with what it hears.
+
+Identifies whom the midwife's notifications are about, and learns who stands how to a child.
+"""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from services.chassis.service import FetchFirst, Received, Runtime
+from services.chassis.settings import Secrets
+from services.chassis.store import Tx
+from services.events.daycare import StartCancelled, StartPlanned
+from services.events.directory import AbsenceEnded, AbsenceRegistered, IntakeChanged, UnitChanged
+from services.events.midwife import BirthNotified, NotificationCorrected, NotificationPlaced, PregnancyNotified
+from services.events.registry import (
+    HandoverDeclined,
+    HandoverEffected,
+    HandoverProposed,
+    HandoverSuperseded,
+    HandoverWithdrawn,
+    SupporterJoined,
+    SupporterLeft,
+    TovholderChanged,
+)
+from services.persons import repository
+from services.persons.domain.identifiers import Identifier
+from services.persons.domain.matching import Kind, Told, ToldChild
+from services.persons.schemas import Demographics, ToldIdentifier
+
+Notified = PregnancyNotified | BirthNotified | NotificationCorrected
+HandoverOver = HandoverEffected | HandoverDeclined | HandoverWithdrawn | HandoverSuperseded
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """Who a notification is about, and the keys to store it under."""
+
+    demographics: Demographics
+    secrets: Secrets
+
+
+async def fetch_demographics(received: Received[Notified], runtime: Runtime) -> Fetched:
+    """Over the midwife service's authorised address; the event itself names nobody."""
+    found = await runtime.peers.get("midwife", f"/midwife/notifications/{received.event.notification_id}/demographics")
+    return Fetched(Demographics.model_validate(found), runtime.settings.secrets)
+
+
+async def identify_notified(received: Received[Notified], tx: Tx, fetched: Fetched) -> None:
+    """A notification that names nobody by a number is laid aside for people: AChildIsKnownByAnIdentifierOrByItsMother."""
+    event, about = received.event, fetched.demographics
+    root = await repository.root_of(tx, event.corrects) if isinstance(event, NotificationCorrected) else event.notification_id
+    kind = _kind(event)
+    children = (
+        tuple(ToldChild(child.order, _identifiers(child.identifiers), child.sex, child.born_at) for child in about.children)
+        if kind == "birth"
+        else ()
+    )
+    mother = about.mother
+    told = Told(
+        kind,
+        event.municipality,
+        event.unit,
+        received.time,
+        _identifiers(mother.identifiers) if mother else (),
+        children,
+        about.due_on,
+        event.notification_id,
+        root,
+    )
+    await repository.identify(
+        tx, fetched.secrets, told, mother.model_dump(exclude={"identifiers"}, exclude_none=True) if mother else None
+    )
+
+
+def _kind(event: Notified) -> Kind:
+    if isinstance(event, NotificationCorrected):
+        return event.kind
+    return "birth" if isinstance(event, BirthNotified) else "pregnancy"
+
+
+def _identifiers(given: list[ToldIdentifier]) -> tuple[Identifier, ...]:
+    return tuple(dict.fromkeys(Identifier.as_told(it.system, it.value) for it in given))
+
+
+async def link_placed(received: Received[NotificationPlaced], tx: Tx) -> None:
+    """A message a person has placed on a child; `expected` comes as a notification of its own."""
+    event = received.event
+    if event.placement == "existing" and event.child:
+        await repository.note_placed(tx, event.notification_id, event.municipality, received.time)
+        await repository.link(tx, event.notification_id, event.child, event.municipality)
+
+
+async def set_holder(received: Received[TovholderChanged], tx: Tx) -> None:
+    event = received.event
+    await _replace(tx, event.child, "holder", None)
+    await _stand(tx, event.child, "holder", event.tovholder.professional, event.tovholder.unit, None, event.municipality)
+
+
+async def set_receiver(received: Received[HandoverProposed], tx: Tx) -> None:
+    event = received.event
+    await _replace(tx, event.child, "receiver", None)
+    await _stand(
+        tx, event.child, "receiver", event.receiver.professional, event.receiver.unit, event.handover, event.municipality
+    )
+
+
+async def end_handover(received: Received[HandoverOver], tx: Tx) -> None:
+    await _replace(tx, received.event.child, "receiver", received.event.handover)
+
+
+async def add_supporter(received: Received[SupporterJoined], tx: Tx) -> None:
+    event = received.event
+    await remove_supporter(received, tx)
+    await _stand(tx, event.child, "supporter", event.supporter.professional, event.supporter.unit, None, event.municipality)
+
+
+async def remove_supporter(received: Received[SupporterLeft] | Received[SupporterJoined], tx: Tx) -> None:
+    event = received.event
+    await tx.later(
+        "delete from standing where child = $1 and role = 'supporter' and professional = $2 and unit = $3",
+        event.child,
+        event.supporter.professional,
+        event.supporter.unit,
+    )
+
+
+async def add_daycare(received: Received[StartPlanned], tx: Tx) -> None:
+    event = received.event
+    await _replace(tx, event.child, "daycare", event.start)
+    await _stand(tx, event.child, "daycare", None, event.unit, event.start, event.municipality)
+
+
+async def remove_daycare(received: Received[StartCancelled], tx: Tx) -> None:
+    await _replace(tx, received.event.child, "daycare", received.event.start)
+
+
+async def _stand(
+    tx: Tx, child: UUID, role: str, professional: UUID | None, unit: UUID, about: UUID | None, municipality: str
+) -> None:
+    await tx.later(
+        "insert into standing (child, role, professional, unit, about, municipality) values ($1, $2, $3, $4, $5, $6)",
+        child,
+        role,
+        professional,
+        unit,
+        about,
+        municipality,
+    )
+
+
+async def _replace(tx: Tx, child: UUID, role: str, about: UUID | None) -> None:
+    await tx.later("delete from standing where child = $1 and role = $2 and ($3::uuid is null or about = $3)", child, role, about)
+
+
+async def set_intake(received: Received[IntakeChanged], tx: Tx) -> None:
+    event = received.event
+    await tx.later(
+        "insert into intake (municipality, district, lead, deputy) values ($1, $2, $3, $4)"
+        " on conflict (municipality, district) do update set lead = excluded.lead, deputy = excluded.deputy",
+        event.municipality, event.district, event.lead.professional, event.deputy.professional,
+    )  # fmt: skip
+
+
+async def note_absence(received: Received[AbsenceRegistered], tx: Tx) -> None:
+    event = received.event
+    await tx.later(
+        "insert into absence (id, professional, municipality, from_on, until_on, deputy) values ($1, $2, $3, $4, $5, $6)"
+        " on conflict (id) do update set from_on = excluded.from_on, until_on = excluded.until_on, deputy = excluded.deputy",
+        event.absence, event.professional, event.municipality, event.from_on, event.until_on, event.deputy.professional
+        if event.deputy else None,
+    )  # fmt: skip
+
+
+async def end_absence(received: Received[AbsenceEnded], tx: Tx) -> None:
+    await tx.later("delete from absence where id = $1", received.event.absence)
+
+
+async def note_unit(received: Received[UnitChanged], tx: Tx) -> None:
+    event = received.event
+    await tx.later(
+        "insert into unit (id, kind, municipality, private, active) values ($1, $2, $3, $4, $5) on conflict (id) do update"
+        " set kind = excluded.kind, municipality = excluded.municipality, private = excluded.private, active = excluded.active",
+        event.unit, event.kind, event.municipality, event.private, event.active,
+    )  # fmt: skip
+
+
+IDENTIFY = FetchFirst(fetch_demographics, identify_notified)

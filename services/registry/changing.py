@@ -1,0 +1,118 @@
+"""The one shape of a change to the baton: load, authorise, decide, commit, answer; decided again where somebody was first."""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from fastapi import Response
+
+from services.chassis.errors import CallerIsUnknown, NotAllowed, NotFound, RuleViolated, TheChildHasMovedOn, require
+from services.chassis.party import Caller
+from services.chassis.request import Change, Reading, answer, checked_against
+from services.events.access import may
+from services.events.envelope import Seat
+from services.registry.domain import Child, Decision, relations
+from services.registry.repository import TRIES, Loaded, Place, SomebodyWasFirst, as_json, commit, load
+
+Decide = Callable[[Loaded, UUID], Decision]
+
+
+async def changed(request: Change, place: Place, class_: str, decide: Decide, status: int = 200) -> Response:
+    """Makes one change for a person. Two round trips: load_child and commit; the answer is stored in the commit."""
+    store = request.runtime.store
+    for tried in range(1, TRIES + 1):
+        loaded = await load(store, request.bearer, request.who, request.key, place)
+        if loaded is None:
+            raise CallerIsUnknown
+        checked_against(loaded.answer, request.fingerprint)
+        child, person = _for_whom(loaded, class_)
+        if request.expected is not None and request.expected != child.version:
+            raise TheChildHasMovedOn("The child has changed since you read it.", **_baton(child))
+        decision = _decided(decide, loaded, child, person)
+        body = _answer(child, decision)
+        try:
+            await commit(
+                store, loaded.caller.party, [_written(request, loaded, decision)], _stored(request, status, body, decision)
+            )
+            return answer(status, body, decision.version)
+        except SomebodyWasFirst as lost:
+            if tried == TRIES:
+                lost.rule.more |= _baton(child) if isinstance(lost.rule, RuleViolated | TheChildHasMovedOn) else {}
+                raise lost.rule from lost
+    raise AssertionError("unreachable")
+
+
+async def seen(request: Reading, place: Place) -> tuple[Loaded, Child, frozenset[str]]:
+    """A child (and handover) as the caller may read it, its access-log line written. NotFound for who has no relation to it."""
+    loaded = await load(request.runtime.store, request.bearer, request.who, None, place)
+    if loaded is None:
+        raise CallerIsUnknown
+    if loaded.child is None:
+        raise NotFound("There is no such thing, or not for you.")
+    related = relations(loaded.child, loaded.caller.professional, loaded.caller.is_service)
+    require(may(related, "baton", "see"), bool(related))
+    return loaded, loaded.child, related
+
+
+def related_to(child: Child, caller: Caller) -> frozenset[str]:
+    return relations(child, caller.professional, caller.is_service)
+
+
+def _for_whom(loaded: Loaded, class_: str) -> tuple[Child, UUID]:
+    if loaded.child is None:
+        raise NotFound("There is no such thing, or not for you.")
+    related = relations(loaded.child, loaded.caller.professional, loaded.caller.is_service)
+    require(may(related, class_, "act"), bool(related))
+    if loaded.caller.professional is None:
+        raise NotAllowed("Only a named professional moves the baton.")
+    return loaded.child, loaded.caller.professional
+
+
+def _decided(decide: Decide, loaded: Loaded, child: Child, person: UUID) -> Decision:
+    """Whoever is refused learns who holds the baton now."""
+    try:
+        return decide(loaded, person)
+    except RuleViolated as refused:
+        refused.more = {**_baton(child), **refused.more}
+        raise
+
+
+def _baton(child: Child) -> dict[str, Any]:
+    return {"version": child.version, "tovholder": _seat(child.holder)}
+
+
+def _seat(seat: Seat | None) -> dict[str, UUID] | None:
+    return {"professional": seat.professional, "unit": seat.unit} if seat else None
+
+
+def _answer(child: Child, decision: Decision) -> dict[str, Any]:
+    """Ids, codes and dates only: it is stored with the change."""
+    holder = decision.holder.seat if decision.holder else child.holder
+    body: dict[str, Any] = {"child": child.id, "version": decision.version, "tovholder": _seat(holder)}
+    if handover := decision.handover:
+        body |= {
+            "id": handover.id,
+            "state": handover.state,
+            "receiver": _seat(handover.receiver),
+            "due_at": handover.due_at,
+            "effective_on": handover.effective_on,
+            "question": handover.question,
+        }
+    return body
+
+
+def _written(request: Change, loaded: Loaded, decision: Decision) -> dict[str, Any]:
+    runtime = request.runtime
+    seal, key = loaded.seal(runtime.settings.secrets) if decision.texts else (None, None)
+    return as_json(decision, runtime.store.partitions, seal, key)
+
+
+def _stored(request: Change, status: int, body: dict[str, Any], decision: Decision) -> dict[str, Any]:
+    return {
+        "client": request.bearer.client,
+        "key": request.key,
+        "fingerprint": request.fingerprint.hex(),
+        "status": status,
+        "body": body,
+        "version": decision.version,
+    }

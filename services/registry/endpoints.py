@@ -1,0 +1,256 @@
+"""The registry's public addresses: who holds the baton, and how it is handed over."""
+
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query, Response
+
+from services.chassis.ids import new_id
+from services.chassis.request import Change, Reading, answer, change, reading
+from services.chassis.sealed import Seal, TextWasErased
+from services.chassis.service import runtime_of
+from services.events.access import may
+from services.registry import handing_over, repository
+from services.registry.changing import changed, seen
+from services.registry.domain import Child, Handover, State
+from services.registry.repository import Loaded, Place
+from services.registry.schemas import Acceptance, GivenAnswer, Override, Proposal, Question, Refusal, Withdrawal
+
+router = APIRouter(prefix="/registry", tags=["registry"])
+runtime = runtime_of("registry")
+Changing = Annotated[Change, Depends(change(runtime))]
+Looking = Annotated[Reading, Depends(reading(runtime))]
+Limit = Annotated[int, Query(ge=1, le=500)]
+
+
+@router.get("/children/{child_ref}")
+async def read_child(child_ref: UUID, request: Looking) -> Response:
+    """Who is tovholder, since when, who stands by, and whether the baton is offered to someone."""
+    _, child, _ = await seen(request, Place(child=child_ref, class_="baton"))
+    return answer(200, _child_view(child), child.version)
+
+
+@router.get("/children/{child_ref}/assignments")
+async def read_assignments(child_ref: UUID, request: Looking) -> Response:
+    """The chain of tovholdere, oldest first, without a gap."""
+    _, child, _ = await seen(request, Place(child=child_ref, class_="baton"))
+    async with request.begin() as looking:
+        rows = await repository.assignments(looking.tx, child.id)
+    return answer(200, {"child": child.id, "assignments": [_link_view(row) for row in rows]}, child.version)
+
+
+@router.get("/children/{child_ref}/events")
+async def read_events(child_ref: UUID, request: Looking, after: Annotated[int, Query(ge=0)] = 0, limit: Limit = 200) -> Response:
+    """What has happened to the baton, each fact as it was said, after a version."""
+    _, child, _ = await seen(request, Place(child=child_ref, class_="baton"))
+    async with request.begin() as looking:
+        events = await repository.events_after(looking.tx, child.id, after, limit)
+    return answer(200, {"events": events, "next": events[-1]["version"] if events else after}, child.version)
+
+
+@router.post("/children/{child_ref}/handovers", status_code=201)
+async def propose_handover(child_ref: UUID, body: Proposal, request: Changing) -> Response:
+    """The tovholder asks a named professional to take the baton."""
+    handover = new_id()
+    texts = _texts(message=body.message, family_wish=body.family_wish)
+    return await changed(
+        request,
+        Place(child=child_ref, to=body.to),
+        "baton",
+        lambda it, by: handing_over.propose(_child(it), by, it.to, handover, body.reason, it.at, body.effective_on, texts),
+        status=201,
+    )
+
+
+@router.post("/children/{child_ref}/override")
+async def override_tovholder(child_ref: UUID, body: Override, request: Changing) -> Response:
+    """A leader places the baton, with a reason; everybody is told."""
+    texts = _texts(override=body.text)
+    return await changed(
+        request,
+        Place(child=child_ref, to=body.to),
+        "baton",
+        lambda it, by: handing_over.override(_child(it), by, it.to, body.reason, it.at, texts),
+    )
+
+
+@router.get("/handovers")
+async def list_handovers(
+    request: Looking,
+    to: UUID | None = None,
+    state: State | Literal["open"] | None = None,
+    after: UUID | None = None,
+    limit: Limit = 50,
+) -> Response:
+    """The handovers that concern the caller: given, received, led, or deputised for. Page on with `after` = `next`."""
+    async with request.begin() as looking:
+        person = looking.caller.professional
+        if person is None and not looking.caller.is_service:
+            return answer(200, {"handovers": [], "next": None})
+        rows = await repository.handovers(looking.tx, person, to, state, after, limit)
+        for child in {row["child_id"] for row in rows}:
+            await looking.saw(child, "baton")
+    return answer(200, {"handovers": [_row_view(row) for row in rows], "next": rows[-1]["id"] if len(rows) == limit else None})
+
+
+@router.get("/handovers/{handover_id}")
+async def read_handover(handover_id: UUID, request: Looking) -> Response:
+    """A handover, with message, question and answer for those who may read them."""
+    loaded, child, related = await seen(request, Place(handover=handover_id, class_="handover-text"))
+    assert child.handover is not None
+    view = {**_handover_view(child.handover), "child": child.id, "municipality": child.municipality, "version": child.version}
+    if may(related, "handover-text", "see"):
+        view |= _texts_view(loaded, request)
+    return answer(200, view, child.version)
+
+
+@router.post("/handovers/{handover_id}/acceptance")
+async def accept_handover(handover_id: UUID, request: Changing, body: Acceptance | None = None) -> Response:
+    """The named receiver takes the baton, at once or on the handover's date."""
+    said = body or Acceptance()
+    texts = _texts(note=said.text)
+    return await changed(
+        request,
+        Place(handover=handover_id),
+        "handover-text",
+        lambda it, by: handing_over.accept(_child(it), by, it.at, said.effective_on, texts),
+    )
+
+
+@router.post("/handovers/{handover_id}/refusal")
+async def decline_handover(handover_id: UUID, body: Refusal, request: Changing) -> Response:
+    """The named receiver says no, with a reason; the giver keeps the baton."""
+    texts = _texts(note=body.text)
+    return await changed(
+        request,
+        Place(handover=handover_id),
+        "handover-text",
+        lambda it, by: handing_over.decline(_child(it), by, it.at, body.reason, texts),
+    )
+
+
+@router.post("/handovers/{handover_id}/withdrawal")
+async def withdraw_handover(handover_id: UUID, request: Changing, body: Withdrawal | None = None) -> Response:
+    """The proposer, or who holds the baton now, takes the question back."""
+    return await changed(
+        request, Place(handover=handover_id), "handover-text", lambda it, by: handing_over.withdraw(_child(it), by, it.at)
+    )
+
+
+@router.post("/handovers/{handover_id}/question")
+async def ask_about_handover(handover_id: UUID, body: Question, request: Changing) -> Response:
+    """The receiver asks before answering; the deadline rests until the giver has answered."""
+    question = new_id()
+    texts = _texts(question=body.text)
+    return await changed(
+        request,
+        Place(handover=handover_id),
+        "handover-text",
+        lambda it, by: handing_over.ask(_child(it), by, question, it.at, texts),
+    )
+
+
+@router.post("/handovers/{handover_id}/answer")
+async def answer_about_handover(handover_id: UUID, body: GivenAnswer, request: Changing) -> Response:
+    """The giver answers; the deadline runs again."""
+    texts = _texts(answer=body.text)
+    return await changed(
+        request, Place(handover=handover_id), "handover-text", lambda it, by: handing_over.answer(_child(it), by, it.at, texts)
+    )
+
+
+def _child(loaded: Loaded) -> Child:
+    assert loaded.child is not None
+    return loaded.child
+
+
+def _texts(**texts: str | None) -> dict[str, str]:
+    return {column: text for column, text in texts.items() if text}
+
+
+def _seat_view(seat: Any) -> dict[str, UUID]:
+    return {"professional": seat.professional, "unit": seat.unit}
+
+
+def _child_view(child: Child) -> dict[str, Any]:
+    return {
+        "reference": child.id,
+        "municipality": child.municipality,
+        "status": child.status,
+        "version": child.version,
+        "tovholder": {**_seat_view(child.holder), "since": child.since} if child.holder else None,
+        "supporters": [
+            {**_seat_view(it.seat), "role": it.role, "since": it.since, "until_on": it.until_on} for it in child.supporters
+        ],
+        "handover": _handover_view(child.handover) if child.handover and child.handover.open else None,
+    }
+
+
+def _handover_view(handover: Handover) -> dict[str, Any]:
+    return {
+        "id": handover.id,
+        "state": handover.state,
+        "giver": _seat_view(handover.giver),
+        "receiver": _seat_view(handover.receiver),
+        "proposer": handover.proposer,
+        "reason": handover.reason,
+        "proposed_at": handover.proposed_at,
+        "due_at": handover.due_at,
+        "effective_on": handover.effective_on,
+        "question": handover.question,
+        "asked_at": handover.asked_at,
+        "reminded_at": handover.reminded_at,
+        "overdue_at": handover.overdue_at,
+        "level": handover.level,
+        "accepted_by": handover.accepted_by,
+        "decline_reason": handover.decline_reason,
+        "cause": handover.cause,
+        "closed_at": handover.closed_at,
+    }
+
+
+def _row_view(row: Any) -> dict[str, Any]:
+    return {
+        "id": row["id"],
+        "child": row["child_id"],
+        "state": row["state"],
+        "municipality": row["municipality"],
+        "giver": {"professional": row["giver"], "unit": row["giver_unit"]},
+        "receiver": {"professional": row["receiver"], "unit": row["receiver_unit"]},
+        "reason": row["reason"],
+        "proposed_at": row["proposed_at"],
+        "due_at": row["due_at"],
+        "effective_on": row["effective_on"],
+        "asked_at": row["asked_at"],
+        "overdue_at": row["overdue_at"],
+        "level": row["level"],
+        "closed_at": row["closed_at"],
+    }
+
+
+def _link_view(row: Any) -> dict[str, Any]:
+    seat = {"professional": row["professional"], "unit": row["unit"]}
+    more = {name: row[name] for name in ("episode", "seq", "why", "handover")}
+    return {**seat, **more, "from": row["started_at"], "until": row["finished_at"]}
+
+
+def _texts_view(loaded: Loaded, request: Reading) -> dict[str, Any]:
+    """The texts of a handover, opened; null where none was written or the key is destroyed."""
+    found = loaded.found["texts"] or {}
+    try:
+        seal = loaded.seal(request.runtime.settings.secrets)[0] if loaded.found["key"] else None
+    except TextWasErased:
+        seal = None
+    return {
+        "message": _opened(seal, found.get("message"), "message"),
+        "family_wish": _opened(seal, found.get("family_wish"), "family_wish"),
+        "note": _opened(seal, found.get("note"), "note"),
+        "questions": [
+            {**row, "question": _opened(seal, row["question"], "question"), "answer": _opened(seal, row["answer"], "answer")}
+            for row in found.get("questions") or ()
+        ],
+    }
+
+
+def _opened(seal: Seal | None, sealed: str | None, column: str) -> str | None:
+    return seal.open(bytes.fromhex(sealed), f"registry.{column}") if seal and sealed else None

@@ -1,0 +1,186 @@
+"""What the registry does when persons, the directory and daycare have spoken; in the consumer's transaction."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from services.chassis.envelope import CAUSE
+from services.chassis.errors import NotYetKnown
+from services.chassis.ids import new_id
+from services.chassis.log import logger
+from services.chassis.service import Apply, Received
+from services.chassis.store import Tx
+from services.events import Event
+from services.events.daycare import StartCancelled
+from services.events.directory import (
+    AbsenceEnded,
+    AbsenceRegistered,
+    IntakeChanged,
+    MunicipalityChanged,
+    ProfessionalChanged,
+    ProfessionalJoined,
+    ProfessionalLeaving,
+    UnitChanged,
+)
+from services.events.persons import PartiesIdentified
+from services.registry.domain import Child, NobodyOnTheLadderTakes, TheSeatTakesNobody
+from services.registry.handing_over import withdraw_for_cancelled_start
+from services.registry.repository import TRIES, InTransaction, Machine, SomebodyWasFirst, settle
+from services.registry.standing_in import Newcomer, family
+
+_WAITS = """
+insert into waiting (id, municipality, content, correlation, since) values ($1, $2, $3, $4, $5) on conflict do nothing
+"""
+_ABSENCE = """
+insert into absence (id, professional, municipality, from_on, until_on, deputy, deputy_unit) values ($1, $2, $3, $4, $5, $6, $7)
+  on conflict (id) do update set from_on = excluded.from_on, until_on = excluded.until_on,
+    deputy = excluded.deputy, deputy_unit = excluded.deputy_unit
+"""
+_UNIT = """
+insert into unit (id, municipality, parent, leaders, active) values ($1, $2, $3, $4, $5)
+  on conflict (id) do update set municipality = excluded.municipality, parent = excluded.parent,
+    leaders = excluded.leaders, active = excluded.active
+"""
+_INTAKE = """
+insert into intake (municipality, district, lead, lead_unit, deputy, deputy_unit, leader, leader_unit)
+  values ($1, $2, $3, $4, $5, $6, $7, $8)
+  on conflict (municipality, district) do update set lead = excluded.lead, lead_unit = excluded.lead_unit,
+    deputy = excluded.deputy, deputy_unit = excluded.deputy_unit, leader = excluded.leader, leader_unit = excluded.leader_unit
+"""
+_MUNICIPALITY = """
+insert into municipality (code, active, answer_working_days, remind_working_days_before, escalate_working_days,
+    absence_limit_days, support_days, closing_days) values ($1, $2, $3, $4, $5, $6, $7, $8)
+  on conflict (code) do update set active = excluded.active, answer_working_days = excluded.answer_working_days,
+    remind_working_days_before = excluded.remind_working_days_before, escalate_working_days = excluded.escalate_working_days,
+    absence_limit_days = excluded.absence_limit_days, support_days = excluded.support_days, closing_days = excluded.closing_days
+"""
+
+
+async def register_family(received: Received[PartiesIdentified], tx: Tx) -> None:
+    """Each new child gets its tovholder in the same commit; births are noted. Where no seat takes, it waits, loudly."""
+    event = received.event
+    try:
+        await registered(InTransaction(tx), event)
+    except (NobodyOnTheLadderTakes, TheSeatTakesNobody) as nobody:
+        logger().error("registration.waits", municipality=event.municipality, why=nobody.slug(), event_id=received.id)
+        cause = CAUSE.get()
+        await tx.execute(
+            _WAITS,
+            *(UUID(received.id), event.municipality, event.model_dump(mode="json"), cause and cause.correlation, await tx.now()),
+        )  # fmt: skip
+        return
+    for child in event.children:
+        tx.now_known(child.child)
+
+
+async def registered(machine: Machine, event: PartiesIdentified) -> None:
+    """NobodyOnTheLadderTakes or TheSeatTakesNobody where there is no open seat for a child."""
+    newcomers = _newcomers(event)
+    if event.known_elsewhere or not newcomers:
+        return
+    copies = [new_id() for _ in newcomers]
+    for tried in range(1, TRIES + 1):
+        known, at = await _known(machine, newcomers)
+        ladder = await machine.intake_ladder(event.municipality, event.district)
+        decisions = family(newcomers, known, ladder, at, copies)
+        if not decisions:
+            return
+        try:
+            await machine.commit(decisions)
+            return
+        except SomebodyWasFirst as lost:
+            if tried == TRIES:
+                raise lost.rule from lost
+
+
+async def _known(machine: Machine, newcomers: Sequence[Newcomer]) -> tuple[dict[UUID, Child], datetime]:
+    wanted = {it.child for it in newcomers} | {it.sibling_of for it in newcomers if it.sibling_of}
+    found = [await machine.load(child) for child in sorted(wanted)]
+    return {it.child.id: it.child for it in found if it.child}, found[-1].at
+
+
+def _newcomers(event: PartiesIdentified) -> list[Newcomer]:
+    return [
+        Newcomer(
+            child=it.child, municipality=event.municipality, district=event.district, status=it.status, order=it.order,
+            sibling_of=it.sibling_of, due_on=it.due_on, born_on=it.born_on,
+            mother=event.mother, notification_id=event.notification_id,
+        )
+        for it in event.children
+    ]  # fmt: skip
+
+
+async def open_seats(received: Received[ProfessionalJoined | ProfessionalChanged], tx: Tx) -> None:
+    """Seats are as the directory says; one that is no longer said takes nobody from now on and is emptied by the clock."""
+    event = received.event
+    await tx.execute("select put_seats($1, $2, $3)", event.professional, event.municipality, [seat.unit for seat in event.seats])
+
+
+async def begin_departure(received: Received[ProfessionalLeaving], tx: Tx) -> None:
+    """From now on nothing new lands on these seats; what stands on them is moved by the clock."""
+    event = received.event
+    await tx.execute("select stop_taking($1, $2, $3)", event.professional, event.municipality, event.leaving_on)
+
+
+async def note_absence(received: Received[AbsenceRegistered], tx: Tx) -> None:
+    event = received.event
+    await tx.later(
+        _ABSENCE,
+        event.absence, event.professional, event.municipality, event.from_on, event.until_on,
+        event.deputy and event.deputy.professional, event.deputy and event.deputy.unit,
+    )  # fmt: skip
+
+
+async def note_return(received: Received[AbsenceEnded], tx: Tx) -> None:
+    """The end of an absence moves no baton: who stood in proposes it back."""
+    await tx.later("update absence set until_on = $2::date - 1 where id = $1", received.event.absence, received.event.ended_on)
+
+
+async def note_unit(received: Received[UnitChanged], tx: Tx) -> None:
+    event = received.event
+    await tx.execute(
+        _UNIT,
+        event.unit, event.municipality, event.parent, event.leaders, event.active,
+    )  # fmt: skip
+    if event.municipality:
+        await tx.execute("select put_leadership($1)", event.municipality)
+
+
+async def note_intake(received: Received[IntakeChanged], tx: Tx) -> None:
+    event = received.event
+    await tx.execute(
+        _INTAKE,
+        event.municipality, event.district, event.lead.professional, event.lead.unit,
+        event.deputy.professional, event.deputy.unit, event.leader.professional, event.leader.unit,
+    )  # fmt: skip
+
+
+async def note_municipality(received: Received[MunicipalityChanged], tx: Tx) -> None:
+    event = received.event
+    await tx.execute(
+        _MUNICIPALITY,
+        event.municipality, event.active, event.answer_working_days, event.remind_working_days_before,
+        event.escalate_working_days, event.absence_limit_days, event.support_days, event.closing_days,
+    )  # fmt: skip
+
+
+async def withdraw_with_start(received: Received[StartCancelled], tx: Tx) -> None:
+    """A start that will not be takes the handover to that unit on that date with it."""
+    event, machine = received.event, InTransaction(tx)
+    if (await machine.load(event.child)).child is None:
+        raise NotYetKnown(event.child)
+    await settle(machine, event.child, lambda child, at: withdraw_for_cancelled_start(child, event.unit, event.starts_on, at))
+
+
+HANDLERS: Mapping[type[Event], Apply] = {
+    PartiesIdentified: register_family,
+    ProfessionalJoined: open_seats,
+    ProfessionalChanged: open_seats,
+    ProfessionalLeaving: begin_departure,
+    AbsenceRegistered: note_absence,
+    AbsenceEnded: note_return,
+    UnitChanged: note_unit,
+    IntakeChanged: note_intake,
+    MunicipalityChanged: note_municipality,
+    StartCancelled: withdraw_with_start,
+}

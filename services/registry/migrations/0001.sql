@@ -1,0 +1,352 @@
+-- The baton's tables, which only commit() may change, and what the registry keeps of the directory.
+-- Every child of a running episode has exactly one open assignment on an open seat: the keys below make anything else impossible.
+set local search_path = registry;
+
+-- A seat is a professional's place in a unit. Leaving is: taking = false (commits alone), ordinary decisions move what stands on the seat,
+-- open = false (the keys prove it empty).
+create table seat (
+  professional uuid not null, unit uuid not null, municipality char(4) not null,
+  open boolean not null default true, taking boolean not null default true check (open or not taking),
+  primary key (professional, unit), unique (professional, unit, open)) with (fillfactor = 80);
+
+-- A child is in the care of tovholdere in episodes; while one runs, open_end is 'infinity', else null.
+-- shared_with: other municipalities that see the child, by an open handover to them or a supporter of theirs.
+create table child (
+  id uuid primary key, municipality char(4) not null, shared_with char(4)[] not null default '{}', district uuid,
+  status text not null check (status in ('expected', 'born', 'closed')), birth_order int not null default 1, sibling_of uuid,
+  version bigint not null default 0, last_at timestamptz not null default '-infinity', episode int not null default 1,
+  open_end timestamptz default 'infinity' check (open_end = 'infinity'),
+  check ((status = 'closed') = (open_end is null)), unique (id, episode, open_end)) with (fillfactor = 80);
+
+-- One link of the chain. Each begins where the one before ended; the last of a running episode ends at 'infinity';
+-- the first of a later episode begins after a link of the episode before it.
+create table assignment (
+  child_id uuid not null references child, municipality char(4) not null, episode int not null, seq int not null,
+  professional uuid not null, unit uuid not null, why text not null, by uuid, handover uuid, reason text, note bytea,
+  started_at timestamptz not null, finished_at timestamptz not null default 'infinity', prev_finished_at timestamptz, prev_episode_end timestamptz,
+  prev_episode int generated always as (case when prev_finished_at is null and episode > 1 then episode - 1 end) stored,
+  open boolean generated always as (case when finished_at = 'infinity' then true end) stored,
+  open_end timestamptz generated always as (case when finished_at = 'infinity' then 'infinity'::timestamptz end) stored,
+  primary key (child_id, episode, finished_at),                                                     -- at most one open link
+  constraint no_fork unique (child_id, episode, prev_finished_at),
+  constraint no_gap check (prev_finished_at = started_at), constraint forward check (started_at < finished_at),
+  constraint after_the_earlier_episode check (prev_episode is null or (prev_episode_end is not null and prev_episode_end < started_at)),
+  constraint link_follows_link foreign key (child_id, episode, prev_finished_at)
+    references assignment (child_id, episode, finished_at) deferrable initially deferred,
+  constraint episode_follows_episode foreign key (child_id, prev_episode, prev_episode_end)
+    references assignment (child_id, episode, finished_at) deferrable initially deferred,
+  constraint holder_has_open_seat foreign key (professional, unit, open) references seat (professional, unit, open) deferrable initially deferred,
+  constraint no_open_link_on_closed_child foreign key (child_id, episode, open_end) references child (id, episode, open_end) deferrable initially deferred);
+create unique index one_first_link on assignment (child_id, episode) where prev_finished_at is null;
+create index held on assignment (professional, unit) where finished_at = 'infinity';
+alter table child add constraint always_a_tovholder
+  foreign key (id, episode, open_end) references assignment (child_id, episode, finished_at) deferrable initially deferred;
+
+-- next_at: when the clock must look again (remind, overdue, escalate, take effect); null while a question rests the clock.
+create table handover (
+  id uuid primary key, child_id uuid not null references child, episode int not null,
+  municipality char(4) not null, receiver_municipality char(4) not null,
+  state text not null check (state in ('proposed', 'scheduled', 'effected', 'declined', 'withdrawn', 'superseded')),
+  giver uuid not null, giver_unit uuid not null, receiver uuid not null, receiver_unit uuid not null, proposer uuid not null, reason text not null,
+  family_wish bytea, message bytea, note bytea,
+  proposed_at timestamptz not null, due_at timestamptz not null, effective_on date, question uuid, asked_at timestamptz,
+  reminded_at timestamptz, overdue_at timestamptz, level int not null default 0, next_at timestamptz,
+  accepted_by uuid, decline_reason text, cause text, closed_at timestamptz,
+  receiver_open boolean generated always as (case when state in ('proposed', 'scheduled') then true end) stored,
+  open_end timestamptz generated always as (case when state in ('proposed', 'scheduled') then 'infinity'::timestamptz end) stored,
+  check ((closed_at is null) = (state in ('proposed', 'scheduled'))), check (state <> 'scheduled' or effective_on is not null),
+  constraint receiver_has_open_seat foreign key (receiver, receiver_unit, receiver_open)
+    references seat (professional, unit, open) deferrable initially deferred,
+  constraint no_open_handover_on_closed_child foreign key (child_id, episode, open_end)
+    references child (id, episode, open_end) deferrable initially deferred) with (fillfactor = 80);
+create unique index one_open_handover on handover (child_id) where state in ('proposed', 'scheduled');
+create index offered on handover (receiver, receiver_unit) where state in ('proposed', 'scheduled');
+create index next_look on handover (next_at) where state in ('proposed', 'scheduled');
+create index handover_by_receiver on handover (receiver, id);
+
+create table question (
+  id uuid primary key, handover_id uuid not null references handover, asked_by uuid not null, asked_at timestamptz not null, question bytea not null,
+  answered_by uuid, answered_at timestamptz, answer bytea, check ((answered_at is null) = (answer is null)));
+create unique index one_open_question on question (handover_id) where answered_at is null;
+create index question_handover on question (handover_id);
+
+-- Who stands by a child now; what was is in the ledger.
+create table supporter (
+  child_id uuid not null references child, professional uuid not null, unit uuid not null, municipality char(4) not null,
+  role text not null check (role in ('receiver', 'giver', 'team')), since timestamptz not null, until_on date, primary key (child_id, professional, unit));
+create index supporter_ends on supporter (until_on);
+create index supporter_seat on supporter (professional, unit);
+
+-- What the registry keeps of the directory.
+create table municipality (code char(4) primary key, active boolean not null, answer_working_days int not null, remind_working_days_before int not null,
+  escalate_working_days int not null, absence_limit_days int not null, support_days int not null, closing_days date[] not null default '{}');
+create table absence (id uuid primary key, professional uuid not null, municipality char(4) not null, from_on date not null, until_on date, deputy uuid, deputy_unit uuid);
+create index absence_professional on absence (professional);
+create table unit (id uuid primary key, municipality char(4), parent uuid, leaders uuid[] not null, active boolean not null);
+-- Who leads a unit, and who leads those above it: level 0 is the unit's own leader.
+create table leadership (unit uuid not null, level int not null, place int not null, professional uuid not null, in_unit uuid not null, primary key (unit, level, place));
+create table intake (municipality char(4) not null, district uuid, lead uuid not null, lead_unit uuid not null, deputy uuid not null, deputy_unit uuid not null,
+  leader uuid not null, leader_unit uuid not null, unique nulls not distinct (municipality, district));
+-- Professionals whose seats (those that take nobody any more) are to be emptied from a date on; `leaving`: all of them, and then they are released.
+create table departure (professional uuid primary key, municipality char(4) not null, leaving boolean not null, from_on date not null);
+-- Registrations that found no open seat: kept until one takes, retried by the clock, never dropped.
+create table waiting (id uuid primary key, municipality char(4) not null, content jsonb not null, correlation text, since timestamptz not null, tries int not null default 0);
+
+create function today() returns date language sql volatile as $$ select (chassis.now() at time zone 'Europe/Copenhagen')::date $$;
+
+-- Row-level security: by party; a handover across municipalities is seen by both, and the child with it as long as it is open.
+create function shares(p_shared_with char(4)[]) returns boolean language sql stable as
+  $$ select p_shared_with <> '{}' and current_setting('tovholder.kind', true) = 'municipality' and current_setting('tovholder.municipality', true)::bpchar = any (p_shared_with) $$;
+do $$
+declare t text; rule text; rules jsonb := jsonb_build_object(
+  'seat', 'may_see(municipality)',
+  'child', 'may_see(municipality) or shares(shared_with)',
+  'assignment', 'may_see(municipality) or exists (select from child c where c.id = child_id)',
+  'handover', 'may_see(municipality) or may_see(receiver_municipality)',
+  'question', 'exists (select from handover h where h.id = handover_id)',
+  'supporter', 'may_see(municipality) or exists (select from child c where c.id = child_id)');
+begin
+  for t, rule in select * from jsonb_each_text(rules) loop
+    execute format('alter table %I enable row level security', t);
+    execute format('alter table %I force row level security', t);
+    execute format('create policy machine on %I for select to registry_machine using (true)', t);
+    execute format('create policy by_party on %I for select to registry_api using (%s)', t, rule);
+    -- Seats are looked at from every municipality: a handover may cross. What the owner's functions return of them is open or not.
+    execute format('create policy owner on %I to tovholder_owner using (%s) with check (%s)', t, case t when 'seat' then 'true' else rule end, case t when 'seat' then 'true' else rule end);
+    execute format('grant select on %I to registry_api, registry_machine', t);
+  end loop;
+end $$;
+grant select, insert, update, delete on municipality, absence, unit, leadership, intake, departure, waiting to registry_machine;
+
+-- All that a decision about a child needs, in one call: who asks, the time, an earlier answer, the child, its tovholder, its handover (the open one, or
+-- the one named), who is absent, who leads, the key of its text. p_class: what is read, for the access log. p_to: the seat a proposal is aimed at.
+-- p_ladder: who could stand in and whom to turn to. Null where nobody is known by p_who; `child` is null where there is none for them.
+create function load_child(p_who jsonb, p_child uuid, p_handover uuid default null, p_client text default null, p_key text default null,
+    p_class text default null, p_purpose text default null, p_to jsonb default null, p_ladder boolean default false)
+returns json language plpgsql security definer set search_path = registry, pg_temp as $$
+declare who jsonb; f answer; c child; a assignment; h handover; k sealing_key; m municipality; i intake; n timestamptz := chassis.now();
+  d date := (n at time zone 'Europe/Copenhagen')::date; texts json; ladder json; path json; absences json; leaders json; supporters json; person uuid;
+begin
+  if p_who->>'kind' = 'machine' then who := p_who; else who := caller(p_who); end if;
+  if who is null then return null; end if;
+  perform enter(who);
+  if p_key is not null then select * into f from answer where client = p_client and key = p_key; end if;
+  if f.key is null then
+    if p_handover is not null then select * into h from handover where id = p_handover;
+    else select * into h from handover where child_id = p_child and state in ('proposed', 'scheduled'); end if;
+    select * into c from child where id = coalesce(p_child, h.child_id);
+  end if;
+  if c.id is null then
+    return json_build_object('caller', who, 'at', n, 'answer', case when f.key is not null then
+      json_build_object('fingerprint', encode(f.fingerprint, 'hex'), 'status', f.status, 'body', f.body, 'version', f.version) end);
+  end if;
+  select * into a from assignment where child_id = c.id and episode = c.episode and finished_at = 'infinity';
+  select * into m from municipality where code = c.municipality;
+  select * into k from sealing_key where id = c.id;
+  select * into i from intake where municipality = c.municipality and (district = c.district or district is null) order by district nulls last limit 1;
+  select json_agg(json_build_object('professional', x.professional, 'deputy', x.deputy, 'unit', x.deputy_unit, 'from_on', x.from_on, 'until_on', x.until_on)) into absences
+    from absence x where x.professional in (a.professional, h.receiver) and x.from_on <= d and (x.until_on is null or x.until_on >= d);
+  select json_agg(json_build_array(l.unit, l.professional)) into leaders from leadership l where l.unit in (a.unit, h.receiver_unit);
+  select json_agg(json_build_object('professional', s.professional, 'unit', s.unit, 'municipality', s.municipality, 'role', s.role, 'since', s.since, 'until_on', s.until_on) order by s.since)
+    into supporters from supporter s where s.child_id = c.id;
+  if p_class = 'handover-text' then
+    select json_build_object('message', encode(h.message, 'hex'), 'family_wish', encode(h.family_wish, 'hex'), 'note', encode(h.note, 'hex'),
+      'questions', (select json_agg(json_build_object('id', q.id, 'asked_by', q.asked_by, 'asked_at', q.asked_at, 'question', encode(q.question, 'hex'),
+        'answered_by', q.answered_by, 'answered_at', q.answered_at, 'answer', encode(q.answer, 'hex')) order by q.asked_at) from question q where q.handover_id = h.id)) into texts;
+  end if;
+  if p_ladder then
+    select json_agg(json_build_object('professional', s.professional, 'unit', s.unit, 'municipality', s.municipality, 'open', s.open, 'taking', s.taking,
+      'present', not exists (select from absence y where y.professional = s.professional and y.from_on <= d and (y.until_on is null or y.until_on >= d))) order by x.rank, x.place)
+    into ladder from (
+      select 0 as rank, 0 as place, y.deputy as professional, y.deputy_unit as unit from absence y
+        where y.professional = a.professional and y.from_on <= d and (y.until_on is null or y.until_on >= d)
+      union all select 1 + l.level, l.place, l.professional, l.in_unit from leadership l where l.unit = a.unit
+      union all values (1001, 0, i.lead, i.lead_unit), (1002, 0, i.deputy, i.deputy_unit), (1003, 0, i.leader, i.leader_unit)) x join seat s using (professional, unit);
+    select json_agg(json_build_object('professional', s.professional, 'unit', s.unit, 'municipality', s.municipality, 'open', s.open, 'taking', s.taking,
+      'present', not exists (select from absence y where y.professional = s.professional and y.from_on <= d and (y.until_on is null or y.until_on >= d))) order by x.rank, x.place)
+    into path from (
+      select l.level as rank, l.place, l.professional, l.in_unit as unit from leadership l where l.unit = h.receiver_unit
+      union all select 1000 + l.level, l.place, l.professional, l.in_unit from leadership l where l.unit = a.unit
+      union all values (9999, 0, i.leader, i.leader_unit)) x join seat s using (professional, unit);
+  end if;
+  if p_class is not null then
+    person := (who->>'professional')::uuid;
+    if who->>'kind' = 'service' or person in (a.professional, h.receiver, h.giver, h.proposer, i.lead, i.deputy) or exists (select from leadership l where l.unit in (a.unit, h.receiver_unit) and l.professional = person)
+        or exists (select from supporter s where s.child_id = c.id and s.professional = person) or exists (select from absence x where x.professional in (a.professional, h.receiver) and x.deputy = person) then
+      insert into access (client, party, professional, subject, class, purpose)
+        values (p_client, concat(who->>'kind', ':', coalesce(who->>'municipality', who->>'organisation')), person, c.id, p_class, p_purpose);
+      perform set_config('synchronous_commit', 'off', true);                        -- a pure reading: blueprint I11
+    end if;
+  end if;
+  return json_build_object('caller', who, 'at', n,
+    'child', json_build_object('id', c.id, 'municipality', c.municipality, 'district', c.district, 'status', c.status, 'version', c.version, 'last_at', case when isfinite(c.last_at) then c.last_at end,
+      'shared_with', c.shared_with, 'birth_order', c.birth_order),
+    'holder', case when a.child_id is not null then json_build_object('professional', a.professional, 'unit', a.unit, 'since', a.started_at) end,
+    'handover', case when h.id is not null then json_build_object('id', h.id, 'state', h.state, 'receiver_municipality', h.receiver_municipality, 'giver', h.giver, 'giver_unit', h.giver_unit,
+      'receiver', h.receiver, 'receiver_unit', h.receiver_unit, 'proposer', h.proposer, 'reason', h.reason, 'proposed_at', h.proposed_at, 'due_at', h.due_at, 'effective_on', h.effective_on,
+      'question', h.question, 'asked_at', h.asked_at, 'reminded_at', h.reminded_at, 'overdue_at', h.overdue_at, 'level', h.level, 'next_at', h.next_at, 'accepted_by', h.accepted_by,
+      'decline_reason', h.decline_reason, 'cause', h.cause, 'closed_at', h.closed_at,
+      'taking', (select s.taking from seat s where s.professional = h.receiver and s.unit = h.receiver_unit)) end,
+    'supporters', supporters, 'absences', absences, 'leaders', leaders, 'intake', case when i.municipality is not null then json_build_array(i.lead, i.deputy) end,
+    'rules', case when m.code is not null then row_to_json(m) end,
+    'key', case when k.id is not null then json_build_object('wrapped_by', k.wrapped_by, 'wrapped', encode(k.wrapped, 'hex'), 'destroyed', k.destroyed_at is not null) end,
+    'to', case when p_to is not null then (select json_build_object('municipality', s.municipality, 'taking', s.taking) from seat s
+      where s.professional = (p_to->>'professional')::uuid and s.unit = (p_to->>'unit')::uuid) end,
+    'texts', texts, 'ladder', ladder, 'path', path);
+end $$;
+
+-- Who could take in a new child of a municipality and district, in the order they are asked.
+create function intake_ladder(p_municipality char(4), p_district uuid) returns json language sql security definer set search_path = registry, pg_temp as $$
+  with i as (select * from intake where municipality = p_municipality and (district = p_district or district is null) order by district nulls last limit 1),
+  x as (select 0 as rank, 0 as place, lead as professional, lead_unit as unit from i union all select 1, 0, deputy, deputy_unit from i
+        union all select 2 + l.level, l.place, l.professional, l.in_unit from i join leadership l on l.unit = i.lead_unit union all select 1000, 0, leader, leader_unit from i)
+  select json_agg(json_build_object('professional', s.professional, 'unit', s.unit, 'municipality', s.municipality, 'open', s.open, 'taking', s.taking,
+    'present', not exists (select from absence y where y.professional = s.professional and y.from_on <= today() and (y.until_on is null or y.until_on >= today()))) order by x.rank, x.place)
+  from x join seat s using (professional, unit) $$;
+
+-- Commits decisions (usually one) with the answer to the request: the only way the baton's tables change. k events take k versions.
+-- Lock order everywhere: the seats the decisions land on, in key order; then children, in order. Called once per transaction, in autocommit, or under a
+-- savepoint; its deferred checks are made at its end, so that a broken rule is this call's error. Raises TV409 where a child has moved on (reload, decide
+-- again), TV001 where a handover is not open, TV002 where a seat takes nobody. Returns {child: version}.
+create function commit(p_party jsonb, p_decisions jsonb, p_answer jsonb default null) returns jsonb
+language plpgsql security definer set search_path = registry, pg_temp as $$
+declare d jsonb; s record; c child; t timestamptz; link assignment; k int; versions jsonb := '{}'; stamp text;
+begin
+  perform enter(p_party);
+  set constraints all deferred;
+  for s in select distinct (x->>'professional')::uuid as professional, (x->>'unit')::uuid as unit
+      from jsonb_array_elements(p_decisions) e, lateral (values (e->'holder'), (e->'offer')) v(x) where x is not null order by 1, 2 loop
+    perform from seat where professional = s.professional and unit = s.unit and open and taking for share;
+    if not found then raise exception 'this seat takes nobody' using errcode = 'TV002'; end if;
+  end loop;
+  for d in select value from jsonb_array_elements(p_decisions) order by (value->>'child')::uuid loop
+    k := jsonb_array_length(d->'events');
+    if d ? 'registers' then
+      insert into child (id, municipality, district, status, birth_order, sibling_of, version, last_at)
+        select (d->>'child')::uuid, r.municipality, r.district, r.status, r.birth_order, r.sibling_of, k, chassis.now()
+        from jsonb_to_record(d->'registers') r(municipality char(4), district uuid, status text, birth_order int, sibling_of uuid) returning * into c;
+    else
+      update child set version = version + k, last_at = case when k = 0 then last_at else greatest(chassis.now(), last_at + interval '1 microsecond') end,
+          status = coalesce(d->>'status', status), open_end = case when d->>'status' = 'closed' then null else open_end end
+        where child.id = (d->>'child')::uuid and version = (d->>'expected')::bigint returning * into c;   -- the row lock, before any outbox number is drawn
+      if not found then raise exception 'the child has moved on' using errcode = 'TV409'; end if;
+      c.municipality := coalesce(d->>'municipality', c.municipality);
+    end if;
+    t := c.last_at;
+    if d ? 'key' then
+      insert into sealing_key (id, municipality, wrapped_by, wrapped) values (c.id, c.municipality, d->'key'->>'wrapped_by', decode(d->'key'->>'wrapped', 'hex'));
+    end if;
+    if d ? 'handover' then
+      if d ? 'offer' and (d->>'new')::boolean then
+        insert into handover (id, child_id, episode, municipality, receiver_municipality, state, giver, giver_unit, receiver, receiver_unit, proposer, reason, family_wish, message,
+            proposed_at, due_at, effective_on, next_at, accepted_by)
+          select h.id, c.id, c.episode, c.municipality, h.receiver_municipality, h.state, h.giver, h.giver_unit, h.receiver, h.receiver_unit, h.proposer, h.reason,
+            decode(d->'texts'->>'family_wish', 'hex'), decode(d->'texts'->>'message', 'hex'), t, h.due_at, h.effective_on, h.next_at, h.accepted_by
+          from jsonb_to_record(d->'handover') h(id uuid, receiver_municipality char(4), state text, giver uuid, giver_unit uuid, receiver uuid, receiver_unit uuid, proposer uuid,
+            reason text, due_at timestamptz, effective_on date, next_at timestamptz, accepted_by uuid);
+      else
+        update handover o set state = h.state, giver = h.giver, giver_unit = h.giver_unit, receiver = h.receiver, receiver_unit = h.receiver_unit, receiver_municipality = h.receiver_municipality,
+            due_at = h.due_at, effective_on = h.effective_on, question = h.question, asked_at = h.asked_at, reminded_at = h.reminded_at, overdue_at = h.overdue_at, level = h.level,
+            next_at = h.next_at, accepted_by = h.accepted_by, decline_reason = h.decline_reason, cause = h.cause,
+            closed_at = case when h.state not in ('proposed', 'scheduled') then t end, note = coalesce(decode(d->'texts'->>'note', 'hex'), o.note)
+          from jsonb_to_record(d->'handover') h(id uuid, receiver_municipality char(4), state text, giver uuid, giver_unit uuid, receiver uuid, receiver_unit uuid, due_at timestamptz, effective_on date,
+            question uuid, asked_at timestamptz, reminded_at timestamptz, overdue_at timestamptz, level int, next_at timestamptz, accepted_by uuid, decline_reason text, cause text)
+          where o.id = h.id and o.child_id = c.id and o.state in ('proposed', 'scheduled');
+        if not found then raise exception 'the handover is not open' using errcode = 'TV001'; end if;
+      end if;
+      if d ? 'asks' then
+        insert into question (id, handover_id, asked_by, asked_at, question)
+          values ((d->'asks'->>'id')::uuid, (d->'handover'->>'id')::uuid, (d->'asks'->>'by')::uuid, t, decode(d->'texts'->>'question', 'hex'));
+      end if;
+      if d ? 'answers' then
+        update question q set answered_by = (d->'answers'->>'by')::uuid, answered_at = t, answer = decode(d->'texts'->>'answer', 'hex')
+          where q.id = (d->'answers'->>'id')::uuid and handover_id = (d->'handover'->>'id')::uuid and answered_at is null;
+      end if;
+    end if;
+    if d ? 'holder' or c.status = 'closed' then
+      update assignment set finished_at = t where child_id = c.id and episode = c.episode and finished_at = 'infinity' returning * into link;
+      if d ? 'holder' then
+        insert into assignment (child_id, municipality, episode, seq, professional, unit, why, by, handover, reason, note, started_at, prev_finished_at)
+          select c.id, c.municipality, c.episode, coalesce(link.seq, 0) + 1, n.professional, n.unit, n.why, n.by, n.handover, n.reason, decode(d->'texts'->>'override', 'hex'), t, link.finished_at
+          from jsonb_to_record(d->'holder') n(professional uuid, unit uuid, why text, by uuid, handover uuid, reason text);
+      end if;
+      link := null;
+    end if;
+    if d ? 'leaves' then
+      delete from supporter u using jsonb_to_recordset(d->'leaves') x(professional uuid, unit uuid) where u.child_id = c.id and u.professional = x.professional and u.unit = x.unit;
+    end if;
+    if d ? 'joins' then
+      insert into supporter as u (child_id, professional, unit, municipality, role, since, until_on)
+        select c.id, x.professional, x.unit, x.municipality, x.role, t, x.until_on from jsonb_to_recordset(d->'joins') x(professional uuid, unit uuid, municipality char(4), role text, until_on date)
+        on conflict (child_id, professional, unit) do update set role = excluded.role, since = excluded.since, until_on = excluded.until_on;
+    end if;
+    if d ? 'municipality' or d ? 'shared_with' then
+      -- Last, and not as the party: with this it may give up its own sight of the child, which its policy would refuse.
+      perform set_config('tovholder.kind', 'service', true);
+      update child set municipality = c.municipality,
+          shared_with = case when d ? 'shared_with' then array(select jsonb_array_elements_text(d->'shared_with'))::char(4)[] else shared_with end
+        where child.id = c.id;
+      perform enter(p_party);
+    end if;
+    stamp := to_char(t at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');
+    insert into outbox (partition, subject, version) select (d->>'partition')::smallint, c.id, c.version - k + o from generate_series(1, k) o order by o;
+    insert into ledger (subject, version, at, type, envelope)
+      select c.id, c.version - k + o, t, e->>'type',
+        case when e->'data' ? 'since' then jsonb_set(e, '{data,since}', to_jsonb(stamp)) else e end || jsonb_build_object('version', c.version - k + o, 'time', stamp)
+      from jsonb_array_elements(d->'events') with ordinality u(e, o);
+    versions := versions || jsonb_build_object(c.id::text, c.version);
+  end loop;
+  if p_answer is not null then
+    insert into answer (client, key, fingerprint, status, body, version)
+      values (p_answer->>'client', p_answer->>'key', decode(p_answer->>'fingerprint', 'hex'), (p_answer->>'status')::smallint, p_answer->'body', (p_answer->>'version')::bigint);
+  end if;
+  set constraints all immediate;
+  return versions;
+end $$;
+
+-- Seats as the directory says. A seat that is no longer said takes nobody from now on and is emptied by the clock; one that is said opens, unless its
+-- professional is leaving.
+create function put_seats(p_professional uuid, p_municipality char(4), p_units uuid[]) returns void language plpgsql security definer set search_path = registry, pg_temp as $$
+declare leaves boolean := exists (select from departure where professional = p_professional and leaving);
+begin
+  perform enter('{"kind": "machine"}');
+  perform from seat where professional = p_professional order by unit for update;
+  insert into seat (professional, unit, municipality, taking) select p_professional, u, p_municipality, not leaves from unnest(p_units) u order by u
+    on conflict (professional, unit) do update set open = true, taking = not leaves, municipality = excluded.municipality;
+  update seat set taking = false where professional = p_professional and open and unit <> all (p_units);
+  if found and not leaves then
+    insert into departure values (p_professional, p_municipality, false, today()) on conflict do nothing;
+  end if;
+end $$;
+
+-- The first step of leaving: no seat of this professional takes anything any more.
+create function stop_taking(p_professional uuid, p_municipality char(4), p_from_on date) returns void language plpgsql security definer set search_path = registry, pg_temp as $$
+begin
+  perform enter('{"kind": "machine"}');
+  update seat set taking = false where professional = p_professional and taking;
+  insert into departure values (p_professional, p_municipality, true, p_from_on) on conflict (professional) do update set leaving = true, from_on = excluded.from_on;
+end $$;
+
+-- The last step: the keys prove the seat empty (23503 where something still stands on it).
+create function close_seat(p_professional uuid, p_unit uuid) returns void language plpgsql security definer set search_path = registry, pg_temp as $$
+begin
+  perform enter('{"kind": "machine"}');
+  set constraints all immediate;
+  update seat set open = false where professional = p_professional and unit = p_unit and not taking;
+end $$;
+
+-- Who leads what, through all levels: rebuilt when a unit of the municipality changes.
+create function put_leadership(p_municipality char(4)) returns void language sql security definer set search_path = registry, pg_temp as $$
+  delete from leadership l using unit u where l.unit = u.id and u.municipality = p_municipality;
+  with recursive above as (
+    select u.id as unit, u.id as in_unit, u.parent, u.leaders, 0 as level from unit u where u.municipality = p_municipality
+    union all select a.unit, p.id, p.parent, p.leaders, a.level + 1 from above a join unit p on p.id = a.parent where a.level < 10)
+  insert into leadership select a.unit, a.level, l.place, l.professional, a.in_unit from above a, unnest(a.leaders) with ordinality l(professional, place) $$;
+
+-- Who stands for whom today: what a list of handovers needs of the absences, and no more.
+create view deputised as select professional, deputy from absence where from_on <= today() and (until_on is null or until_on >= today()) and deputy is not null;
+grant select on deputised to registry_api, registry_machine;
+
+revoke execute on all functions in schema registry from public;
+grant execute on function enter, may_see, shares, today, caller, load_child, commit to registry_api, registry_machine;
+grant execute on function intake_ladder, put_seats, stop_taking, close_seat, put_leadership to registry_machine;

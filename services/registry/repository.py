@@ -1,0 +1,408 @@
+"""Loads a child in one call and commits a decision in one call; where somebody else was first, says so."""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Protocol
+from uuid import UUID
+
+from asyncpg.exceptions import PostgresError
+
+from services.chassis import calendar
+from services.chassis.envelope import envelope
+from services.chassis.errors import Problem, TheChildHasMovedOn, TryAgainSoon
+from services.chassis.ids import partition_of
+from services.chassis.party import MACHINE, Bearer, Caller, Party
+from services.chassis.sealed import Seal, TextWasErased, new_wrapped_key, unwrap
+from services.chassis.settings import Secrets
+from services.chassis.store import CONTENDED, Store, Tx, broken_rule
+from services.events.envelope import Seat
+from services.registry.domain import (
+    Absence,
+    AHandoverIsAlreadyOpen,
+    Child,
+    Decision,
+    Handover,
+    Rules,
+    Rung,
+    Supporter,
+    TheChildIsClosed,
+    TheHandoverIsNoLongerOpen,
+    TheSeatTakesNobody,
+)
+
+TRIES = 5
+_LOAD = "load_child"
+
+# What PostgreSQL refuses by name, as the rule a person reads.
+RULES: Mapping[str, type[Problem]] = {
+    "TV001": TheHandoverIsNoLongerOpen,
+    "TV002": TheSeatTakesNobody,
+    "TV409": TheChildHasMovedOn,
+    "holder_has_open_seat": TheSeatTakesNobody,
+    "receiver_has_open_seat": TheSeatTakesNobody,
+    "one_open_handover": AHandoverIsAlreadyOpen,
+    "no_open_handover_on_closed_child": TheChildIsClosed,
+    "no_open_link_on_closed_child": TheChildIsClosed,
+    "link_follows_link": TheChildHasMovedOn,
+    "no_fork": TheChildHasMovedOn,
+    "child_pkey": TheChildHasMovedOn,
+}
+# Somebody else was first, or the store saw a race: reload and decide again.
+_RACES = frozenset({"TV001", "TV002", "TV409", "23503", "23505", "40001", "40P01", "55P03"})
+
+
+class SomebodyWasFirst(Exception):
+    """The decision was made on what no longer stands; `rule` says it to a person if deciding again does not help."""
+
+    def __init__(self, rule: Problem) -> None:
+        super().__init__(rule.slug())
+        self.rule = rule
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Which child: by its reference or by one of its handovers. `to`: the seat a proposal is aimed at; `class_`: what is read."""
+
+    child: UUID | None = None
+    handover: UUID | None = None
+    to: Seat | None = None
+    class_: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What one call of load_child answers. `child` is None where there is none for who asks."""
+
+    caller: Caller
+    at: datetime
+    answer: dict[str, Any] | None
+    child: Child | None
+    to: Rung | None
+    found: dict[str, Any]
+
+    def seal(self, secrets: Secrets) -> tuple[Seal, dict[str, Any] | None]:
+        """The seal of the child's text, and the new key to store where it had none. TextWasErased after erasure."""
+        assert self.child is not None
+        key = self.found["key"]
+        if key is None:
+            name, wrapped, seal = new_wrapped_key(secrets, self.child.municipality, self.child.id)
+            return seal, {"wrapped_by": name, "wrapped": wrapped.hex()}
+        if key["destroyed"]:
+            raise TextWasErased(str(self.child.id))
+        return unwrap(secrets, key["wrapped_by"], bytes.fromhex(key["wrapped"]), self.child.id), None
+
+
+async def load(store: Store, bearer: Bearer, who: dict[str, str], key: str | None, place: Place) -> Loaded | None:
+    """For an HTTP request; None where the directory knows nobody by the token."""
+    to = place.to.model_dump(mode="json") if place.to else None
+    found = await store.call(_LOAD, who, place.child, place.handover, bearer.client, key, place.class_, "care", to, False)
+    if found is None:
+        return None
+    return _loaded(found, Caller.of(bearer, found["caller"]), place.to)
+
+
+class Machine(Protocol):
+    """Whoever acts without a person: the clock, or a handler in the consumer's transaction."""
+
+    async def load(self, child: UUID) -> Loaded: ...
+    async def commit(self, decisions: Sequence[Decision]) -> None: ...
+    async def intake_ladder(self, municipality: str, district: UUID | None) -> tuple[Rung, ...]: ...
+
+
+_MACHINE_CALLER = Caller(MACHINE, "machine")
+
+
+class Clock:
+    """The machine party on the store, each commit by itself."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def load(self, child: UUID) -> Loaded:
+        found = await self._store.call(_LOAD, MACHINE.as_json(), child, None, None, None, None, None, None, True, role="machine")
+        return _loaded(found, _MACHINE_CALLER, None)
+
+    async def commit(self, decisions: Sequence[Decision]) -> None:
+        await commit(self._store, MACHINE, [as_json(decision, self._store.partitions) for decision in decisions], role="machine")
+
+    async def intake_ladder(self, municipality: str, district: UUID | None) -> tuple[Rung, ...]:
+        return _rungs(await self._store.call("intake_ladder", municipality, district, role="machine"))
+
+
+class InTransaction:
+    """The machine party in a handler's transaction; a lost race undoes its own savepoint only."""
+
+    def __init__(self, tx: Tx) -> None:
+        self._tx = tx
+
+    async def load(self, child: UUID) -> Loaded:
+        found = await self._tx.fetchval(
+            "select load_child($1, $2, null, null, null, null, null, null, true)", MACHINE.as_json(), child
+        )
+        return _loaded(found, _MACHINE_CALLER, None)
+
+    async def commit(self, decisions: Sequence[Decision]) -> None:
+        written = [as_json(decision, self._tx.store.partitions) for decision in decisions]
+        async with _races(), self._tx.connection.transaction():
+            versions = await self._tx.fetchval("select registry.commit($1, $2)", MACHINE.as_json(), written)
+        self._tx.published |= versions
+
+    async def intake_ladder(self, municipality: str, district: UUID | None) -> tuple[Rung, ...]:
+        return _rungs(await self._tx.fetchval("select intake_ladder($1, $2)", municipality, district))
+
+
+async def settle(machine: Machine, child: UUID, decide: Callable[[Child, datetime], Decision | None]) -> bool:
+    """Load, decide, commit, again where somebody was first, at most five times. Whether anything was to be done."""
+    for tried in range(1, TRIES + 1):
+        loaded = await machine.load(child)
+        decision = decide(loaded.child, loaded.at) if loaded.child else None
+        if decision is None:
+            return False
+        try:
+            await machine.commit([decision])
+            return True
+        except SomebodyWasFirst as lost:
+            if tried == TRIES:
+                raise lost.rule from lost
+    raise AssertionError("unreachable")
+
+
+async def commit(
+    store: Store, party: Party, decisions: list[dict[str, Any]], answer: dict[str, Any] | None = None, role: str = "api"
+) -> None:
+    """One call, one round trip, one commit. SomebodyWasFirst where it was decided on what no longer stands."""
+    async with _races():
+        await store.call("commit", party.as_json(), decisions, answer, role=role)
+    store.committed()
+
+
+@asynccontextmanager
+async def _races() -> AsyncIterator[None]:
+    try:
+        yield
+    except PostgresError as error:
+        if error.sqlstate in _RACES:
+            raise SomebodyWasFirst(broken_rule(error, dict(RULES)) or TheChildHasMovedOn()) from error
+        raise
+    except TryAgainSoon as error:
+        if isinstance(error.__cause__, CONTENDED):
+            raise SomebodyWasFirst(error) from error
+        raise
+
+
+def as_json(decision: Decision, partitions: int, seal: Seal | None = None, key: dict[str, Any] | None = None) -> dict[str, Any]:
+    """A decision as the SQL function commit() takes it; texts leave here sealed."""
+    child = decision.child
+    written: dict[str, Any] = {
+        "child": child,
+        "expected": decision.expected,
+        "partition": partition_of(child, partitions),
+        "events": [envelope(event, child, f"/registry/children/{child}") for event in decision.events],
+    }
+    if decision.registers:
+        written["registers"] = decision.registers
+    if decision.status:
+        written["status"] = decision.status
+    if decision.municipality:
+        written["municipality"] = decision.municipality
+    if decision.shared_with is not None:
+        written["shared_with"] = decision.shared_with
+    if holder := decision.holder:
+        written["holder"] = {
+            **_seat(holder.seat),
+            "why": holder.why,
+            "by": holder.by,
+            "handover": holder.handover,
+            "reason": holder.reason,
+        }
+    if handover := decision.handover:
+        written["handover"] = _handover_json(handover)
+        written["new"] = decision.is_new
+        if decision.offers:
+            written["offer"] = _seat(handover.receiver)
+    if decision.asks:
+        written["asks"] = {"id": decision.asks, "by": decision.by}
+    if decision.answers:
+        written["answers"] = {"id": decision.answers, "by": decision.by}
+    if decision.joins:
+        written["joins"] = [
+            {**_seat(it.seat), "municipality": it.municipality, "role": it.role, "until_on": it.until_on} for it in decision.joins
+        ]
+    if decision.leaves:
+        written["leaves"] = [_seat(seat) for seat in decision.leaves]
+    if decision.texts:
+        assert seal is not None
+        written["texts"] = {column: seal.close(text, f"registry.{column}").hex() for column, text in decision.texts.items()}
+        if key:
+            written["key"] = key
+    return written
+
+
+def _seat(seat: Seat) -> dict[str, UUID]:
+    return {"professional": seat.professional, "unit": seat.unit}
+
+
+def _handover_json(handover: Handover) -> dict[str, Any]:
+    return {
+        "id": handover.id,
+        "state": handover.state,
+        "receiver_municipality": handover.receiver_municipality,
+        "giver": handover.giver.professional,
+        "giver_unit": handover.giver.unit,
+        "receiver": handover.receiver.professional,
+        "receiver_unit": handover.receiver.unit,
+        "proposer": handover.proposer,
+        "reason": handover.reason,
+        "due_at": handover.due_at,
+        "effective_on": handover.effective_on,
+        "question": handover.question,
+        "asked_at": handover.asked_at,
+        "reminded_at": handover.reminded_at,
+        "overdue_at": handover.overdue_at,
+        "level": handover.level,
+        "next_at": handover.next_at,
+        "accepted_by": handover.accepted_by,
+        "decline_reason": handover.decline_reason,
+        "cause": handover.cause,
+    }
+
+
+def _loaded(found: dict[str, Any], caller: Caller, to: Seat | None) -> Loaded:
+    target = found.get("to")
+    rung = Rung(to, target["municipality"], target["taking"]) if to and target else None
+    return Loaded(
+        caller,
+        datetime.fromisoformat(found["at"]),
+        found.get("answer"),
+        _child(found) if found.get("child") else None,
+        rung,
+        found,
+    )
+
+
+def _child(found: dict[str, Any]) -> Child:
+    child, holder, handover = found["child"], found["holder"], found["handover"]
+    return Child(
+        id=UUID(child["id"]),
+        municipality=child["municipality"],
+        district=_id(child["district"]),
+        status=child["status"],
+        version=child["version"],
+        birth_order=child["birth_order"],
+        shared_with=tuple(child["shared_with"]),
+        rules=_rules(found["rules"]),
+        holder=Seat(professional=UUID(holder["professional"]), unit=UUID(holder["unit"])) if holder else None,
+        since=datetime.fromisoformat(holder["since"]) if holder else None,
+        handover=_handover(handover) if handover else None,
+        supporters=tuple(
+            Supporter(_at(it), it["municipality"], it["role"], _day(it["until_on"]), datetime.fromisoformat(it["since"]))
+            for it in found["supporters"] or ()
+        ),
+        absences=tuple(
+            Absence(
+                UUID(it["professional"]),
+                Seat(professional=UUID(it["deputy"]), unit=UUID(it["unit"])) if it["deputy"] and it["unit"] else None,
+            )
+            for it in found["absences"] or ()
+        ),
+        leaders=frozenset((UUID(unit), UUID(leader)) for unit, leader in found["leaders"] or ()),
+        intake=frozenset(UUID(person) for person in found["intake"] or ()),
+        ladder=_rungs(found["ladder"]),
+        path=_rungs(found["path"]),
+    )
+
+
+def _handover(row: dict[str, Any]) -> Handover:
+    return Handover(
+        id=UUID(row["id"]),
+        state=row["state"],
+        giver=Seat(professional=UUID(row["giver"]), unit=UUID(row["giver_unit"])),
+        receiver=Seat(professional=UUID(row["receiver"]), unit=UUID(row["receiver_unit"])),
+        receiver_municipality=row["receiver_municipality"],
+        proposer=UUID(row["proposer"]),
+        reason=row["reason"],
+        proposed_at=datetime.fromisoformat(row["proposed_at"]),
+        due_at=datetime.fromisoformat(row["due_at"]),
+        effective_on=_day(row["effective_on"]),
+        question=_id(row["question"]),
+        asked_at=_instant(row["asked_at"]),
+        reminded_at=_instant(row["reminded_at"]),
+        overdue_at=_instant(row["overdue_at"]),
+        level=row["level"],
+        next_at=_instant(row["next_at"]),
+        accepted_by=_id(row["accepted_by"]),
+        decline_reason=row["decline_reason"],
+        cause=row["cause"],
+        closed_at=_instant(row["closed_at"]),
+        taking=bool(row["taking"]),
+    )
+
+
+def _rules(row: dict[str, Any] | None) -> Rules:
+    if row is None:
+        return Rules(calendar)
+    return Rules(
+        calendar,
+        row["answer_working_days"],
+        row["remind_working_days_before"],
+        row["escalate_working_days"],
+        row["support_days"],
+        tuple(date.fromisoformat(day) for day in row["closing_days"]),
+    )
+
+
+def _rungs(rows: Sequence[dict[str, Any]] | None) -> tuple[Rung, ...]:
+    return tuple(Rung(_at(row), row["municipality"], row["open"] and row["taking"], row["present"]) for row in rows or ())
+
+
+def _at(row: dict[str, Any]) -> Seat:
+    return Seat(professional=UUID(row["professional"]), unit=UUID(row["unit"]))
+
+
+def _id(text: str | None) -> UUID | None:
+    return UUID(text) if text else None
+
+
+def _instant(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def _day(text: str | None) -> date | None:
+    return date.fromisoformat(text) if text else None
+
+
+# Lists: paged, in order of id, only what row-level security and the person's own part in it let through.
+_HANDOVERS = """
+select h.id, h.child_id, h.state, h.municipality, h.giver, h.giver_unit, h.receiver, h.receiver_unit, h.reason, h.proposed_at,
+    h.due_at, h.effective_on, h.asked_at, h.overdue_at, h.level, h.closed_at
+  from handover h
+  where ($1::uuid is null or h.receiver = $1 or h.giver = $1 or h.proposer = $1
+      or exists (select from workplace w where w.professional = $1 and w.leads and w.unit in (h.receiver_unit, h.giver_unit))
+      or exists (select from deputised d where d.deputy = $1 and d.professional = h.receiver))
+    and ($2::uuid is null or h.receiver = $2) and ($3::text[] is null or h.state = any ($3)) and ($4::uuid is null or h.id > $4)
+  order by h.id limit $5
+"""
+
+
+async def handovers(tx: Tx, person: UUID | None, to: UUID | None, state: str | None, after: UUID | None, limit: int) -> list[Any]:
+    """Handovers that concern a person (None: a service, which sees all), oldest first. `state`: a state, or `open`."""
+    states = ["proposed", "scheduled"] if state == "open" else [state] if state else None
+    return await tx.fetch(_HANDOVERS, person, to, states, after, limit)
+
+
+async def assignments(tx: Tx, child: UUID) -> list[Any]:
+    """The chain of a child's tovholdere, oldest first."""
+    return await tx.fetch(
+        "select episode, seq, professional, unit, why, started_at, nullif(finished_at, 'infinity') as finished_at, handover"
+        " from assignment where child_id = $1 order by episode, seq",
+        child,
+    )
+
+
+async def events_after(tx: Tx, child: UUID, after: int, limit: int) -> list[dict[str, Any]]:
+    rows = await tx.fetch(
+        "select envelope from ledger where subject = $1 and version > $2 order by version limit $3", child, after, limit
+    )
+    return [row["envelope"] for row in rows]

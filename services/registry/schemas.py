@@ -1,0 +1,57 @@
+"""What a request to the registry may say."""
+
+from datetime import date
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, StringConstraints
+
+from services.events.envelope import Code, Seat
+from services.events.registry import DeclineReason
+
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000)]
+
+
+class _Said(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Proposal(_Said):
+    """`reason`: a code. `effective_on`: the date the baton is to pass, 00:00 in Copenhagen; without it at once when accepted."""
+
+    to: Seat
+    reason: Code
+    effective_on: date | None = None
+    family_wish: Text | None = None
+    message: Text | None = None
+
+
+class Acceptance(_Said):
+    """`effective_on`: only where the proposal names no date."""
+
+    effective_on: date | None = None
+    text: Text | None = None
+
+
+class Refusal(_Said):
+    reason: DeclineReason
+    text: Text | None = None
+
+
+class Withdrawal(_Said):
+    pass
+
+
+class Question(_Said):
+    text: Text
+
+
+class GivenAnswer(_Said):
+    text: Text
+
+
+class Override(_Said):
+    """A leader places the baton; `reason`: a code."""
+
+    to: Seat
+    reason: Code
+    text: Text | None = None

@@ -1,0 +1,169 @@
+"""What the clock does for the baton each second, in small commits that are safe to repeat: each is decided under the version."""
+
+from collections.abc import Awaitable, Callable
+from datetime import date, datetime
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+from prometheus_client import Gauge
+
+from services.chassis import metrics
+from services.chassis.calendar import date_of
+from services.chassis.envelope import CAUSE, Cause
+from services.chassis.errors import Problem, TryAgainSoon
+from services.chassis.log import logger
+from services.chassis.service import Runtime
+from services.events.envelope import Seat
+from services.events.persons import PartiesIdentified
+from services.events.registry import ProfessionalReleased
+from services.registry.deadlines import supporters_end, time_asks
+from services.registry.domain import Child, Decision, NobodyOnTheLadderTakes
+from services.registry.handlers import registered
+from services.registry.repository import Clock, settle
+from services.registry.standing_in import receiver_left, stand_in
+
+WAITING = Gauge("tovholder_registrations_waiting", "Children that have no tovholder yet, since no seat takes them")
+STRANDED = Gauge("tovholder_batons_stranded", "Batons held by someone absent or leaving, since nobody on the ladder takes them")
+_CHUNK = 100
+_DUE = """
+select child_id from handover where state in ('proposed', 'scheduled') and next_at <= chassis.now()
+  order by next_at limit $1
+"""
+_LONG_ABSENT = """
+select distinct a.child_id from assignment a
+  join absence x on x.professional = a.professional join child c on c.id = a.child_id join municipality m on m.code = c.municipality
+  where a.finished_at = 'infinity' and x.from_on <= today() and (x.until_on is null or x.until_on >= today())
+    and coalesce(x.until_on, today()) - x.from_on >= m.absence_limit_days limit $1
+"""
+_HELD = "select child_id from assignment where professional = $1 and unit = $2 and finished_at = 'infinity' limit $3"
+_OFFERED = """
+select child_id from handover where receiver = $1 and receiver_unit = $2 and state in ('proposed', 'scheduled') limit $3
+"""
+_SUPPORTED = "select child_id from supporter where professional = $1 and unit = $2 limit $3"
+
+
+async def deadlines(runtime: Runtime) -> None:
+    """Reminders, overdue, escalation, and scheduled handovers whose date has come."""
+    clock = Clock(runtime.store)
+    for row in await _rows(
+        runtime,
+        _DUE,
+        _CHUNK,
+    ):
+        await _each(row["child_id"], lambda child: settle(clock, child, time_asks))
+    overdue = await _rows(runtime, "select count(*) as n from handover where state = 'proposed' and overdue_at is not null")
+    metrics.OVERDUE.set(overdue[0]["n"])
+
+
+async def long_absences(runtime: Runtime) -> None:
+    """Whoever is away beyond the municipality's limit is stood in for; without an end, once it has lasted so long."""
+    clock, stranded = Clock(runtime.store), 0
+    for row in await _rows(
+        runtime,
+        _LONG_ABSENT,
+        _CHUNK,
+    ):
+        stranded += not await _each(row["child_id"], lambda child: settle(clock, child, stand_in))
+    STRANDED.set(stranded)
+
+
+async def supporters(runtime: Runtime) -> None:
+    """Supporting roles end on their day."""
+    clock, today = Clock(runtime.store), date_of(await runtime.store.now())
+    for row in await _rows(runtime, "select distinct child_id from supporter where until_on < $1 limit $2", today, _CHUNK):
+        await _each(row["child_id"], lambda child: settle(clock, child, lambda it, at: supporters_end(it, today)))
+
+
+async def waiting(runtime: Runtime) -> None:
+    """Registrations that found no open seat are tried again until one takes."""
+    rows = await _rows(runtime, "select * from waiting order by since limit $1", _CHUNK)
+    WAITING.set(len(rows))
+    for row in rows:
+        token = CAUSE.set(Cause(row["correlation"], str(row["id"])) if row["correlation"] else None)
+        try:
+            await registered(Clock(runtime.store), PartiesIdentified.model_validate(row["content"]))
+            statement = "delete from waiting where id = $1"
+        except TryAgainSoon:
+            raise
+        except Problem as nobody:
+            statement = "update waiting set tries = tries + 1 where id = $1"
+            if row["tries"] & (row["tries"] - 1) == 0:
+                logger().error("registration.waits", municipality=row["municipality"], why=nobody.slug(), tries=row["tries"])
+        finally:
+            CAUSE.reset(token)
+        async with runtime.store.transaction() as tx:
+            await tx.execute(statement, row["id"])
+
+
+async def departures(runtime: Runtime) -> None:
+    """Who leaves is relieved of everything in chunks, until the keys prove the seats empty; then they are released."""
+    today = date_of(await runtime.store.now())
+    for row in await _rows(runtime, "select * from departure where from_on <= $1 limit $2", today, _CHUNK):
+        seats = await _rows(runtime, "select unit from seat where professional = $1 and open and not taking", row["professional"])
+        if all([await _emptied(runtime, Seat(professional=row["professional"], unit=seat["unit"]), today) for seat in seats]):
+            await _released(runtime, row)
+
+
+async def _emptied(runtime: Runtime, seat: Seat, today: date) -> bool:
+    clock = Clock(runtime.store)
+
+    def replaced(child: Child, at: datetime) -> Decision | None:
+        return stand_in(child, at, departed=True) if child.holder == seat else None
+
+    def supported_no_longer(child: Child, _: datetime) -> Decision | None:
+        return supporters_end(child, today, frozenset({seat}))
+
+    for query, decide in ((_HELD, replaced), (_OFFERED, receiver_left), (_SUPPORTED, supported_no_longer)):
+        for row in await _rows(runtime, query, seat.professional, seat.unit, _CHUNK):
+            await _each(row["child_id"], partial(settle, clock, decide=decide))
+    try:
+        await runtime.store.call("close_seat", seat.professional, seat.unit, role="machine")
+    except asyncpg.ForeignKeyViolationError:
+        return False
+    return True
+
+
+async def _released(runtime: Runtime, row: asyncpg.Record) -> None:
+    async with runtime.store.transaction() as tx:
+        gone = await tx.fetchval(
+            "delete from departure d where professional = $1 and leaving = $2"
+            " and not exists (select from seat s where s.professional = d.professional and s.open and not s.taking) returning 1",
+            row["professional"],
+            row["leaving"],
+        )
+        if gone and row["leaving"]:
+            tx.publish(
+                row["professional"], ProfessionalReleased(professional=row["professional"], municipality=row["municipality"])
+            )
+
+
+async def _each(child: UUID, step: Callable[[UUID], Awaitable[Any]]) -> bool:
+    """One child's trouble does not stop the others. Whether it was settled."""
+    try:
+        await step(child)
+    except TryAgainSoon:
+        raise
+    except NobodyOnTheLadderTakes as nobody:
+        logger().warning("baton.stranded", child=str(child), why=nobody.slug())
+        return False
+    except (Problem, asyncpg.PostgresError) as error:
+        logger().error("tick.refused", child=str(child), error=type(error).__name__)
+        return False
+    return True
+
+
+async def _rows(runtime: Runtime, query: str, *arguments: Any) -> list[asyncpg.Record]:
+    async with runtime.store.connection() as connection:
+        found: list[asyncpg.Record] = await connection.fetch(query, *arguments)
+        return found
+
+
+TICKS = {
+    "deadlines": deadlines,
+    "long_absences": long_absences,
+    "departures": departures,
+    "supporters": supporters,
+    "waiting": waiting,
+}

@@ -1,0 +1,230 @@
+"""sundhedspleje over HTTP: cases and caseloads, and the overlevering, decided on at the moment of giving."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query, Response
+
+from services.chassis.calendar import date_of
+from services.chassis.errors import CannotBeApplied, NotAllowed, NotFound, require
+from services.chassis.ids import new_id
+from services.chassis.party import Caller
+from services.chassis.request import Change, OpenChange, Reading, answer, change, reading
+from services.chassis.service import Runtime, runtime_of
+from services.chassis.store import Tx
+from services.events.access import may
+from services.events.sundhedspleje import OverleveringGiven
+from services.sundhedspleje import domain, repository
+from services.sundhedspleje.domain import Asker, Case, Disclosure, Recipient
+from services.sundhedspleje.repository import Overlevering, Standing
+from services.sundhedspleje.schemas import (
+    CaseLine,
+    CaseloadOut,
+    CaseOut,
+    DecisionIn,
+    GivenOut,
+    OverleveringIn,
+    OverleveringLine,
+    OverleveringOut,
+    StartIn,
+    TovholderOut,
+    VisitOut,
+)
+
+router = APIRouter(prefix="/sundhedspleje", tags=["sundhedspleje"])
+runtime = runtime_of("sundhedspleje")
+Changing = Annotated[Change, Depends(change(runtime))]
+Looking = Annotated[Reading, Depends(reading(runtime))]
+
+_DAYCARE = ("institution", "dagpleje")
+
+
+@router.get("/cases/{child_ref}", response_model=CaseOut)
+async def see_case(child_ref: UUID, request: Looking) -> Response:
+    """The child's case: visits, and for those who may, overleveringer given."""
+    async with request.begin() as look:
+        standing, relations = await _stands(look.tx, child_ref, look.caller, look.at)
+        require(may(relations, "visits", "see"), bool(relations))
+        case = standing.case
+        await look.saw(case.child, "visits")
+        out = CaseOut(
+            **_line(case).model_dump(),
+            visits=[VisitOut(**vars(visit)) for visit in await repository.visits_of(look.tx, case.child)],
+        )
+        if case.mother and may(relations, "mother", "see"):
+            await look.saw(case.child, "mother")
+            out.mother = case.mother
+        if may(relations, "overlevering", "see"):
+            await look.saw(case.child, "overlevering")
+            out.overleveringer = [OverleveringLine(**given) for given in await repository.overleveringer_of(look.tx, case.child)]
+        return answer(200, out.model_dump())
+
+
+@router.get("/cases", response_model=CaseloadOut)
+async def see_caseload(
+    request: Looking,
+    holder: Annotated[Literal["me"], Query()],
+    after: UUID | None = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> Response:
+    """The caller's own children, page by page."""
+    async with request.begin() as look:
+        if look.caller.professional is None:
+            raise NotAllowed("A caseload is a professional's. Log in as one.")
+        cases = await repository.caseload(look.tx, look.caller.professional, after, limit)
+        for case in cases:
+            await look.saw(case.child, "visits", "caseload")
+        last = cases[-1].child if len(cases) == limit else None
+        return answer(200, CaseloadOut(cases=[_line(case) for case in cases], next=last).model_dump())
+
+
+@router.post("/overleveringer", status_code=201, response_model=GivenOut)
+async def give_overlevering(body: OverleveringIn, request: Changing) -> Response:
+    """Hands information over: asks persons now what may pass, keeps exactly that, and says to both sides what was withheld."""
+    async with request.begin() as opened:
+        giving = await _giving(opened, body)
+    decision = await _decided(request.runtime, body, giving.recipient)
+    await _start_fits(request.runtime, body)
+
+    async with request.begin() as opened:
+        giving = await _giving(opened, body)
+        given = Overlevering(
+            id=new_id(),
+            child=body.child,
+            municipality=giving.case.municipality,
+            to_unit=body.to.unit,
+            to_professional=body.to.professional,
+            start=body.start,
+            recipient=giving.recipient,
+            given_by=giving.giver,
+            given_at=opened.at,
+            content=domain.compose(body.categories, body.text, Disclosure(decision.basis, decision.bases)),
+        )
+        await repository.save_overlevering(opened.tx, request.runtime.settings.secrets, given)
+        opened.tx.publish(body.child, _said(given), expected=opened.expected, dataref=f"/sundhedspleje/overleveringer/{given.id}")
+        versions = await opened.tx.flush()
+        out = GivenOut(
+            id=given.id,
+            basis=given.content.basis,
+            bases=given.content.bases,
+            categories=given.content.categories,
+            withheld=list(given.content.withheld),
+            say=decision.say,
+        )
+        return await opened.answer(201, out.model_dump(mode="json"), versions[str(body.child)])
+
+
+@router.get("/overleveringer/{number}", response_model=OverleveringOut)
+async def see_overlevering(number: UUID, request: Looking) -> Response:
+    """What was handed over, for the giver, the receiving unit's people and the present tovholder."""
+    async with request.begin() as look:
+        given = await repository.overlevering(look.tx, number)
+        if given is None:
+            raise NotFound("There is no such overlevering, or not for you.")
+        _, relations = await _stands(look.tx, given["child"], look.caller, look.at)
+        relations |= _to_overlevering(given, look.caller)
+        require(may(relations, "overlevering", "see"), bool(relations))
+        await look.saw(given["child"], "overlevering")
+        text = await repository.text_of(look.tx, request.runtime.settings.secrets, given)
+        return answer(200, OverleveringOut(**given, text=text).model_dump())
+
+
+@dataclass(frozen=True)
+class _Giving:
+    """What is settled before anything is asked or written."""
+
+    case: Case
+    giver: UUID
+    recipient: Recipient
+
+
+async def _giving(opened: OpenChange, body: OverleveringIn) -> _Giving:
+    standing, relations = await _stands(opened.tx, body.child, opened.caller, opened.at)
+    domain.may_hand_over(relations)
+    assert opened.caller.professional is not None
+    unit = await repository.unit_of(opened.tx, body.to.unit, standing.case.municipality)
+    works_there = body.to.professional is None or await repository.works_in(opened.tx, body.to.professional, body.to.unit)
+    return _Giving(standing.case, opened.caller.professional, domain.recipient(unit, works_there, body.purpose))
+
+
+async def _decided(runtime: Runtime, body: OverleveringIn, recipient: Recipient) -> DecisionIn:
+    asked = {
+        "child": str(body.child),
+        "recipient_kind": recipient.kind,
+        "purpose": recipient.purpose,
+        "categories": body.categories,
+        "to_unit": str(body.to.unit),
+        "invoked": body.invoked,
+    }
+    try:
+        return DecisionIn.model_validate(await runtime.peers.post("persons", "/persons/decisions", asked))
+    except CannotBeApplied as error:
+        raise domain.PersonsDoesNotKnowTheChild("The child is not known to persons, so nothing may pass.") from error
+
+
+async def _start_fits(runtime: Runtime, body: OverleveringIn) -> None:
+    if body.start is None:
+        return
+    try:
+        start = StartIn.model_validate(await runtime.peers.get("daycare", f"/daycare/starts/{body.start}"))
+    except CannotBeApplied as error:
+        raise domain.TheStartIsOfAnotherChildOrUnit from error
+    if (start.child, start.unit) != (body.child, body.to.unit) or start.state not in ("planned", "prepared"):
+        raise domain.TheStartIsOfAnotherChildOrUnit
+
+
+def _said(given: Overlevering) -> OverleveringGiven:
+    return OverleveringGiven(
+        overlevering=given.id,
+        child=given.child,
+        municipality=given.municipality,
+        to_unit=given.to_unit,
+        start=given.start,
+        basis=given.content.basis,
+        categories=given.content.categories,
+        withheld=list(given.content.withheld),
+        given_by=given.given_by,
+        given_at=given.given_at,
+    )
+
+
+async def _stands(tx: Tx, child: UUID, caller: Caller, at: datetime) -> tuple[Standing, frozenset[str]]:
+    """The case and how the caller stands to the child; NotFound where the party has no such case."""
+    standing = await repository.standing(tx, child, caller.professional, date_of(at))
+    if standing is None:
+        raise NotFound("There is no such child, or not for you.")
+    return standing, domain.relations(standing.case, _asker(caller), standing.deputises, standing.supports)
+
+
+def _asker(caller: Caller) -> Asker:
+    return Asker(
+        professional=caller.professional,
+        works_in=frozenset(seat.unit for seat in caller.seats),
+        leads=frozenset(seat.unit for seat in caller.seats if seat.leads),
+        is_service=caller.is_service,
+    )
+
+
+def _to_overlevering(given: Any, caller: Caller) -> frozenset[str]:
+    """Further relations to one overlevering: its giver, and the people of the unit it went to."""
+    there = next((seat for seat in caller.seats if seat.unit == given["to_unit"]), None)
+    receiving = {"daycare" if there.unit_kind in _DAYCARE else "receiver"} if there else set()
+    return frozenset(receiving | ({"giver"} if caller.professional == given["given_by"] else set()))
+
+
+def _line(case: Case) -> CaseLine:
+    holds = case.holder is not None
+    return CaseLine(
+        child=case.child,
+        municipality=case.municipality,
+        status=case.status,
+        order=case.order,
+        due_on=case.due_on,
+        born_on=case.born_on,
+        tovholder=TovholderOut.model_validate({"professional": case.holder, "unit": case.holder_unit, "since": case.since})
+        if holds
+        else None,
+        version=case.version,
+    )

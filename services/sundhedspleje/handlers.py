@@ -1,0 +1,126 @@
+"""What sundhedspleje does with what it hears: opens cases, follows the baton, and plans visits again as the facts change."""
+
+from collections.abc import Iterable
+from datetime import date
+from uuid import UUID
+
+from services.chassis.calendar import date_of
+from services.chassis.errors import NotYetKnown
+from services.chassis.service import Apply, FetchFirst, Received
+from services.chassis.store import Tx
+from services.events import Event
+from services.events.directory import AbsenceEnded, AbsenceRegistered, UnitChanged
+from services.events.persons import ChildCorrected
+from services.events.registry import ChildBorn, ChildRegistered, SupporterJoined, SupporterLeft, TovholderChanged
+from services.events.sundhedspleje import VisitPlanned, VisitsReplanned
+from services.sundhedspleje import domain, repository
+from services.sundhedspleje.domain import Case, Visit
+
+
+async def open_case(received: Received[ChildRegistered], tx: Tx) -> None:
+    """A child is registered: the case opens and what is due by now is planned."""
+    child = received.event
+    case = Case(
+        child=child.child,
+        municipality=child.municipality,
+        mother=child.mother,
+        status=child.status,
+        order=child.order,
+        sibling_of=child.sibling_of,
+        due_on=child.due_on,
+        born_on=child.born_on,
+        version=received.version,
+    )
+    tx.now_known(child.child)
+    if await repository.open_case(tx, case, received.time):
+        visits = domain.visits_due(repository.plan_of(case.municipality), case, date_of(received.time))
+        await repository.save_visits(tx, case, visits)
+        _publish_planned(tx, case, visits)
+
+
+async def follow_baton(received: Received[TovholderChanged], tx: Tx) -> None:
+    """The case shows who holds the baton now."""
+    changed = received.event
+    await repository.record_holder(tx, changed.child, changed.tovholder, changed.since, received.version)
+
+
+async def plan_after_birth(received: Received[ChildBorn], tx: Tx) -> None:
+    """The child is born: what was to come before falls away, the visits of the first year are planned."""
+    born = received.event
+    if await repository.case_of(tx, born.child, for_change=True) is None:
+        raise NotYetKnown(born.child)
+    await repository.record_birth(tx, born.child, born.born_on, born.order, received.version)
+    await _replan(tx, born.child, date_of(received.time))
+
+
+async def plan_corrected(received: Received[ChildCorrected], tx: Tx) -> None:
+    """What is known of the birth was corrected: planned visits follow it."""
+    corrected = received.event
+    before = await repository.case_of(tx, corrected.child, for_change=True)
+    if before is None:
+        raise NotYetKnown(corrected.child)
+    await repository.record_correction(tx, corrected.child, corrected.born_on, corrected.order)
+    if corrected.born_on not in (None, before.born_on):
+        await _replan(tx, corrected.child, date_of(received.time))
+
+
+async def _replan(tx: Tx, child: UUID, today: date) -> None:
+    case = await repository.case_of(tx, child)
+    assert case is not None
+    plan, standing = repository.plan_of(case.municipality), await repository.visits_of(tx, case.child)
+    change = domain.replan(plan, case, standing, today)
+    lapsed = domain.lapsed_by_birth(plan, standing) if case.status == "born" else ()
+    await repository.save_visits(tx, case, (*change.moved, *change.added, *lapsed))
+    if change.moved or lapsed:
+        moved = [visit.id for visit in (*change.moved, *lapsed)]
+        tx.publish(case.child, VisitsReplanned(child=case.child, municipality=case.municipality, visits=moved))
+    _publish_planned(tx, case, change.added)
+
+
+def _publish_planned(tx: Tx, case: Case, visits: Iterable[Visit]) -> None:
+    planned = [
+        VisitPlanned(
+            visit=visit.id,
+            child=case.child,
+            municipality=case.municipality,
+            kind=visit.kind,
+            from_on=visit.from_on,
+            until_on=visit.until_on,
+        )
+        for visit in visits
+    ]
+    if planned:
+        tx.publish(case.child, *planned, dataref=f"/sundhedspleje/cases/{case.child}")
+
+
+async def know_unit(received: Received[UnitChanged], tx: Tx) -> None:
+    await repository.save_unit(tx, received.event)
+
+
+async def know_absence(received: Received[AbsenceRegistered], tx: Tx) -> None:
+    await repository.save_absence(tx, received.event)
+
+
+async def know_end_of_absence(received: Received[AbsenceEnded], tx: Tx) -> None:
+    await repository.end_absence(tx, received.event)
+
+
+async def know_supporter(received: Received[SupporterJoined], tx: Tx) -> None:
+    await repository.save_supporter(tx, received.event)
+
+
+async def forget_supporter(received: Received[SupporterLeft], tx: Tx) -> None:
+    await repository.remove_supporter(tx, received.event)
+
+
+HANDLERS: dict[type[Event], Apply | FetchFirst] = {
+    ChildRegistered: open_case,
+    TovholderChanged: follow_baton,
+    ChildBorn: plan_after_birth,
+    ChildCorrected: plan_corrected,
+    SupporterJoined: know_supporter,
+    SupporterLeft: forget_supporter,
+    UnitChanged: know_unit,
+    AbsenceRegistered: know_absence,
+    AbsenceEnded: know_end_of_absence,
+}

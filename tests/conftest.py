@@ -1,0 +1,92 @@
+"""Fixtures only: one PostgreSQL per run, a database per test cloned from a template; nothing imports this file."""
+
+import asyncio
+import fcntl
+import shutil
+import tempfile
+import uuid
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from services import catalogue
+from services.demo import town
+from services.demo.keys import make_secrets
+from services.demo.postgres import PostgresServer
+from tests.support.issuer import Issuer
+from tests.support.world import Installation, World
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The controlling process names the run's folder; each worker is told."""
+    if not hasattr(config, "workerinput"):
+        folder = config.stash[_FOLDER] = Path(tempfile.mkdtemp(prefix="tovholder-test-"))
+        keys = make_secrets(folder / "secrets", catalogue.names(), town.municipalities(), town.client_ids())
+        config.stash[_ISSUER] = Issuer(keys).listen(folder / "issuer")
+
+
+def pytest_configure_node(node: pytest.Item) -> None:
+    node.workerinput["folder"] = str(node.config.stash[_FOLDER])  # type: ignore[attr-defined]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if (provider := config.stash.get(_ISSUER, None)) is not None:
+        provider.close()
+    folder = config.stash.get(_FOLDER, None)
+    if folder is not None and (folder / "postgres" / "port").exists():
+        server = PostgresServer(folder / "postgres", fsync=False)
+        server.end_left_over()
+        server.remove()
+    if folder is not None:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+_FOLDER = pytest.StashKey[Path]()
+_ISSUER = pytest.StashKey[Issuer]()
+
+
+@pytest.fixture(scope="session")
+def run_folder(request: pytest.FixtureRequest) -> Path:
+    workerinput = getattr(request.config, "workerinput", None)
+    return Path(workerinput["folder"]) if workerinput else request.config.stash[_FOLDER]
+
+
+@pytest.fixture(scope="session")
+def issuer(run_folder: Path) -> Issuer:
+    """The log-in provider of the run, joined."""
+    return Issuer.joined(run_folder / "issuer")
+
+
+@pytest.fixture(scope="session")
+def installation(run_folder: Path, issuer: Issuer) -> Installation:
+    """The first worker to come starts the server and makes the template; it outlives the worker and is ended with the run."""
+    with open(run_folder / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        server = PostgresServer(run_folder / "postgres", fsync=False)
+        first = not (run_folder / "ready").exists()
+        if first:
+            server.start()
+            (run_folder / "dsn").write_text(server.dsn())
+            (run_folder / "server-port").write_text(str(server.port))
+        made = Installation(
+            run_folder, (run_folder / "dsn").read_text(), "127.0.0.1", int((run_folder / "server-port").read_text())
+        )
+        if first:
+            # In a thread of its own: this one may already run the session's event loop.
+            with ThreadPoolExecutor(1) as apart:
+                apart.submit(asyncio.run, made.make_template(issuer)).result()
+            (run_folder / "ready").touch()
+    return made
+
+
+@pytest.fixture
+async def world(installation: Installation, issuer: Issuer) -> AsyncIterator[World]:
+    """A fresh copy of the demo town for one test."""
+    name = f"world_{uuid.uuid4().hex[:12]}"
+    await asyncio.to_thread(installation.clone, name)
+    async with installation.world(issuer, name) as made:
+        yield made
+    await asyncio.to_thread(installation.drop, name)

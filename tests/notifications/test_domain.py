@@ -1,0 +1,175 @@
+"""Who is told of what, and when a delivery is tried again or given to a person: pure rules."""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from uuid import UUID, uuid4
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services import catalogue, contracts
+from services.events import Event
+from services.events.daycare import StartPlanned
+from services.events.envelope import Seat
+from services.events.midwife import NotificationReceived
+from services.events.registry import HandoverEscalated, HandoverProposed, InformationRequested, TovholderChanged
+from services.notifications import domain
+from services.notifications.domain import TRIES_AT_MOST, Known, Told, audience, kind_of, next_try
+
+AT = datetime(2026, 3, 2, 8, 30, tzinfo=UTC)
+CHILD = uuid4()
+INTAKE_LEAD, A, B, LEADER_OF_INTAKE, LEADER_OF_A, DEPUTY, PEDAGOGUE, SUPPORTER = (uuid4() for _ in range(8))
+INTAKE, TEAM, NURSERY = uuid4(), uuid4(), uuid4()
+AT_INTAKE, AT_TEAM = Seat(professional=INTAKE_LEAD, unit=INTAKE), Seat(professional=A, unit=TEAM)
+LEADERS = {INTAKE: (LEADER_OF_INTAKE,), TEAM: (LEADER_OF_A,)}
+
+
+def changed(before: Seat | None, tovholder: Seat) -> TovholderChanged:
+    return TovholderChanged(child=CHILD, municipality="0999", tovholder=tovholder, before=before, why="acceptance", since=AT)
+
+
+def proposed() -> HandoverProposed:
+    return HandoverProposed(
+        handover=uuid4(),
+        child=CHILD,
+        municipality="0999",
+        giver=AT_INTAKE,
+        receiver=AT_TEAM,
+        reason="new-family",
+        due_at=AT,
+        effective_on=None,
+    )
+
+
+def people(told: Sequence[Told], channel: str) -> list[UUID | None]:
+    return [one.recipient for one in told if one.channel == channel]
+
+
+def told_of(event: Event, known: Known) -> list[Told]:
+    return audience(kind_of(event), event, known)
+
+
+def test_every_event_that_any_service_says_tells_someone_or_nobody_on_purpose() -> None:
+    said = {kind_of(event) for event in contracts.published()}
+
+    told, nobody = set(domain.audiences()), domain.tells_nobody()
+
+    assert said - told - nobody == set()
+    assert told & nobody == set()
+    assert (told | nobody) - said == {"message_to_place"}
+
+
+def test_whoever_is_to_be_told_of_an_event_is_told_by_a_handler_of_it() -> None:
+    [notifications] = [service for service in catalogue.SERVICES if service.name == "notifications"]
+
+    heard = {kind_of(event) for event in notifications.handlers}
+
+    assert set(domain.audiences()) - {"message_to_place"} <= heard
+
+
+def test_each_role_that_gets_an_email_is_also_told_in_the_inbox() -> None:
+    for rule in domain.audiences().values():
+        assert set(rule["email"]) <= set(rule["tell"])
+
+
+def test_a_new_tovholder_is_told_to_both_to_their_leaders_to_supporters_and_to_the_family() -> None:
+    told = told_of(changed(AT_INTAKE, AT_TEAM), Known(supporters=(SUPPORTER,), leaders=LEADERS))
+
+    assert people(told, "inbox") == [A, INTAKE_LEAD, LEADER_OF_INTAKE, LEADER_OF_A, SUPPORTER, None]
+    assert people(told, "email") == [A, None]
+    assert [one.to_whom for one in told if one.recipient is None] == ["family", "family"]
+
+
+def test_the_first_tovholder_is_told_although_nobody_was_before() -> None:
+    told = told_of(changed(None, AT_INTAKE), Known(leaders=LEADERS))
+
+    assert people(told, "inbox") == [INTAKE_LEAD, LEADER_OF_INTAKE, None]
+
+
+def test_someone_concerned_in_two_roles_is_told_once_per_channel() -> None:
+    told = told_of(changed(AT_INTAKE, AT_TEAM), Known(supporters=(A, INTAKE_LEAD), leaders={TEAM: (A,), INTAKE: (INTAKE_LEAD,)}))
+
+    assert people(told, "inbox") == [A, INTAKE_LEAD, None]
+
+
+def test_the_deputy_of_an_absent_receiver_is_asked_beside_the_receiver() -> None:
+    told = told_of(proposed(), Known(holder=AT_INTAKE, leaders=LEADERS, deputies={A: DEPUTY}))
+
+    assert people(told, "email") == [A, DEPUTY]
+    assert DEPUTY not in people(told_of(proposed(), Known(holder=AT_INTAKE, leaders=LEADERS)), "inbox")
+
+
+def test_the_deputy_of_an_absent_giver_sees_the_question() -> None:
+    question = InformationRequested(
+        handover=uuid4(), child=CHILD, municipality="0999", giver=AT_INTAKE, receiver=AT_TEAM, question=uuid4()
+    )
+
+    assert people(told_of(question, Known(deputies={INTAKE_LEAD: DEPUTY})), "inbox") == [INTAKE_LEAD, DEPUTY]
+
+
+def test_an_escalation_reaches_the_named_leader_first() -> None:
+    to = Seat(professional=LEADER_OF_A, unit=TEAM)
+    escalated = HandoverEscalated(
+        handover=uuid4(), child=CHILD, municipality="0999", giver=AT_INTAKE, receiver=AT_TEAM, level=1, to=to
+    )
+
+    told = told_of(escalated, Known(leaders=LEADERS))
+
+    assert told[0] == Told("professional", LEADER_OF_A, "escalated-to", "inbox")
+    assert people(told, "email") == [LEADER_OF_A]
+
+
+def test_a_planned_start_reaches_the_tovholder_the_pedagogue_and_the_institution_s_leader() -> None:
+    start = StartPlanned(
+        start=uuid4(), child=CHILD, municipality="0999", unit=NURSERY, starts_on=date(2027, 1, 4),
+        pedagogue=Seat(professional=PEDAGOGUE, unit=NURSERY),
+    )  # fmt: skip
+    leader = uuid4()
+
+    told = told_of(start, Known(holder=AT_TEAM, leaders={NURSERY: (leader,)}))
+
+    assert people(told, "inbox") == [A, PEDAGOGUE, leader]
+
+
+def test_a_message_to_place_reaches_the_intake_lead_by_both_channels() -> None:
+    received = NotificationReceived(
+        notification_id=uuid4(),
+        municipality="0999",
+        unit=INTAKE,
+        organisation="999990000000011",
+        received_at=AT,
+        state="to-place",
+    )
+
+    told = audience("message_to_place", received, Known(intake_lead=INTAKE_LEAD))
+
+    assert [(one.recipient, one.channel) for one in told] == [(INTAKE_LEAD, "inbox"), (INTAKE_LEAD, "email")]
+
+
+@given(
+    st.integers(1, TRIES_AT_MOST - 1),
+    st.sampled_from(["smtp-451", "smtp-421", "mail-server-away", "mail-server-slow", "smtp-552"]),
+)
+def test_what_may_pass_is_tried_again_later_each_time_after_a_longer_rest(tries: int, reason: str) -> None:
+    again, after = next_try(tries, reason, AT), next_try(tries + 1, reason, AT)
+
+    assert again is not None
+    assert again > AT
+    assert after is None or after > again
+
+
+@pytest.mark.parametrize("reason", ["no-address", "address-malformed", "family-unknown", "smtp-550", "smtp-551", "smtp-553"])
+def test_what_will_not_pass_goes_to_a_person_at_once(reason: str) -> None:
+    assert next_try(1, reason, AT) is None
+
+
+def test_after_the_last_try_a_person_takes_over_and_the_tries_lasted_hours() -> None:
+    at = AT
+    for tries in range(1, TRIES_AT_MOST):
+        again = next_try(tries, "mail-server-away", at)
+        assert again is not None
+        at = again
+
+    assert next_try(TRIES_AT_MOST, "mail-server-away", at) is None
+    assert at - AT > timedelta(hours=2)

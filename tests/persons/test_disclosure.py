@@ -1,0 +1,187 @@
+"""What may be disclosed, as a table of cases: each row a situation from the law, and what goes, stays, and why."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
+from uuid import UUID
+
+import pytest
+
+from services.persons.domain.disclosure import (
+    AConsentEndsAfterItBegins,
+    AConsentNamesWhatItCovers,
+    Consent,
+    Facts,
+    OnlyAHolderOfCustodyMayConsent,
+    OnlyTheMotherMayConsentForHerself,
+    Recipient,
+    check_consent,
+    may_disclose,
+    to_be_told,
+)
+
+MOTHER, FATHER, STRANGER = UUID(int=1), UUID(int=2), UUID(int=3)
+TODAY = date(2027, 3, 1)
+DAYCARE, PRIVATE = Recipient("daycare"), Recipient("daycare", private=True)
+HEALTH, SOCIAL, SOCIAL_ELSEWHERE = Recipient("health"), Recipient("social"), Recipient("social", same_municipality=False)
+BOTH = frozenset({MOTHER, FATHER})
+
+
+def consent(by: UUID, *categories: str, about: str = "child", kind: str = "daycare", purpose: str = "transition") -> Consent:
+    return Consent(
+        by, "mother" if about == "mother" else "child", kind, purpose, frozenset(categories), date(2027, 1, 1), date(2027, 12, 31)
+    )
+
+
+def asked(
+    recipient: Recipient,
+    *categories: str,
+    purpose: str = "transition",
+    custody: frozenset[UUID] | None = None,
+    consents: Sequence[Consent] = (),
+    invoked: str | None = None,
+) -> Facts:
+    return Facts(
+        recipient, purpose, categories, TODAY, MOTHER, custody or frozenset(), custody is not None, tuple(consents), invoked
+    )
+
+
+CASES = {
+    "without consent nothing about the child goes to daycare": (asked(DAYCARE, "sleep", custody=BOTH), "refused", ()),
+    "the practical minimum goes to a public daycare at a transition": (
+        asked(DAYCARE, "practical", "sleep", custody=BOTH), "dagtilbudsloven-3a", ("practical",),
+    ),
+    "the practical minimum goes for no other purpose": (asked(DAYCARE, "practical", purpose="care"), "refused", ()),
+    "the practical minimum does not go to a private institution": (asked(PRIVATE, "practical", custody=BOTH), "refused", ()),
+    "one holder of joint custody is not enough": (
+        asked(DAYCARE, "sleep", custody=BOTH, consents=[consent(MOTHER, "sleep")]), "refused", (),
+    ),
+    "both holders of joint custody are enough": (
+        asked(DAYCARE, "sleep", custody=BOTH,
+            consents=[consent(MOTHER, "sleep"), consent(FATHER, "sleep")]), "consent", ("sleep",),
+    ),
+    "a holder of sole custody is enough": (
+        asked(DAYCARE, "sleep", custody=frozenset({FATHER}), consents=[consent(FATHER, "sleep")]), "consent", ("sleep",),
+    ),
+    "a mother without custody releases nothing about the child": (
+        asked(DAYCARE, "sleep", custody=frozenset({FATHER}), consents=[consent(MOTHER, "sleep")]), "refused", (),
+    ),
+    "while custody is not registered the mother alone is enough": (
+        asked(DAYCARE, "sleep", consents=[consent(MOTHER, "sleep")]), "consent", ("sleep",),
+    ),
+    "while custody is not registered the other parent is not enough": (
+        asked(DAYCARE, "sleep", consents=[consent(FATHER, "sleep")]), "refused", (),
+    ),
+    "a consent covers the categories it names and no others": (
+        asked(DAYCARE, "sleep", "language", consents=[consent(MOTHER, "sleep")]), "consent", ("sleep",),
+    ),
+    "a consent to social services is none to daycare": (
+        asked(DAYCARE, "sleep", consents=[consent(MOTHER, "sleep", kind="social")]), "refused", (),
+    ),
+    "a consent for another purpose is none": (
+        asked(DAYCARE, "sleep", consents=[consent(MOTHER, "sleep", purpose="care")]), "refused", (),
+    ),
+    "a consent that has run out is none": (
+        replace(asked(DAYCARE, "sleep", consents=[consent(MOTHER, "sleep")]), on=date(2028, 1, 1)), "refused", (),
+    ),
+    "a consent still to begin is none": (
+        replace(asked(DAYCARE, "sleep", consents=[consent(MOTHER, "sleep")]), on=date(2026, 12, 31)), "refused", (),
+    ),
+    "a consent holds on its last day": (
+        replace(asked(DAYCARE, "sleep", consents=[consent(MOTHER, "sleep")]), on=date(2027, 12, 31)), "consent", ("sleep",),
+    ),
+    "a private institution gets what the parents release": (
+        asked(PRIVATE, "sleep", custody=frozenset({MOTHER}), consents=[consent(MOTHER, "sleep")]), "consent", ("sleep",),
+    ),
+    "the mother's own is hers: the parents' consent about the child does not release it": (
+        asked(DAYCARE, "mother-mood", custody=BOTH,
+            consents=[consent(MOTHER, "mother-mood"), consent(FATHER, "mother-mood")]), "refused", (),
+    ),
+    "the mother releases her own alone, whoever holds custody": (
+        asked(DAYCARE, "mother-mood", custody=frozenset({FATHER}), consents=[consent(MOTHER, "mother-mood", about="mother")]),
+        "consent", ("mother-mood",),
+    ),
+    "health to health for treatment needs no consent": (
+        asked(HEALTH, "weight", "mother-mood", purpose="treatment"), "sundhedsloven-41", ("weight", "mother-mood"),
+    ),
+    "health to health for anything else needs consent": (asked(HEALTH, "weight", purpose="supervision"), "refused", ()),
+    "daycare is no health recipient, whatever the purpose is called": (
+        asked(DAYCARE, "weight", purpose="treatment"), "refused", (),
+    ),
+    "clear public or vital interest, invoked by the professional, needs no consent": (
+        asked(SOCIAL, "weight", "mother-mood", invoked="sundhedsloven-43-2"), "sundhedsloven-43-2", ("weight", "mother-mood"),
+    ),
+    "public interest does not open a private institution": (
+        asked(PRIVATE, "weight", invoked="sundhedsloven-43-2"), "refused", (),
+    ),
+    "exchange between social, school, sundhedspleje and dagtilbud needs no consent for what is about the child": (
+        asked(DAYCARE, "weight", "mother-mood", purpose="early-effort", invoked="ssd-exchange"), "ssd-exchange", ("weight",),
+    ),
+    "the exchange is a right to be invoked, never a default": (asked(DAYCARE, "weight", purpose="early-effort"), "refused", ()),
+    "the exchange stays inside the municipality": (asked(SOCIAL_ELSEWHERE, "weight", invoked="ssd-exchange"), "refused", ()),
+    "the exchange leaves private institutions out": (asked(PRIVATE, "weight", invoked="ssd-exchange"), "refused", ()),
+    "an underretning never needs consent": (
+        asked(SOCIAL, "weight", "mother-mood", invoked="underretning"), "underretning", ("weight", "mother-mood"),
+    ),
+    "an underretning goes to the social services only": (asked(DAYCARE, "weight", invoked="underretning"), "refused", ()),
+    "consent is the basis where it is given, also when a law is invoked": (
+        asked(DAYCARE, "sleep", consents=[consent(MOTHER, "sleep")], invoked="ssd-exchange"), "consent", ("sleep",),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_disclosure(case: str) -> None:
+    facts, basis, allowed = CASES[case]
+
+    decision = may_disclose(facts)
+
+    assert (decision.basis, decision.allowed) == (basis, allowed)
+    assert set(decision.withheld) == set(facts.categories) - set(allowed)
+
+
+def test_each_category_has_its_own_basis() -> None:
+    facts = asked(DAYCARE, "practical", "sleep", "language", "mother-mood", consents=[consent(MOTHER, "sleep")])
+
+    decision = may_disclose(facts)
+
+    assert dict(decision.bases) == {
+        "practical": "dagtilbudsloven-3a",
+        "sleep": "consent",
+        "language": "refused",
+        "mother-mood": "refused",
+    }
+    assert "mother needs her own consent" in decision.say
+
+
+@pytest.mark.parametrize(
+    ("given", "custody", "registered", "refusal"),
+    [
+        (consent(STRANGER, "sleep"), BOTH, True, OnlyAHolderOfCustodyMayConsent),
+        (consent(MOTHER, "sleep"), frozenset({FATHER}), True, OnlyAHolderOfCustodyMayConsent),
+        (consent(FATHER, "sleep"), frozenset(), False, OnlyAHolderOfCustodyMayConsent),
+        (consent(FATHER, "mother-mood", about="mother"), BOTH, True, OnlyTheMotherMayConsentForHerself),
+        (consent(MOTHER, "mother-mood"), BOTH, True, AConsentNamesWhatItCovers),
+        (consent(MOTHER, "sleep", about="mother"), BOTH, True, AConsentNamesWhatItCovers),
+        (replace(consent(MOTHER, "sleep"), until_on=date(2026, 1, 1)), BOTH, True, AConsentEndsAfterItBegins),
+    ],
+)
+def test_a_consent_is_given_by_whom_it_is_for_to_give(
+    given: Consent, custody: frozenset[UUID], registered: bool, refusal: type[Exception]
+) -> None:
+    with pytest.raises(refusal):
+        check_consent(given, MOTHER, custody, registered)
+
+
+def test_the_mother_may_consent_for_the_child_while_custody_is_not_registered() -> None:
+    check_consent(consent(MOTHER, "sleep"), MOTHER, frozenset(), custody_registered=False)
+
+
+@pytest.mark.parametrize(
+    ("born", "registered", "told"),
+    [(False, True, (MOTHER,)), (False, False, (MOTHER,)), (True, False, (MOTHER,)), (True, True, (FATHER,))],
+)
+def test_before_birth_and_until_custody_is_registered_only_the_mother_is_told(
+    born: bool, registered: bool, told: tuple[UUID, ...]
+) -> None:
+    assert to_be_told(born, MOTHER, {FATHER}, registered) == told

@@ -1,0 +1,252 @@
+"""What PostgreSQL itself refuses, whoever asks: no code above it is needed for a child to have exactly one tovholder."""
+
+import asyncio
+import random
+from typing import Any
+from uuid import UUID, uuid4
+
+import asyncpg
+import pytest
+
+from services.chassis.migrate import owner_dsn
+from services.chassis.party import MACHINE
+from services.events.envelope import Seat
+from services.events.persons import IdentifiedChild
+from tests.registry.settled import Municipality
+
+
+class Attempts:
+    """A child held by the nurse after the lead, an offer on it, and someone who has left; attempts are undone."""
+
+    def __init__(self, owner: "asyncpg.Connection[Any]", town: Municipality, child: UUID, bare: UUID, left: Seat) -> None:
+        self._owner = owner
+        self._names = {
+            "child": child, "bare": bare, "new": uuid4(), "professional": town.nurse.professional, "unit": town.nurse.unit,
+            "other": town.colleague.professional, "other_unit": town.colleague.unit,
+            "gone": left.professional, "gone_unit": left.unit,
+        }  # fmt: skip
+        self.by: dict[str, str] = {}
+
+    async def refused(self, by: str, what: str, *statements: str) -> None:
+        """`by`: the key or check that must refuse it. Made as the owner of everything."""
+        transaction = self._owner.transaction()
+        await transaction.start()
+        try:
+            await self._owner.execute("select registry.enter($1)", '{"kind": "machine"}')
+            for statement in statements:
+                await self._owner.execute(statement.format(**self._names))
+            await self._owner.execute("set constraints all immediate")
+            refusal = "nothing"
+        except asyncpg.IntegrityConstraintViolationError as error:
+            refusal = str(error.constraint_name)
+        finally:
+            await transaction.rollback()
+        print(refusal, "|", what)
+
+
+_LINK = """
+insert into registry.assignment (child_id, municipality, episode, seq, professional, unit, why, started_at, finished_at, prev_finished_at)
+  values ('{{{child}}}', '0990', {episode}, 9, '{person}', '{unit}', 'override', {start}, {end}, {before})
+"""
+_CLOSED = "update registry.assignment set finished_at = {at} where child_id = '{{{child}}}' and finished_at = 'infinity'"
+_OFFERED = """
+insert into registry.handover (id, child_id, episode, municipality, receiver_municipality, state, giver, giver_unit, receiver,
+    receiver_unit, proposer, reason, proposed_at, due_at)
+  values (gen_random_uuid(), '{{{child}}}', {episode}, '0990', '0990', 'proposed', '{{professional}}', '{{unit}}', '{to}',
+    '{unit}', '{{professional}}', 'x', now(), now())
+"""
+_SEATS = {"own": ("{professional}", "{unit}"), "gone": ("{gone}", "{gone_unit}"), "nobody": ("{new}", "{new}")}
+
+
+def _link(
+    child: str = "child", seat: str = "own", start: str = "now()", end: str = "'infinity'", before: str = "null", episode: int = 1
+) -> str:
+    person, unit = _SEATS[seat]
+    return _LINK.format(child=child, episode=episode, person=person, unit=unit, start=start, end=end, before=before)
+
+
+def _closed(at: str = "now()", child: str = "child") -> str:
+    return _CLOSED.format(at=at, child=child)
+
+
+def _offered(child: str = "bare", to: str = "{other}", unit: str = "{other_unit}", episode: int = 1) -> str:
+    return _OFFERED.format(child=child, to=to, unit=unit, episode=episode)
+
+
+_NEW = "insert into registry.child (id, municipality, status) values ('{new}', '0990', 'expected')"
+_CLOSE = "update registry.child set status = 'closed', open_end = null where id = '{child}'"
+_REOPEN = "update registry.child set status = 'born', open_end = 'infinity', episode = episode + 1 where id = '{child}'"
+_WITHOUT_OFFER = "update registry.handover set state = 'withdrawn', closed_at = now() where child_id = '{child}'"
+_ENDED = (_WITHOUT_OFFER, _closed(), _CLOSE)
+
+
+async def test_every_way_to_break_the_chain_is_refused(town: Municipality) -> None:
+    child, bare = await town.held(town.nurse), await town.held(town.nurse)
+    assert (await town.propose(child, town.colleague, by=town.nurse)).status == 201
+    await town.leaves(town.pedagogue)
+    await town.tick()
+    owner = await asyncpg.connect(owner_dsn(town.world.settings))
+    attempts = Attempts(owner, town, child, bare, town.pedagogue)
+    first_end = f"(select min(finished_at) from registry.assignment where child_id = '{child}')"
+
+    await attempts.refused("?", "a child without tovholder", _NEW)
+    await attempts.refused("?", "a child whose first link is closed", _NEW, _link("new", end="now() + interval '1 s'"))
+    await attempts.refused("?", "a reopened child without tovholder", *_ENDED, _REOPEN)
+    await attempts.refused("?", "a link closed without a successor", _closed())
+    await attempts.refused("?", "two open links", _link(before="now()"))
+    await attempts.refused("?", "a fork", _link(start=first_end, before=first_end, end="now()"))
+    await attempts.refused("?", "a gap", _closed(), _link(start="now() + interval '1 s'", before="now()"))
+    await attempts.refused(
+        "a gap without a predecessor", _closed(), _link(start="now() + interval '1 s'", before="now() + interval '1 s'")
+    )
+    await attempts.refused("?", "an overlap", _closed(), _link(start="now() - interval '1 s'", before="now() - interval '1 s'"))
+    await attempts.refused("?", "a second first link", _closed(), _link())
+    await attempts.refused(
+        "a link that ends before it begins", _closed(), _link(start="now()", before="now()", end="now() - interval '1 s'")
+    )
+    await attempts.refused(
+        "deleting the open link", "delete from registry.assignment where child_id = '{child}' and finished_at = 'infinity'"
+    )
+    await attempts.refused("?", "deleting every link", "delete from registry.assignment where child_id = '{child}'")
+    await attempts.refused("?", "a tovholder without a seat", _closed(), _link(seat="nobody", before="now()"))
+    await attempts.refused("?", "a tovholder on a closed seat", _closed(), _link(seat="gone", before="now()"))
+    await attempts.refused(
+        "closing a seat that holds", "update registry.seat set taking = false, open = false where professional = '{professional}'"
+    )
+    await attempts.refused(
+        "closing a seat that is offered a child",
+        "update registry.seat set taking = false, open = false where professional = '{other}'",
+    )
+    await attempts.refused(
+        "a seat that takes though it is closed", "update registry.seat set open = false where professional = '{other}'"
+    )
+    await attempts.refused("?", "closing a child with an open link", _WITHOUT_OFFER, _CLOSE)
+    await attempts.refused("?", "closing a child with an open handover", _closed(), _CLOSE)
+    await attempts.refused("?", "an open link on a closed child", *_ENDED, _link(start="clock_timestamp()", before="null", episode=2))
+    await attempts.refused(
+        "an episode left out", *_ENDED, _REOPEN.replace("+ 1", "+ 2"), _link(start="clock_timestamp()", episode=3)
+    )
+    await attempts.refused("?", "a later episode that follows none", *_ENDED, _REOPEN, _link(start="clock_timestamp()", episode=2))
+    await attempts.refused("?", "a handover to a closed seat", _offered(to="{gone}", unit="{gone_unit}"))
+    await attempts.refused("?", "two open handovers", _offered("child"))
+    await attempts.refused("?", "a handover of an earlier episode", _offered(episode=2))
+    await attempts.refused(
+        "a scheduled handover without a date", "update registry.handover set state = 'scheduled' where child_id = '{child}'"
+    )
+
+    await owner.close()
+
+
+async def test_no_login_role_writes_the_tables_of_the_baton(town: Municipality) -> None:
+    child = await town.child()
+    settings = town.world.settings
+
+    for role in ("registry_api", "registry_machine"):
+        connection = await asyncpg.connect(
+            host=settings.database_host, port=settings.database_port, database=settings.database_name, user=role,
+            password=settings.secrets.password(role),
+        )  # fmt: skip
+        for table in ("seat", "child", "assignment", "handover", "question", "supporter", "outbox", "ledger", "feed", "relay"):
+            for statement in ("delete from registry.{}", "insert into registry.{} default values", "truncate registry.{}"):
+                with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                    await connection.execute(statement.format(table))
+        await connection.close()
+
+    assert await town.tovholder(child) == str(town.lead.professional)
+
+
+async def test_the_api_role_cannot_act_as_machine_nor_see_without_a_party(town: Municipality) -> None:
+    child = await town.child()
+    settings = town.world.settings
+    connection = await asyncpg.connect(
+        host=settings.database_host, port=settings.database_port, database=settings.database_name, user="registry_api",
+        password=settings.secrets.password("registry_api"),
+    )  # fmt: skip
+
+    with pytest.raises(asyncpg.PostgresError, match="only a machine role"):
+        await connection.fetchval('select registry.load_child(\'{"kind": "machine"}\', $1)', child)
+    assert await connection.fetch("select * from registry.child") == []
+    await connection.execute(
+        "select set_config('tovholder.kind', 'municipality', false), set_config('tovholder.municipality', '0991', false)"
+    )
+    assert await connection.fetch("select * from registry.child") == []
+    await connection.execute("select set_config('tovholder.municipality', '0990', false)")
+    assert len(await connection.fetch("select * from registry.child")) == 1
+    await connection.close()
+
+
+async def test_a_decision_on_what_no_longer_stands_changes_nothing(town: Municipality) -> None:
+    child = await town.child()
+    store = town.world.store("registry")
+    stale = {"child": str(child), "expected": 1, "partition": 0, "events": [], "status": "born"}
+    current = {**stale, "expected": 2}
+
+    with pytest.raises(asyncpg.PostgresError) as refused:
+        await store.call("commit", MACHINE.as_json(), [current, {**stale, "child": str(uuid4())}], None, role="machine")
+
+    assert refused.value.sqlstate == "TV409"
+    assert (await town.read(child))["status"] == "expected"
+
+
+async def test_the_ledger_is_dense_and_each_of_its_events_is_relayed_once(town: Municipality) -> None:
+    child = await town.held(town.nurse)
+    await town.propose(child, town.colleague, by=town.nurse)
+
+    await town.world.running.relays["registry"].once()
+
+    ledger = await town.world.sql("registry", "select version from ledger where subject = $1 order by version", child)
+    feed = await town.world.sql("registry", "select version from feed where subject = $1 order by position", child)
+    assert [row["version"] for row in ledger] == list(range(1, len(ledger) + 1)) == [row["version"] for row in feed]
+
+
+async def test_of_two_who_accept_at_once_one_wins_and_the_other_learns_who_holds_the_baton(town: Municipality) -> None:
+    await town.heard.absence(town.nurse.professional, town.colleague, days=3)
+    for _ in range(5):
+        child, handover = await town.offered(town.nurse)
+
+        answers = await asyncio.gather(
+            *(town.as_(who).post(f"/registry/handovers/{handover}/acceptance") for who in (town.nurse, town.colleague))
+        )
+
+        won, lost = sorted(answers, key=lambda answer: answer.status)
+        assert (won.status, lost.status) == (200, 409), [answer.body for answer in answers]
+        assert lost.body["tovholder"] == won.body["tovholder"]
+        assert (await town.read(child))["tovholder"]["professional"] == won.body["tovholder"]["professional"]
+
+
+async def test_a_departure_and_acceptances_at_once_leave_every_child_with_someone_who_is_there(town: Municipality) -> None:
+    offers = [await town.offered(town.nurse) for _ in range(8)]
+    accepting = [town.as_(town.nurse).post(f"/registry/handovers/{handover}/acceptance") for _, handover in offers]
+    chance = random.Random(7)
+    chance.shuffle(accepting)
+
+    await asyncio.gather(*accepting[:4], town.leaves(town.nurse), *accepting[4:])
+    for _ in range(3):
+        await town.tick()
+
+    held = [(await town.read(child))["tovholder"]["professional"] for child, _ in offers]
+    assert str(town.nurse.professional) not in held
+    seats = await town.world.sql("registry", "select open, taking from seat where professional = $1", town.nurse.professional)
+    assert [tuple(row) for row in seats] == [(False, False)]
+    assert await town.world.events("registry", str(town.nurse.professional)) == ["professional_released"]
+
+
+async def test_a_birth_and_an_acceptance_at_once_both_happen(town: Municipality) -> None:
+    child, handover = await town.offered(town.nurse)
+    twin = uuid4()
+
+    answer, _ = await asyncio.gather(
+        town.as_(town.nurse).post(f"/registry/handovers/{handover}/acceptance"),
+        town.identified(
+            IdentifiedChild(child=child, order=1, status="born", new=False),
+            IdentifiedChild(child=twin, order=2, status="born", new=True, sibling_of=child),
+        ),
+    )
+
+    assert answer.status == 200
+    read, read_twin = await town.read(child), await town.read(twin)
+    assert read["status"] == "born"
+    assert read["tovholder"]["professional"] == str(town.nurse.professional)
+    # The twin shares whoever held the elder when it was registered, and the question then open about the elder.
+    if read_twin["tovholder"]["professional"] != str(town.nurse.professional):
+        assert read_twin["handover"]["receiver"]["professional"] == str(town.nurse.professional)

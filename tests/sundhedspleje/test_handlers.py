@@ -1,0 +1,150 @@
+"""What sundhedspleje does with what it hears, in whatever order and however often it comes."""
+
+from datetime import date, timedelta
+from uuid import UUID, uuid4
+
+from services.chassis.service import Received
+from services.events.envelope import Seat
+from services.events.persons import ChildCorrected
+from services.events.registry import ChildBorn, ChildRegistered, SupporterJoined, SupporterLeft, TovholderChanged
+from services.sundhedspleje import handlers
+from tests.support.heard import Heard
+
+NURSE = Seat(professional=uuid4(), unit=uuid4())
+
+
+async def windows(heard: Heard, child: UUID) -> dict[str, tuple[date, str]]:
+    """Kind of visit → first day and state."""
+    rows = await heard.world.sql("sundhedspleje", "select kind, from_on, state from visit where child = $1", child)
+    return {row["kind"]: (row["from_on"], row["state"]) for row in rows}
+
+
+def born(heard: Heard, child: UUID, on: date | None) -> ChildBorn:
+    return ChildBorn(child=child, municipality=heard.municipality, notification_id=None, born_on=on, order=1)
+
+
+def corrected(heard: Heard, child: UUID, on: date | None, order: int = 1) -> ChildCorrected:
+    return ChildCorrected(child=child, municipality=heard.municipality, born_on=on, order=order)
+
+
+async def test_registration_opens_the_case_with_its_holder_and_plans_the_pregnancy_visit(heard: Heard) -> None:
+    child = await heard.child(NURSE, due_on=await heard.today() + timedelta(days=120))
+
+    (case,) = await heard.world.sql("sundhedspleje", "select holder, version from child_case where child = $1", child)
+    assert (case["holder"], case["version"]) == (NURSE.professional, 2)
+    assert await heard.world.events("sundhedspleje", str(child)) == ["visit_planned"]
+
+
+async def test_birth_plans_the_visits_of_the_first_year_and_the_pregnancy_visit_falls_away(heard: Heard) -> None:
+    child, today = await heard.child(NURSE), await heard.today()
+
+    await heard.tell(child, born(heard, child, today))
+
+    planned = await windows(heard, child)
+    assert planned["pregnancy-visit"][1] == "lapsed"
+    assert planned["maternity-visit"] == (today + timedelta(days=3), "planned")
+    assert len(planned) == 7
+    assert await heard.world.events("sundhedspleje", str(child)) == ["visit_planned", "visits_replanned", *["visit_planned"] * 6]
+
+
+async def test_a_sibling_registered_at_birth_has_visits_of_its_own(heard: Heard) -> None:
+    child = await heard.child(NURSE, status="born", sibling_of=uuid4(), order=2, born_on=await heard.today())
+
+    assert len(await windows(heard, child)) == 6
+
+
+async def test_a_corrected_birth_moves_the_visits_whether_it_is_heard_before_the_birth_or_after(heard: Heard) -> None:
+    today = await heard.today()
+    wrong, right = today - timedelta(days=1), today
+    early, late = await heard.child(NURSE), await heard.child(NURSE)
+
+    await heard.tell(early, corrected(heard, early, right))
+    await heard.tell(early, born(heard, early, wrong))
+    await heard.tell(late, born(heard, late, wrong))
+    await heard.tell(late, corrected(heard, late, right))
+
+    assert await windows(heard, early) == await windows(heard, late)
+    assert (await windows(heard, early))["maternity-visit"][0] == right + timedelta(days=3)
+
+
+async def test_a_correction_for_a_child_not_yet_registered_is_kept_until_it_is(heard: Heard) -> None:
+    child, today = uuid4(), await heard.today()
+    told = ChildRegistered(
+        child=child,
+        municipality=heard.municipality,
+        notification_id=None,
+        mother=None,
+        order=1,
+        status="born",
+        sibling_of=None,
+        born_on=today - timedelta(days=2),
+    )
+
+    await heard.tell(child, corrected(heard, child, today))
+    before = await windows(heard, child)
+    await heard.tell(child, told)
+
+    assert before == {}
+    assert (await windows(heard, child))["maternity-visit"][0] == today + timedelta(days=3)
+    assert await heard.world.sql("sundhedspleje", "select from kept") == []
+    assert await heard.world.sql("sundhedspleje", "select from dead_letter") == []
+
+
+async def test_a_correction_of_the_order_alone_moves_no_visit(heard: Heard) -> None:
+    today = await heard.today()
+    child = await heard.child(NURSE, status="born", born_on=today)
+    said = await heard.world.events("sundhedspleje", str(child))
+
+    await heard.tell(child, corrected(heard, child, today, order=2))
+
+    (case,) = await heard.world.sql("sundhedspleje", "select birth_order from child_case where child = $1", child)
+    assert case["birth_order"] == 2
+    assert await heard.world.events("sundhedspleje", str(child)) == said
+
+
+async def test_what_is_heard_twice_or_late_changes_nothing(heard: Heard) -> None:
+    child, now, today = await heard.child(NURSE), await heard.world.now(), await heard.today()
+    birth = born(heard, child, today)
+    registered = ChildRegistered(
+        child=child,
+        municipality=heard.municipality,
+        notification_id=None,
+        mother=None,
+        order=1,
+        status="expected",
+        sibling_of=None,
+    )
+    late = TovholderChanged(
+        child=child,
+        municipality=heard.municipality,
+        tovholder=Seat(professional=uuid4(), unit=uuid4()),
+        before=None,
+        why="override",
+        since=now,
+    )
+    await heard.tell(child, birth)
+    look = "select c.*, v.* from child_case c join visit v using (child) order by v.id"
+    before, said = await heard.world.sql("sundhedspleje", look), await heard.world.events("sundhedspleje", str(child))
+
+    async with heard.world.store("sundhedspleje").transaction() as tx:
+        await handlers.open_case(Received(registered, "again", child, 1, now), tx)
+        await handlers.follow_baton(Received(late, "late", child, 2, now), tx)
+        await handlers.plan_after_birth(Received(birth, "again", child, 3, now), tx)
+
+    assert await heard.world.sql("sundhedspleje", look) == before
+    assert await heard.world.events("sundhedspleje", str(child)) == said
+
+
+async def test_a_supporter_sees_the_case_as_long_as_they_support(heard: Heard) -> None:
+    team = await heard.unit("social")
+    helper = await heard.professional(team, "social")
+    child, seat = await heard.child(NURSE), Seat(professional=helper, unit=team)
+    joined = SupporterJoined(child=child, municipality=heard.municipality, supporter=seat, role="team", until_on=None)
+
+    await heard.tell(child, joined)
+    during = await heard.logged_in(helper).get(f"/sundhedspleje/cases/{child}")
+    await heard.tell(child, SupporterLeft(child=child, municipality=heard.municipality, supporter=seat))
+    after = await heard.logged_in(helper).get(f"/sundhedspleje/cases/{child}")
+
+    assert (during.status, after.status) == (200, 404)
+    assert "mother" not in during.body or during.body["mother"] is None
