@@ -17,6 +17,7 @@ from services import catalogue
 from services.app import create_app
 from services.chassis import migrate as migration
 from services.chassis import topics as kafka_topics
+from services.chassis.errors import Problem
 from services.chassis.settings import Settings
 from services.chassis.store import Store
 
@@ -94,17 +95,16 @@ def import_directory(
 
     settings = Settings()
 
-    async def importing_file() -> None:
+    async def importing_file() -> importing.Changes:
         store = Store(settings, "directory")
         try:
-            changes = await importing.import_file(store, file, issuer=settings.issuer, dry_run=dry_run)
+            return await importing.import_file(store, file, issuer=settings.issuer, dry_run=dry_run)
         finally:
             await store.close()
-        out.print(str(changes))
 
     try:
-        asyncio.run(importing_file())
-    except importing.ImportRefused as error:
+        out.print(str(asyncio.run(importing_file())), highlight=False)
+    except Problem as error:
         out.print(str(error), style="red")
         raise typer.Exit(1) from error
 

@@ -76,20 +76,21 @@ def part(service: str) -> dict[str, Any]:
     }
     schemas = described["components"]["schemas"]
     reached: set[str] = set()
-    new = _references(paths)
+    new = references(paths)
     while new:
         reached |= new
-        new = {name for found in new for name in _references(schemas[found])} - reached
+        new = {name for found in new for name in references(schemas[found])} - reached
     components = {**described["components"], "schemas": {name: schemas[name] for name in sorted(reached)}}
     return {**described, "info": {**described["info"], "title": f"{TITLE}: {service}"}, "paths": paths, "components": components}
 
 
-def _references(content: Any) -> set[str]:
+def references(content: Any) -> set[str]:
+    """The names of the schemas that a part of the document refers to."""
     if isinstance(content, Mapping):
         own = {content["$ref"].rpartition("/")[2]} if isinstance(content.get("$ref"), str) else set()
-        return own | {name for value in content.values() for name in _references(value)}
+        return own | {name for value in content.values() for name in references(value)}
     if isinstance(content, list):
-        return {name for value in content for name in _references(value)}
+        return {name for value in content for name in references(value)}
     return set()
 
 

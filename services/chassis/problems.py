@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from services.chassis.errors import NotUnderstood, Problem, TryAgainSoon
 from services.chassis.log import logger
 from services.chassis.request import AnsweredBefore
-from services.chassis.store import AWAY, CONTENDED, DOES_NOT_FIT, broken_rule
+from services.chassis.store import AWAY, CONTENDED, broken_rule
 
 _INTERNAL = "Something went wrong here. Nothing was changed. Repeat the same request with the same key."
 _DOES_NOT_FIT = "A value does not fit: too large, too long, or with characters that cannot be kept."
@@ -94,7 +94,9 @@ def install(app: FastAPI) -> None:
         runtime = request.app.state.runtimes.get(service)
         if runtime and (rule := broken_rule(error, dict(runtime.service.rules))):
             return of(rule)
-        if isinstance(error, _NO_SUCH_VALUE):
+        if isinstance(error, _NO_SUCH_VALUE) or type(error) is asyncpg.DataError:
+            # The bare class is asyncpg's own word for an argument that does not fit its parameter.
+            logger().warning("request.does_not_fit", at=_where(error))
             return of(NotUnderstood(_DOES_NOT_FIT))
         logger().error(
             "request.failed",
@@ -103,11 +105,6 @@ def install(app: FastAPI) -> None:
             sqlstate=error.sqlstate,
         )
         return problem(500, "internal-error", _INTERNAL, "service", True)
-
-    @app.exception_handler(DOES_NOT_FIT)
-    async def does_not_fit(_: Request, error: Exception) -> Response:
-        logger().warning("request.does_not_fit", at=_where(error))
-        return of(NotUnderstood(_DOES_NOT_FIT))
 
 
 def unforeseen(error: Exception) -> Response:

@@ -9,7 +9,6 @@ from uuid import UUID
 
 import asyncpg
 import orjson
-from asyncpg.exceptions import _base as raised_here
 
 from services.chassis.envelope import envelope
 from services.chassis.errors import Problem, TheChildHasMovedOn, TryAgainSoon
@@ -37,9 +36,6 @@ AWAY = (
     TimeoutError,
 )
 CONTENDED = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.LockNotAvailableError)
-
-# An argument that does not fit its parameter. asyncpg makes it an InterfaceError too, but no waiting helps.
-DOES_NOT_FIT = raised_here.DataError
 
 
 class Pool:
@@ -88,8 +84,6 @@ class Pool:
             pool = await self._made()
             async with pool.acquire(timeout=5) as connection:
                 yield connection
-        except DOES_NOT_FIT:
-            raise
         except AWAY as error:
             raise TryAgainSoon(cause=type(error).__name__) from error
         except CONTENDED as error:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import httpx2
+from fastapi.openapi.docs import get_swagger_ui_html
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
@@ -32,8 +33,12 @@ class Gateway:
         request = Request(scope, receive)
         path = request.url.path
         service = service_of_path(path)
-        if service in self._addresses:
+        if service is not None and service in self._addresses:
             answer = await self._pass_on(request, self._addresses[service])
+        elif path == "/openapi.json":
+            answer = JSONResponse(await self._whole())
+        elif path == "/docs":
+            answer = get_swagger_ui_html(openapi_url="/openapi.json", title="Tovholder")
         elif path in _OF_ALL:
             answer = await self._of_all(path)
         else:
@@ -63,6 +68,18 @@ class Gateway:
             return answer.status_code, answer.json()
         except (httpx2.HTTPError, ValueError):
             return 503, {"state": "no answer"}
+
+    async def _whole(self) -> dict[str, Any]:
+        """The services' descriptions put together: those that answer."""
+        whole: dict[str, Any] = {}
+        for status, body in await asyncio.gather(*(self._one(service, "/openapi.json") for service in self._addresses)):
+            if status != 200:
+                continue
+            whole = whole or {**body, "paths": {}, "components": {}}
+            whole["paths"] |= body["paths"]
+            for kind, named in body.get("components", {}).items():
+                whole["components"].setdefault(kind, {}).update(named)
+        return whole
 
     async def close(self) -> None:
         await self._http.aclose()

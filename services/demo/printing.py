@@ -1,5 +1,6 @@
 """Says on the terminal what is being started and what happens, one line each, and calmly."""
 
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -8,14 +9,15 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-_WIDTHS = (2, 16, 50, 38)
+_WIDTHS = (2, 16, 50, 40)
+_WIDTH_OF_A_FILE = 156
 
 
 class Printing:
     """Where the demo speaks. On a terminal a step under way shows that it is; elsewhere only its end is a line."""
 
     def __init__(self) -> None:
-        self.console = Console(highlight=False)
+        self.console = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH_OF_A_FILE)
         self._number = 0
 
     def title(self, text: str) -> None:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -61,10 +61,10 @@ class _Server(uvicorn.Server):
 class _Listening:
     """An application on its port, in this process."""
 
-    def __init__(self, app: ASGIApp, port: int, lifespan: str) -> None:
+    def __init__(self, app: ASGIApp, port: int, lifespan: Literal["on", "off"]) -> None:
         self._server = _Server(
             uvicorn.Config(app, host="127.0.0.1", port=port, log_config=None, lifespan=lifespan, access_log=False)
-        )  # type: ignore[arg-type]
+        )
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:

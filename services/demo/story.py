@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeVar
 from services.chassis.calendar import COPENHAGEN, date_of, start_of
 from services.demo import town
 from services.demo.watching import Watch
-from services.midwife.fhir_codes import CPR, X_ECPR
+from services.midwife.fhir.codes import CPR, X_ECPR
 
 PATIENCE = 40.0
 
@@ -22,6 +22,9 @@ PEDAGOGUE, DAYCARE_LEADER = "cecilie", "mona"
 WARD, PLACEMENT = "maternity-havby", "placement-havby"
 TEAM, INTAKE, INSTITUTION = "nord", "intake", "maelkevejen"
 FAMILY = "family"
+
+# The identifier systems of the CPR number and the national replacement number (HL7 Denmark, dk-core).
+CPR, X_ECPR = "urn:oid:1.2.208.176.1.2", "urn:oid:1.2.208.176.1.6.1.1"
 
 _DIGITS, _LETTERS = "0123456789", "ABCDEFGHJKLMNPRSTUVWXYZ"
 
@@ -174,7 +177,7 @@ class _Story:
         self._answer = await self._done(self._scene.system(WARD), "/midwife/notifications", self._first)
         await self._children_are(self._answer["id"], 1)
         await self._holds(0, INTAKE_LEAD)
-        await self._step("A pregnancy is notified, by a replacement CPR", told={INTAKE_LEAD})
+        await self._step("A pregnancy is notified, by a replacement CPR", told={INTAKE_LEAD, FAMILY})
 
     async def the_same_again(self) -> None:
         again = await self._done(self._scene.system(WARD), "/midwife/notifications", self._first)
@@ -371,7 +374,8 @@ class _Story:
         self._watch.children = list(found)
 
     async def _child(self, twin: int) -> dict[str, Any]:
-        return await self._got(self._overseer, f"/registry/children/{self._children[twin]}")
+        found: dict[str, Any] = await self._got(self._overseer, f"/registry/children/{self._children[twin]}")
+        return found
 
     async def _holds(self, twin: int, username: str) -> None:
         async def look() -> bool | None:
@@ -428,9 +432,10 @@ class _Story:
         holders = [
             await self._shown_as((await self._child(twin))["tovholder"]["professional"]) for twin in range(len(self._children))
         ]
-        numbered = [f"{number} {name}" for number, name in enumerate(holders, start=1)] if len(holders) > 1 else holders
+        numbered = [f"{number} {name}" for number, name in enumerate(holders, start=1)]
+        shown = " · ".join(numbered) if len(set(holders)) > 1 else f"{'both ' if len(holders) > 1 else ''}{holders[0]}"
         at = (await self._scene.now()).astimezone(COPENHAGEN)
-        self._tell(Step(f"{at:%Y-%m-%d %H:%M}", what, " · ".join(numbered), ", ".join(new) or "–"))
+        self._tell(Step(f"{at:%Y-%m-%d %H:%M}", what, shown, ", ".join(new) or "–"))
 
     def _telling(self, must: Collection[str]) -> Callable[[], Awaitable[list[str] | None]]:
         wanted = {self._ids.get(name, name) for name in must}

@@ -22,11 +22,11 @@ from services.events.access import may
 from services.events.midwife import NotificationReceived, NotifiedChild
 from services.midwife import domain, repository, schemas
 from services.midwife.fhir import Arrival, Message, UnreadableMessage, duplicate_of, read_message
-from services.midwife.fhir_acknowledgement import AcknowledgementIds, acknowledgement
-from services.midwife.fhir_acknowledgement import Response as Response_
-from services.midwife.fhir_bundle import Organisation
-from services.midwife.fhir_codes import BUNDLE_ID_REUSED, RECEIVER_UNKNOWN, Issue, MedComCode
-from services.midwife.fhir_xml import to_xml
+from services.midwife.fhir.acknowledgement import AcknowledgementIds, acknowledgement
+from services.midwife.fhir.acknowledgement import Response as Response_
+from services.midwife.fhir.bundle import Organisation
+from services.midwife.fhir.codes import BUNDLE_ID_REUSED, RECEIVER_UNKNOWN, Issue, MedComCode
+from services.midwife.fhir.xml import to_xml
 
 router = APIRouter(tags=["midwife"])
 runtime = runtime_of("midwife")

@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstrai
 from pydantic_core import PydanticCustomError
 
 from services.events.midwife import NotificationKind, Placement, WithdrawalReason
-from services.midwife.fhir_codes import has_the_form_of_its_system
+from services.midwife.fhir.codes import has_the_form_of_its_system
 
 Sor = Annotated[str, StringConstraints(pattern=r"^[0-9]{6,18}$")]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=10_000)]

@@ -164,7 +164,10 @@ class Rules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Handover:
-    """A proposal that the baton passes. `taking`: whether the receiver's seat still takes anything."""
+    """A proposal that the baton passes. `taking`: whether the receiver's seat still takes anything.
+
+    `named`: the receiver as proposed, where a deputy has accepted for themselves since.
+    """
 
     id: UUID
     state: State
@@ -187,6 +190,7 @@ class Handover:
     cause: WithdrawalCause | Literal["override", "merge", "closing"] | None = None
     closed_at: datetime | None = None
     taking: bool = True
+    named: UUID | None = None
 
     @property
     def open(self) -> bool:
@@ -343,7 +347,7 @@ def _relations(child: Child, person: UUID) -> Iterable[str]:
         if child.led_by(person, child.holder.unit):
             yield "leader"
     if child.handover:
-        if child.handover.receiver.professional == person:
+        if person in (child.handover.receiver.professional, child.handover.named):
             yield "receiver"
         if (deputy := child.deputy_of(child.handover.receiver.professional)) and deputy.professional == person:
             yield "receiver"

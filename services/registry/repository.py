@@ -337,6 +337,7 @@ def _handover(row: dict[str, Any]) -> Handover:
         cause=row["cause"],
         closed_at=_instant(row["closed_at"]),
         taking=bool(row["taking"]),
+        named=UUID(row["named"]),
     )
 
 

@@ -121,8 +121,8 @@ def sibling(newcomer: Newcomer, elder: Child, copy_id: UUID, at: datetime) -> De
 
 def _enters(newcomer: Newcomer, first: Holding, at: datetime) -> Decision:
     registered = ChildRegistered(
-        child=newcomer.child, municipality=newcomer.municipality, notification_id=newcomer.notification_id, mother=newcomer.mother,
-        order=newcomer.order, status=newcomer.status, sibling_of=newcomer.sibling_of,
+        child=newcomer.child, municipality=newcomer.municipality, notification_id=newcomer.notification_id,
+        mother=newcomer.mother, order=newcomer.order, status=newcomer.status, sibling_of=newcomer.sibling_of,
         due_on=newcomer.due_on, born_on=newcomer.born_on,
     )  # fmt: skip
     changed = TovholderChanged(

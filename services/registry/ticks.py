@@ -33,7 +33,8 @@ select child_id from handover where state in ('proposed', 'scheduled') and next_
 """
 _LONG_ABSENT = """
 select distinct a.child_id from assignment a
-  join absence x on x.professional = a.professional join child c on c.id = a.child_id join municipality m on m.code = c.municipality
+  join absence x on x.professional = a.professional
+  join child c on c.id = a.child_id join municipality m on m.code = c.municipality
   where a.finished_at = 'infinity' and x.from_on <= today() and (x.until_on is null or x.until_on >= today())
     and coalesce(x.until_on, today()) - x.from_on >= m.absence_limit_days limit $1
 """

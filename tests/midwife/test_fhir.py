@@ -19,9 +19,9 @@ from services.midwife.fhir import (
     duplicate_of,
     read_message,
 )
-from services.midwife.fhir_acknowledgement import AcknowledgementIds, acknowledgement
-from services.midwife.fhir_bundle import Organisation
-from services.midwife.fhir_codes import (
+from services.midwife.fhir.acknowledgement import AcknowledgementIds, acknowledgement
+from services.midwife.fhir.bundle import Organisation
+from services.midwife.fhir.codes import (
     BUNDLE_ID_REUSED,
     CPR,
     D_ECPR_OF_REGION,
@@ -36,7 +36,7 @@ from services.midwife.fhir_codes import (
     has_the_form_of_its_system,
     identifier_kind,
 )
-from services.midwife.fhir_xml import read_xml, to_xml
+from services.midwife.fhir.xml import read_xml, to_xml
 from tests.support.fhir_messages import (
     A_MOTHERS_CPR,
     A_MOTHERS_X_ECPR,

@@ -10,7 +10,7 @@ import pytest
 
 from services.demo import town
 from services.events.directory import MunicipalityChanged
-from services.midwife.fhir_bundle import Organisation
+from services.midwife.fhir.bundle import Organisation
 from tests.midwife.ward import JSON, XML, Ward
 from tests.support import fhir_messages
 from tests.support.world import Answer

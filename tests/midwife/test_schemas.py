@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 from pydantic import ValidationError
 
-from services.midwife.fhir_codes import CPR, D_ECPR_OF_REGION, X_ECPR
+from services.midwife.fhir.codes import CPR, D_ECPR_OF_REGION, X_ECPR
 from services.midwife.schemas import NotificationIn, PlacementIn
 
 A_MOTHER = {"identifiers": [{"system": X_ECPR, "value": "0703921VJ4"}]}

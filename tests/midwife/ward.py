@@ -12,8 +12,8 @@ from services.demo import town
 from services.events import Event
 from services.events.directory import HeldSeat, ProfessionalJoined
 from services.midwife import service
-from services.midwife.fhir_bundle import Organisation
-from services.midwife.fhir_codes import CPR
+from services.midwife.fhir.bundle import Organisation
+from services.midwife.fhir.codes import CPR
 from tests.support import fhir_messages
 from tests.support.world import Answer, Someone, World
 

@@ -36,11 +36,8 @@ def test_a_number_is_the_same_however_it_is_written() -> None:
 
 
 def test_cpr_goes_before_every_replacement() -> None:
-    cpr, national, regional = (
-        Identifier.of(CPR, "0703921234"),
-        Identifier.of(X_ECPR, "0703921VJ4"),
-    )
-    Identifier.of(D_ECPR + ".181", "0703920VJ4")
+    cpr, national = Identifier.of(CPR, "0703921234"), Identifier.of(X_ECPR, "0703921VJ4")
+    regional = Identifier.of(D_ECPR + ".181", "0703920VJ4")
 
     assert preferred([regional, national, cpr]) == [cpr, national, regional]
 

@@ -41,19 +41,20 @@ class Attempts:
             refusal = str(error.constraint_name)
         finally:
             await transaction.rollback()
-        print(refusal, "|", what)
+        assert refusal == by, f"{what} is refused by {refusal}"
 
 
 _LINK = """
-insert into registry.assignment (child_id, municipality, episode, seq, professional, unit, why, started_at, finished_at, prev_finished_at)
+insert into registry.assignment
+    (child_id, municipality, episode, seq, professional, unit, why, started_at, finished_at, prev_finished_at)
   values ('{{{child}}}', '0990', {episode}, 9, '{person}', '{unit}', 'override', {start}, {end}, {before})
 """
 _CLOSED = "update registry.assignment set finished_at = {at} where child_id = '{{{child}}}' and finished_at = 'infinity'"
 _OFFERED = """
 insert into registry.handover (id, child_id, episode, municipality, receiver_municipality, state, giver, giver_unit, receiver,
-    receiver_unit, proposer, reason, proposed_at, due_at)
+    receiver_unit, named, proposer, reason, proposed_at, due_at)
   values (gen_random_uuid(), '{{{child}}}', {episode}, '0990', '0990', 'proposed', '{{professional}}', '{{unit}}', '{to}',
-    '{unit}', '{{professional}}', 'x', now(), now())
+    '{unit}', '{to}', '{{professional}}', 'x', now(), now())
 """
 _SEATS = {"own": ("{professional}", "{unit}"), "gone": ("{gone}", "{gone_unit}"), "nobody": ("{new}", "{new}")}
 
@@ -87,51 +88,82 @@ async def test_every_way_to_break_the_chain_is_refused(town: Municipality) -> No
     await town.tick()
     owner = await asyncpg.connect(owner_dsn(town.world.settings))
     attempts = Attempts(owner, town, child, bare, town.pedagogue)
-    first_end = f"(select min(finished_at) from registry.assignment where child_id = '{child}')"
+    first_end = "(select min(finished_at) from registry.assignment where child_id = '{child}')".format(child=child)
 
-    await attempts.refused("?", "a child without tovholder", _NEW)
-    await attempts.refused("?", "a child whose first link is closed", _NEW, _link("new", end="now() + interval '1 s'"))
-    await attempts.refused("?", "a reopened child without tovholder", *_ENDED, _REOPEN)
-    await attempts.refused("?", "a link closed without a successor", _closed())
-    await attempts.refused("?", "two open links", _link(before="now()"))
-    await attempts.refused("?", "a fork", _link(start=first_end, before=first_end, end="now()"))
-    await attempts.refused("?", "a gap", _closed(), _link(start="now() + interval '1 s'", before="now()"))
+    await attempts.refused("always_a_tovholder", "a child without tovholder", _NEW)
     await attempts.refused(
-        "a gap without a predecessor", _closed(), _link(start="now() + interval '1 s'", before="now() + interval '1 s'")
+        "always_a_tovholder", "a child whose first link is closed", _NEW, _link("new", end="now() + interval '1 s'")
     )
-    await attempts.refused("?", "an overlap", _closed(), _link(start="now() - interval '1 s'", before="now() - interval '1 s'"))
-    await attempts.refused("?", "a second first link", _closed(), _link())
+    await attempts.refused("always_a_tovholder", "a reopened child without tovholder", *_ENDED, _REOPEN)
+    await attempts.refused("always_a_tovholder", "a link closed without a successor", _closed())
+    await attempts.refused("assignment_pkey", "two open links", _link(before="now()"))
+    await attempts.refused("no_fork", "a fork", _link(start=first_end, before=first_end, end="now()"))
+    await attempts.refused("no_gap", "a gap", _closed(), _link(start="now() + interval '1 s'", before="now()"))
     await attempts.refused(
-        "a link that ends before it begins", _closed(), _link(start="now()", before="now()", end="now() - interval '1 s'")
-    )
-    await attempts.refused(
-        "deleting the open link", "delete from registry.assignment where child_id = '{child}' and finished_at = 'infinity'"
-    )
-    await attempts.refused("?", "deleting every link", "delete from registry.assignment where child_id = '{child}'")
-    await attempts.refused("?", "a tovholder without a seat", _closed(), _link(seat="nobody", before="now()"))
-    await attempts.refused("?", "a tovholder on a closed seat", _closed(), _link(seat="gone", before="now()"))
-    await attempts.refused(
-        "closing a seat that holds", "update registry.seat set taking = false, open = false where professional = '{professional}'"
+        "link_follows_link",
+        "a gap without a predecessor",
+        _closed(),
+        _link(start="now() + interval '1 s'", before="now() + interval '1 s'"),
     )
     await attempts.refused(
+        "link_follows_link", "an overlap", _closed(), _link(start="now() - interval '1 s'", before="now() - interval '1 s'")
+    )
+    await attempts.refused("one_first_link", "a second first link", _closed(), _link())
+    await attempts.refused(
+        "forward",
+        "a link that ends before it begins",
+        _closed(),
+        _link(start="now()", before="now()", end="now() - interval '1 s'"),
+    )
+    await attempts.refused(
+        "always_a_tovholder",
+        "deleting the open link",
+        "delete from registry.assignment where child_id = '{child}' and finished_at = 'infinity'",
+    )
+    await attempts.refused(
+        "always_a_tovholder", "deleting every link", "delete from registry.assignment where child_id = '{child}'"
+    )
+    await attempts.refused("holder_has_open_seat", "a tovholder without a seat", _closed(), _link(seat="nobody", before="now()"))
+    await attempts.refused("holder_has_open_seat", "a tovholder on a closed seat", _closed(), _link(seat="gone", before="now()"))
+    await attempts.refused(
+        "holder_has_open_seat",
+        "closing a seat that holds",
+        "update registry.seat set taking = false, open = false where professional = '{professional}'",
+    )
+    await attempts.refused(
+        "receiver_has_open_seat",
         "closing a seat that is offered a child",
         "update registry.seat set taking = false, open = false where professional = '{other}'",
     )
     await attempts.refused(
-        "a seat that takes though it is closed", "update registry.seat set open = false where professional = '{other}'"
+        "seat_check",
+        "a seat that takes though it is closed",
+        "update registry.seat set open = false where professional = '{other}'",
     )
-    await attempts.refused("?", "closing a child with an open link", _WITHOUT_OFFER, _CLOSE)
-    await attempts.refused("?", "closing a child with an open handover", _closed(), _CLOSE)
-    await attempts.refused("?", "an open link on a closed child", *_ENDED, _link(start="clock_timestamp()", before="null", episode=2))
+    await attempts.refused("no_open_link_on_closed_child", "closing a child with an open link", _WITHOUT_OFFER, _CLOSE)
+    await attempts.refused("no_open_handover_on_closed_child", "closing a child with an open handover", _closed(), _CLOSE)
+    await attempts.refused("no_open_link_on_closed_child", "an open link on a closed child", *_ENDED, _link(before="now()"))
     await attempts.refused(
-        "an episode left out", *_ENDED, _REOPEN.replace("+ 1", "+ 2"), _link(start="clock_timestamp()", episode=3)
+        "after_the_earlier_episode",
+        "an episode left out",
+        *_ENDED,
+        _REOPEN.replace("+ 1", "+ 2"),
+        _link(start="clock_timestamp()", episode=3),
     )
-    await attempts.refused("?", "a later episode that follows none", *_ENDED, _REOPEN, _link(start="clock_timestamp()", episode=2))
-    await attempts.refused("?", "a handover to a closed seat", _offered(to="{gone}", unit="{gone_unit}"))
-    await attempts.refused("?", "two open handovers", _offered("child"))
-    await attempts.refused("?", "a handover of an earlier episode", _offered(episode=2))
     await attempts.refused(
-        "a scheduled handover without a date", "update registry.handover set state = 'scheduled' where child_id = '{child}'"
+        "after_the_earlier_episode",
+        "a later episode that follows none",
+        *_ENDED,
+        _REOPEN,
+        _link(start="clock_timestamp()", episode=2),
+    )
+    await attempts.refused("receiver_has_open_seat", "a handover to a closed seat", _offered(to="{gone}", unit="{gone_unit}"))
+    await attempts.refused("one_open_handover", "two open handovers", _offered("child"))
+    await attempts.refused("no_open_handover_on_closed_child", "a handover of an earlier episode", _offered(episode=2))
+    await attempts.refused(
+        "handover_check",
+        "a scheduled handover without a date",
+        "update registry.handover set state = 'scheduled' where child_id = '{child}'",
     )
 
     await owner.close()

@@ -91,11 +91,12 @@ async def test_a_correction_for_a_child_not_yet_registered_is_kept_until_it_is(h
 
 
 async def test_a_correction_of_the_order_alone_moves_no_visit(heard: Heard) -> None:
-    today = await heard.today()
-    child = await heard.child(NURSE, status="born", born_on=today)
+    birthday = await heard.today() - timedelta(days=8)
+    child = await heard.child(NURSE, status="born", born_on=birthday)
     said = await heard.world.events("sundhedspleje", str(child))
 
-    await heard.tell(child, corrected(heard, child, today, order=2))
+    await heard.pass_days(1)
+    await heard.tell(child, corrected(heard, child, birthday, order=2))
 
     (case,) = await heard.world.sql("sundhedspleje", "select birth_order from child_case where child = $1", child)
     assert case["birth_order"] == 2

@@ -13,8 +13,8 @@ from uuid import uuid4
 
 from fhir.resources.R4B.bundle import Bundle
 
-from services.midwife.fhir_bundle import Organisation
-from services.midwife.fhir_codes import (
+from services.midwife.fhir.bundle import Organisation
+from services.midwife.fhir.codes import (
     ACTIVITY_SYSTEM,
     ADMISSION_CODES,
     CATEGORY_SYSTEM,

@@ -102,7 +102,7 @@ async def say_word(body: WordIn, request: Changing) -> Response:
             "insert into word (id, subject, number, name) values ($1, $2, $3, $4)", new_id(), body.subject, body.number, body.name
         )
         begun.tx.publish(body.subject, WordSaid(number=body.number), expected=begun.expected)
-        version = (await begun.tx.flush())[body.subject]
+        version = (await begun.tx.flush())[str(body.subject)]
         return await begun.answer(201, {"subject": str(body.subject)}, version)
 
 
@@ -371,6 +371,11 @@ class Ground:
                     f"insert into {name}.professional (id, municipality, issuer, login) values (%s, '0990', %s, %s)",
                     (PROFESSIONAL, settings.issuer, LOGIN),
                 )
+
+    def clone(self, database: str, template: str) -> None:
+        """A fresh copy of a built database."""
+        with psycopg.connect(self.server.dsn(), autocommit=True) as connection:
+            connection.execute(f'create database "{database}" template "{template}" owner tovholder_owner')
 
     def drop(self, database: str) -> None:
         with psycopg.connect(self.server.dsn(), autocommit=True) as connection:

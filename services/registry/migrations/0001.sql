@@ -42,12 +42,13 @@ create index held on assignment (professional, unit) where finished_at = 'infini
 alter table child add constraint always_a_tovholder
   foreign key (id, episode, open_end) references assignment (child_id, episode, finished_at) deferrable initially deferred;
 
+-- named: the receiver as proposed, also after a deputy has accepted for themselves.
 -- next_at: when the clock must look again (remind, overdue, escalate, take effect); null while a question rests the clock.
 create table handover (
   id uuid primary key, child_id uuid not null references child, episode int not null,
   municipality char(4) not null, receiver_municipality char(4) not null,
   state text not null check (state in ('proposed', 'scheduled', 'effected', 'declined', 'withdrawn', 'superseded')),
-  giver uuid not null, giver_unit uuid not null, receiver uuid not null, receiver_unit uuid not null, proposer uuid not null, reason text not null,
+  giver uuid not null, giver_unit uuid not null, receiver uuid not null, receiver_unit uuid not null, named uuid not null, proposer uuid not null, reason text not null,
   family_wish bytea, message bytea, note bytea,
   proposed_at timestamptz not null, due_at timestamptz not null, effective_on date, question uuid, asked_at timestamptz,
   reminded_at timestamptz, overdue_at timestamptz, level int not null default 0, next_at timestamptz,
@@ -123,7 +124,7 @@ grant select, insert, update, delete on municipality, absence, unit, leadership,
 -- p_ladder: who could stand in and whom to turn to. Null where nobody is known by p_who; `child` is null where there is none for them.
 create function load_child(p_who jsonb, p_child uuid, p_handover uuid default null, p_client text default null, p_key text default null,
     p_class text default null, p_purpose text default null, p_to jsonb default null, p_ladder boolean default false)
-returns json language plpgsql security definer set search_path = registry, pg_temp as $$
+returns json language plpgsql security definer set search_path = registry, pg_temp set plan_cache_mode = force_generic_plan as $$
 declare who jsonb; f answer; c child; a assignment; h handover; k sealing_key; m municipality; i intake; n timestamptz := chassis.now();
   d date := (n at time zone 'Europe/Copenhagen')::date; texts json; ladder json; path json; absences json; leaders json; supporters json; person uuid;
 begin
@@ -171,7 +172,7 @@ begin
   end if;
   if p_class is not null then
     person := (who->>'professional')::uuid;
-    if who->>'kind' = 'service' or person in (a.professional, h.receiver, h.giver, h.proposer, i.lead, i.deputy) or exists (select from leadership l where l.unit in (a.unit, h.receiver_unit) and l.professional = person)
+    if who->>'kind' = 'service' or person in (a.professional, h.receiver, h.named, i.lead, i.deputy) or exists (select from leadership l where l.unit in (a.unit, h.receiver_unit) and l.professional = person)
         or exists (select from supporter s where s.child_id = c.id and s.professional = person) or exists (select from absence x where x.professional in (a.professional, h.receiver) and x.deputy = person) then
       insert into access (client, party, professional, subject, class, purpose)
         values (p_client, concat(who->>'kind', ':', coalesce(who->>'municipality', who->>'organisation')), person, c.id, p_class, p_purpose);
@@ -183,7 +184,7 @@ begin
       'shared_with', c.shared_with, 'birth_order', c.birth_order),
     'holder', case when a.child_id is not null then json_build_object('professional', a.professional, 'unit', a.unit, 'since', a.started_at) end,
     'handover', case when h.id is not null then json_build_object('id', h.id, 'state', h.state, 'receiver_municipality', h.receiver_municipality, 'giver', h.giver, 'giver_unit', h.giver_unit,
-      'receiver', h.receiver, 'receiver_unit', h.receiver_unit, 'proposer', h.proposer, 'reason', h.reason, 'proposed_at', h.proposed_at, 'due_at', h.due_at, 'effective_on', h.effective_on,
+      'receiver', h.receiver, 'receiver_unit', h.receiver_unit, 'named', h.named, 'proposer', h.proposer, 'reason', h.reason, 'proposed_at', h.proposed_at, 'due_at', h.due_at, 'effective_on', h.effective_on,
       'question', h.question, 'asked_at', h.asked_at, 'reminded_at', h.reminded_at, 'overdue_at', h.overdue_at, 'level', h.level, 'next_at', h.next_at, 'accepted_by', h.accepted_by,
       'decline_reason', h.decline_reason, 'cause', h.cause, 'closed_at', h.closed_at,
       'taking', (select s.taking from seat s where s.professional = h.receiver and s.unit = h.receiver_unit)) end,
@@ -209,7 +210,7 @@ create function intake_ladder(p_municipality char(4), p_district uuid) returns j
 -- savepoint; its deferred checks are made at its end, so that a broken rule is this call's error. Raises TV409 where a child has moved on (reload, decide
 -- again), TV001 where a handover is not open, TV002 where a seat takes nobody. Returns {child: version}.
 create function commit(p_party jsonb, p_decisions jsonb, p_answer jsonb default null) returns jsonb
-language plpgsql security definer set search_path = registry, pg_temp as $$
+language plpgsql security definer set search_path = registry, pg_temp set plan_cache_mode = force_generic_plan as $$
 declare d jsonb; s record; c child; t timestamptz; link assignment; k int; versions jsonb := '{}'; stamp text;
 begin
   perform enter(p_party);
@@ -238,9 +239,9 @@ begin
     end if;
     if d ? 'handover' then
       if d ? 'offer' and (d->>'new')::boolean then
-        insert into handover (id, child_id, episode, municipality, receiver_municipality, state, giver, giver_unit, receiver, receiver_unit, proposer, reason, family_wish, message,
+        insert into handover (id, child_id, episode, municipality, receiver_municipality, state, giver, giver_unit, receiver, receiver_unit, named, proposer, reason, family_wish, message,
             proposed_at, due_at, effective_on, next_at, accepted_by)
-          select h.id, c.id, c.episode, c.municipality, h.receiver_municipality, h.state, h.giver, h.giver_unit, h.receiver, h.receiver_unit, h.proposer, h.reason,
+          select h.id, c.id, c.episode, c.municipality, h.receiver_municipality, h.state, h.giver, h.giver_unit, h.receiver, h.receiver_unit, h.receiver, h.proposer, h.reason,
             decode(d->'texts'->>'family_wish', 'hex'), decode(d->'texts'->>'message', 'hex'), t, h.due_at, h.effective_on, h.next_at, h.accepted_by
           from jsonb_to_record(d->'handover') h(id uuid, receiver_municipality char(4), state text, giver uuid, giver_unit uuid, receiver uuid, receiver_unit uuid, proposer uuid,
             reason text, due_at timestamptz, effective_on date, next_at timestamptz, accepted_by uuid);

@@ -17,7 +17,7 @@ from xml.sax.saxutils import escape, quoteattr
 from fhir.resources.R4B import get_fhir_model_class
 from fhir_core.types import Xhtml
 
-from services.midwife.fhir_codes import RESOURCE_TYPES
+from services.midwife.fhir.codes import RESOURCE_TYPES
 
 FHIR_NAMESPACE: Final = "http://hl7.org/fhir"
 XHTML_NAMESPACE: Final = "http://www.w3.org/1999/xhtml"

@@ -10,8 +10,8 @@ from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 from services.midwife.fhir import Message
-from services.midwife.fhir_bundle import Organisation
-from services.midwife.fhir_codes import (
+from services.midwife.fhir.bundle import Organisation
+from services.midwife.fhir.codes import (
     ACTIVITY_SYSTEM,
     ALL_ACTIVITIES,
     DESTINATION_USE,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from services.midwife.fhir_codes import DESTINATION_USE, GLN_SYSTEMS, SOR
+from services.midwife.fhir.codes import DESTINATION_USE, GLN_SYSTEMS, SOR
 
 Node = dict[str, Any]
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final, Literal, NamedTuple
 
-from services.midwife.fhir_bundle import Entry, MessageBundle, Node, Organisation, extension, nodes, organisation, text
-from services.midwife.fhir_codes import (
+from services.midwife.fhir.bundle import Entry, MessageBundle, Node, Organisation, extension, nodes, organisation, text
+from services.midwife.fhir.codes import (
     ADMISSION_CODES,
     DAMAGED,
     FHIR_ID,
@@ -19,8 +19,8 @@ from services.midwife.fhir_codes import (
     MedComCode,
     MessageKind,
 )
-from services.midwife.fhir_rules import category_of, issues_of, kind_of
-from services.midwife.fhir_xml import DEEPEST_NESTING, NotWellFormed, read_xml
+from services.midwife.fhir.rules import category_of, issues_of, kind_of
+from services.midwife.fhir.xml import DEEPEST_NESTING, NotWellFormed, read_xml
 
 JSON_TYPES: Final = frozenset({"application/fhir+json", "application/json"})
 XML_TYPES: Final = frozenset({"application/fhir+xml", "application/xml"})

@@ -13,8 +13,8 @@ from typing import Any, Final
 from fhir.resources.R4B.bundle import Bundle
 from pydantic import ValidationError
 
-from services.midwife.fhir_bundle import Entry, MessageBundle, Node, extension, node, nodes, organisation, text
-from services.midwife.fhir_codes import (
+from services.midwife.fhir.bundle import Entry, MessageBundle, Node, extension, node, nodes, organisation, text
+from services.midwife.fhir.codes import (
     ACTIVITIES,
     ACTIVITY_SYSTEM,
     ALL_ACTIVITIES,

@@ -1,0 +1,207 @@
+"""From a fact to a notice: whoever is concerned is told once, in whatever order facts come, and however often."""
+
+from datetime import date
+from uuid import UUID, uuid4
+
+from services.chassis.service import Received
+from services.events.daycare import StartPlanned
+from services.events.directory import AbsenceEnded, AbsenceRegistered, UnitChanged
+from services.events.midwife import NotificationReceived, NotificationWithdrawn
+from services.events.persons import MoveProposed
+from services.events.registry import SupporterJoined, SupporterLeft
+from services.notifications import handlers
+from tests.notifications.telling import AT, HAVBY, SKOVBY, Telling
+
+
+async def test_the_first_tovholder_the_leader_and_the_family_are_told_of_a_new_child(telling: Telling) -> None:
+    child = await telling.register()
+
+    assert await telling.told(child, "tovholder_changed") == {
+        ("inge", "inbox", "delivered"),
+        ("inge", "email", "queued"),
+        ("lone", "inbox", "delivered"),
+        ("family", "inbox", "queued"),
+        ("family", "email", "queued"),
+    }
+
+
+async def test_what_stands_in_an_inbox_is_said_to_be_delivered(telling: Telling) -> None:
+    child = await telling.register()
+
+    notices = {row["notice"] for row in await telling.deliveries(child)}
+    said = [await telling.world.events("notifications", str(notice)) for notice in notices]
+
+    assert said == [["delivered", "delivered"]]
+
+
+async def test_an_event_heard_again_tells_nobody_again(telling: Telling) -> None:
+    child = await telling.register()
+    event = telling.proposed(child, telling.seat("anna", "nord"))
+    received = Received(event, str(uuid4()), child, 3, AT)
+
+    for _ in range(2):
+        async with telling.world.store("notifications").transaction() as tx:
+            await handlers.tell(received, tx)
+
+    assert [row["kind"] for row in await telling.deliveries(child)].count("handover_proposed") == len(
+        await telling.told(child, "handover_proposed")
+    )
+
+
+async def test_a_fact_about_a_child_without_known_tovholder_is_told_once_there_is_one(telling: Telling) -> None:
+    child = uuid4()
+    await telling.say(child, start(telling, child))
+    await telling.world.settle()
+    before = await telling.deliveries(child)
+
+    await telling.say(child, telling.registered(child), telling.changed(child, None, telling.seat("inge", "intake")))
+    await telling.world.settle()
+
+    assert before == []
+    assert await telling.told(child, "start_planned") == {
+        ("inge", "inbox", "delivered"),
+        ("cecilie", "inbox", "delivered"),
+        ("cecilie", "email", "queued"),
+        ("mona", "inbox", "delivered"),
+    }
+
+
+async def test_a_fact_for_the_leaders_of_a_unit_waits_until_the_unit_is_known(telling: Telling) -> None:
+    child, unit = await telling.register(), uuid4()
+    new_team = telling.seat("anna", "nord").model_copy(update={"unit": unit})
+    await telling.say(child, telling.proposed(child, new_team), telling.changed(child, None, new_team))
+    await telling.world.settle()
+    before = await telling.told(child, "handover_proposed")
+
+    await telling.say(
+        unit,
+        UnitChanged(
+            unit=unit, municipality=HAVBY, kind="sundhedspleje", parent=None, district=None, sor=[],
+            leaders=[telling.id_of("elin")], private=False, active=True,
+        ),
+    )  # fmt: skip
+    await telling.world.settle()
+
+    assert before == set()
+    assert ("elin", "inbox", "delivered") in await telling.told(child, "handover_proposed")
+    assert ("elin", "inbox", "delivered") in await telling.told(child, "tovholder_changed")
+
+
+async def test_an_older_word_of_the_tovholder_that_comes_late_changes_nothing(telling: Telling) -> None:
+    child = await telling.register()
+    anna, birgit = telling.seat("anna", "nord"), telling.seat("birgit", "nord")
+
+    for version, seat in ((7, birgit), (5, anna)):
+        async with telling.world.store("notifications").transaction() as tx:
+            received = Received(telling.changed(child, None, seat), str(uuid4()), child, version, AT)
+            await handlers.tell_of_new_tovholder(received, tx)
+
+    [case] = await telling.world.sql("notifications", "select holder from child_case where child = $1", child)
+    assert case["holder"] == birgit.professional
+
+
+async def test_supporters_are_told_while_they_support(telling: Telling) -> None:
+    child, rikke = await telling.register(), telling.seat("rikke", "social")
+    anna, birgit = telling.seat("anna", "nord"), telling.seat("birgit", "nord")
+    await telling.say(
+        child,
+        SupporterJoined(child=child, municipality=HAVBY, supporter=rikke, role="team", until_on=None),
+        telling.changed(child, telling.seat("inge", "intake"), anna),
+        SupporterLeft(child=child, municipality=HAVBY, supporter=rikke),
+        telling.changed(child, anna, birgit),
+    )
+
+    await telling.world.settle()
+
+    to_rikke = [row for row in await telling.deliveries(child) if row["recipient"] == rikke.professional]
+    assert [row["why"] for row in to_rikke] == ["supporters"]
+
+
+async def test_the_deputy_is_asked_too_while_the_receiver_is_absent_and_no_longer(telling: Telling) -> None:
+    absence, anna = uuid4(), telling.id_of("anna")
+    away = AbsenceRegistered(
+        absence=absence,
+        professional=anna,
+        municipality=HAVBY,
+        from_on=date(2020, 1, 1),
+        until_on=None,
+        deputy=telling.seat("dorte", "nord"),
+    )
+    during, after = await telling.register(), await telling.register()
+
+    await telling.say(anna, away)
+    await telling.world.settle()
+    await telling.say(during, telling.proposed(during, telling.seat("anna", "nord")))
+    await telling.world.settle()
+    await telling.say(anna, AbsenceEnded(absence=absence, professional=anna, municipality=HAVBY, ended_on=date(2020, 1, 2)))
+    await telling.world.settle()
+    await telling.say(after, telling.proposed(after, telling.seat("anna", "nord")))
+    await telling.world.settle()
+
+    assert ("dorte", "email", "queued") in await telling.told(during, "handover_proposed")
+    assert "dorte" not in {who for who, _, _ in await telling.told(after, "handover_proposed")}
+
+
+async def test_a_message_to_place_is_told_to_the_intake_lead(telling: Telling) -> None:
+    placed, listed = uuid4(), uuid4()
+
+    for notification, state in ((placed, "to-place"), (listed, "listed")):
+        await telling.say(
+            notification,
+            NotificationReceived.model_validate(
+                {
+                    "notification_id": notification, "municipality": HAVBY, "unit": telling.id_of("intake"),
+                    "organisation": "999000000016001", "received_at": AT, "state": state,
+                }
+            ),
+        )  # fmt: skip
+    await telling.world.settle()
+
+    assert await telling.told(placed, "message_to_place") == {("inge", "inbox", "delivered"), ("inge", "email", "queued")}
+    assert await telling.deliveries(listed) == []
+
+
+async def test_a_notification_taken_back_is_told_to_the_tovholder_of_each_of_its_children(telling: Telling) -> None:
+    notification = uuid4()
+    twins = [await telling.register(notification), await telling.register(notification)]
+
+    await telling.say(notification, withdrawn(notification))
+    await telling.world.settle()
+
+    for child in twins:
+        assert ("inge", "inbox", "delivered") in await telling.told(child, "notification_withdrawn")
+
+
+async def test_a_notification_taken_back_before_there_is_a_child_is_told_to_the_intake_lead(telling: Telling) -> None:
+    notification = uuid4()
+
+    await telling.say(notification, withdrawn(notification))
+    await telling.world.settle()
+
+    assert await telling.told(notification, "notification_withdrawn") == {
+        ("inge", "inbox", "delivered"),
+        ("inge", "email", "queued"),
+    }
+
+
+async def test_a_proposed_move_shows_each_municipality_its_own_part_only(telling: Telling) -> None:
+    person, notification = uuid4(), uuid4()
+
+    await telling.say(
+        person, MoveProposed(person=person, notification_id=notification, from_municipality=HAVBY, to_municipality=SKOVBY)
+    )
+    await telling.world.settle()
+
+    assert {who for who, _, _ in await telling.told(person, "move_proposed")} == {"inge"}
+    assert {who for who, _, _ in await telling.told(notification, "move_proposed")} == {"skovby-lead"}
+
+
+def withdrawn(notification: UUID) -> NotificationWithdrawn:
+    return NotificationWithdrawn(notification_id=notification, municipality=HAVBY, reason="incorrect-person")
+
+
+def start(telling: Telling, child: UUID) -> StartPlanned:
+    return StartPlanned(
+        start=uuid4(), child=child, municipality=HAVBY, unit=telling.id_of("maelkevejen"), starts_on=date(2027, 1, 4),
+        pedagogue=telling.seat("cecilie", "maelkevejen"),
+    )  # fmt: skip
