@@ -21,7 +21,8 @@ PUBLISHED_ON = "2026-11-22"
 _MESSAGES = ("http://medcomfhir.dk/ig/messagedefinitions/MessageDefinition/MedComCareCommunicationMessageDefinition|5.0",)
 _ALSO_RECEIVED = (
     "HospitalNotification too, where the municipality has switched on its legal basis; profile: "
-    "http://medcomfhir.dk/ig/hospitalnotification/StructureDefinition/medcom-hospitalNotification-message. Each message is answered with a MedCom Acknowledgement."
+    "http://medcomfhir.dk/ig/hospitalnotification/StructureDefinition/medcom-hospitalNotification-message. "
+    "Each message is answered with a MedCom Acknowledgement."
 )
 _TRANSPORT = {"system": "http://terminology.hl7.org/CodeSystem/message-transport", "code": "http"}
 _DEFINITIONS = {"process-message": "http://hl7.org/fhir/OperationDefinition/MessageHeader-process-message"}

@@ -25,7 +25,7 @@ _ALGORITHMS = ["ES256", "PS256", "EdDSA"]
 
 
 class Tokens:
-    """Verifies access tokens of one issuer for one audience (RFC 9068): signature, type, issuer, audience, times, and no key binding unproved."""
+    """Verifies access tokens of one issuer for one audience (RFC 9068): signature, type, times, and no key binding unproved."""
 
     def __init__(self, settings: Settings) -> None:
         self._issuer, self._audience = settings.issuer, settings.audience

@@ -1,6 +1,7 @@
 """The port to the bus, and the embedded bus: the feed read in place of a topic, same bytes, same consumer."""
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -47,10 +48,8 @@ class Hints:
     async def wait(self, names: Sequence[str], seconds: float) -> None:
         """Until one of the names is said, at most so long. A name said since the last wait of this task's event counts."""
         event = self._event(names)
-        try:
+        with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(event.wait(), seconds)
-        except TimeoutError:
-            pass
         event.clear()
 
     def _event(self, names: Sequence[str]) -> asyncio.Event:
@@ -102,8 +101,10 @@ class EmbeddedReader:
             number = len(arguments)
             arguments += [[mark.partition for mark in own], [mark.position for mark in own]]
             parts.append(
-                f"(select '{source}' as source, f.partition, f.position, l.envelope::text as body from unnest(${number + 1}::smallint[], ${number + 2}::bigint[]) m(partition, position)"  # noqa: S608 - names are ours
-                f" cross join lateral (select * from {source}.feed f where f.partition = m.partition and f.position > m.position order by f.position limit {_PAGE}) f"
+                f"(select '{source}' as source, f.partition, f.position, l.envelope::text as body"  # noqa: S608 - names are ours
+                f" from unnest(${number + 1}::smallint[], ${number + 2}::bigint[]) m(partition, position)"
+                f" cross join lateral (select * from {source}.feed f where f.partition = m.partition and f.position > m.position"
+                f" order by f.position limit {_PAGE}) f"
                 f" join {source}.ledger l on l.subject = f.subject and l.version = f.version order by f.partition, f.position)"
             )
         async with self._pool.connection() as connection:

@@ -92,7 +92,7 @@ class Peers:
         if answer.status_code == 401:
             self._token.forget()
         if answer.status_code >= 300:
-            # 4xx other than 404 is a matter of rights or start-up order (the peer does not know us yet): waiting is safe, dropping is not.
+            # Other 4xx are a matter of rights or start-up order (the peer does not know us yet): waiting is safe, dropping not.
             raise TryAgainSoon(f"{service} answered {answer.status_code}.")
         try:
             return answer.json()

@@ -1,6 +1,7 @@
-"""The life of an event that is heard: decode, check its version, apply, remember how far; effect and position in one transaction."""
+"""The life of an event that is heard: decoded, checked, applied; effect and position in one transaction."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
@@ -81,7 +82,7 @@ class Consumer:
         self.behind: dict[str, int] = {}
 
     async def run(self) -> None:
-        """Until cancelled. A peer, the bus or PostgreSQL away is a pause, never a dead letter; a peer away pauses its own events only."""
+        """Until cancelled. A peer, the bus or PostgreSQL away is a pause, never a dead letter; a peer pauses its own events."""
         rest = 0.0
         while True:
             try:
@@ -283,7 +284,7 @@ class Consumer:
             raise LostLease(f"{source}: {sorted(ends)}")
 
     async def _one(self, tx: Tx, envelope: Envelope, versions: "_Versions", materials: dict[str, Any]) -> None:
-        """Lower = seen before; next = apply; higher = park and have the gap filled. A laid-aside event blocks its own subject only."""
+        """Lower = seen before; next = apply; higher = park and fill the gap. A laid-aside event blocks its own subject only."""
         if versions.is_old(envelope):
             return
         if not versions.is_next(envelope):
@@ -337,7 +338,7 @@ class Consumer:
         envelope: Envelope,
         materials: dict[str, Any],
     ) -> None:
-        """Keeps a fact about a subject not heard of. Under a lock, and after a second look: another process may learn of the subject just now."""
+        """Keeps a fact about a subject not heard of; under a lock, after a second look: others may learn of it just now."""
         await _alone_with(tx, unknown.about)
         try:
             await self._step(tx, steps, received, materials)
@@ -348,7 +349,7 @@ class Consumer:
             )  # fmt: skip
 
     async def _apply_kept(self, tx: Tx) -> None:
-        """What was kept for subjects that have just become known, in the order it came. One that cannot be applied is laid aside alone."""
+        """What was kept for subjects just become known, in the order it came. What cannot be applied is laid aside alone."""
         known, tx.known = tx.known, []
         for about in known:
             await _alone_with(tx, about)
@@ -405,11 +406,13 @@ class Consumer:
         logger().error("event.laid_aside", service=self._name, source=source, reason=reason)
 
     async def _lay_aside_foreign(self, record: Record) -> None:
-        """A record on our topic that our relay did not send: it has no place in the feed, so nothing moves but the dead-letter list."""
+        """A record on a topic that no relay sent has no place in the feed: nothing moves but the list of dead letters."""
         async with self._runtime.store.transaction() as tx:
             written = await tx.fetchval(
-                "insert into dead_letter (source, partition, position, body, reason) select $1, $2, -$3::bigint, $4, 'not-sent-by-the-relay'"
-                " where not exists (select from dead_letter where source = $1 and partition = $2 and position = -$3::bigint) returning 1",
+                "insert into dead_letter (source, partition, position, body, reason)"
+                " select $1, $2, -$3::bigint, $4, 'not-sent-by-the-relay'"
+                " where not exists (select from dead_letter where source = $1 and partition = $2 and position = -$3::bigint)"
+                " returning 1",
                 record.source, record.partition, record.offset or 0, _text(record),
             )  # fmt: skip
         if written:
@@ -431,7 +434,7 @@ class Consumer:
             self._missing[source].discard(subject)
 
     async def _apply_apart(self, envelope: Envelope, fenced: bool = True) -> bool:
-        """One version outside the stream of the bus, in its own transaction; laid aside where it cannot be applied. Whether the next may follow."""
+        """One version apart from the bus, in its own transaction; laid aside if it must be. Whether the next may follow."""
         applied = True
 
         async def attempt(reason: str | None = None) -> None:
@@ -485,7 +488,7 @@ class Consumer:
                 return
 
     async def _look_around(self) -> None:
-        """Each half minute: a feed whose end is ahead of us, although the bus showed nothing meanwhile, is read directly; so are parked gaps."""
+        """Each half minute: a feed ahead of us although the bus showed nothing is read directly; parked gaps are filled."""
         self._compare_at = time.monotonic() + _STUCK_SECONDS
         await self._remember_parked()
         for source in self.sources:
@@ -525,7 +528,7 @@ class Consumer:
         return before == now
 
     async def replay(self, letter: UUID, by: str) -> None:
-        """Applies a dead letter again, then what waited behind it. CannotBeApplied, saying why, where it still fails; repeating is harmless."""
+        """Applies a dead letter again, then what waited behind it; repeatable. CannotBeApplied, saying why, if it still fails."""
         envelope = await self._letter(letter)
         if envelope is None:
             return
@@ -592,10 +595,8 @@ class Consumer:
 
     async def stop(self) -> None:
         await self._reader.close()
-        try:
+        with contextlib.suppress(TryAgainSoon, TimeoutError):
             await asyncio.wait_for(self._runtime.store.call("free_leases", self._holder, role="machine"), 2)
-        except (TryAgainSoon, TimeoutError):
-            pass
 
 
 class _Versions:
@@ -653,16 +654,17 @@ async def _alone_with(tx: Tx, about: object) -> None:
 
 async def _write_letter(tx: Tx, envelope: Envelope, reason: str, record: Record | None = None) -> None:
     await tx.execute(
-        "insert into dead_letter (source, partition, position, subject, version, type, body, reason) values ($1, $2, $3, $4, $5, $6, $7, $8)"
-        " on conflict do nothing",
-        envelope.source, record and record.partition, record and record.position, envelope.subject, envelope.version, envelope.type,
-        orjson.dumps(envelope.content).decode(), reason,
+        "insert into dead_letter (source, partition, position, subject, version, type, body, reason)"
+        " values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict do nothing",
+        envelope.source, record and record.partition, record and record.position,
+        envelope.subject, envelope.version, envelope.type, orjson.dumps(envelope.content).decode(), reason,
     )  # fmt: skip
 
 
 async def _resolve(tx: Tx, letter: UUID, by: str, resolution: str) -> None:
     await tx.execute(
-        "update dead_letter set resolved_at = clock_timestamp(), resolved_by = $2, resolution = $3 where id = $1 and resolved_at is null",
+        "update dead_letter set resolved_at = clock_timestamp(), resolved_by = $2, resolution = $3"
+        " where id = $1 and resolved_at is null",
         letter,
         by,
         resolution,

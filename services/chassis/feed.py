@@ -38,7 +38,8 @@ def router_of(service: Service) -> APIRouter:
             look.only_services()
             end = await look.tx.fetchval("select position from relay where partition = $1", partition)
             rows = await look.tx.fetch(
-                "select f.position, l.envelope::text as envelope from feed f join ledger l using (subject, version) where f.partition = $1 and f.position > $2 order by f.position limit $3",
+                "select f.position, l.envelope::text as envelope from feed f join ledger l using (subject, version)"
+                " where f.partition = $1 and f.position > $2 order by f.position limit $3",
                 partition, after, _PAGE,
             )  # fmt: skip
         events = [{"position": row["position"], "envelope": orjson.Fragment(row["envelope"])} for row in rows]
@@ -49,7 +50,8 @@ def router_of(service: Service) -> APIRouter:
         async with request.begin() as look:
             look.only_services()
             rows = await look.tx.fetch(
-                "select version, envelope::text as envelope from ledger where subject = $1 and version > $2 order by version limit $3",
+                "select version, envelope::text as envelope from ledger where subject = $1 and version > $2"
+                " order by version limit $3",
                 subject,
                 after,
                 _PAGE,
@@ -63,7 +65,8 @@ def router_of(service: Service) -> APIRouter:
         async with request.begin() as look:
             look.only_services()
             rows = await look.tx.fetch(
-                "select id, source, subject, version, type, reason, tries, first_at from dead_letter where resolved_at is null order by first_at limit 500"
+                "select id, source, subject, version, type, reason, tries, first_at from dead_letter"
+                " where resolved_at is null order by first_at limit 500"
             )
         return [dict(row) for row in rows]
 

@@ -32,7 +32,7 @@ async def livez() -> dict[str, str]:
 async def readyz(request: Request) -> Response:
     """503 where PostgreSQL is away, or a consumer fails or is far behind.
 
-    A peer or Kafka away is told but stops nobody: the feed goes on, and services that wait for each other must not all go out of service.
+    A peer or Kafka away is told but stops nobody: services that wait for each other must not all go out of service.
     """
     runtimes: dict[str, Runtime] = request.app.state.runtimes
     workers: dict[str, Worker] = request.app.state.workers
@@ -63,7 +63,8 @@ async def measures(request: Request) -> Response:
         try:
             async with asyncio.timeout(2), runtime.store.connection() as connection:
                 row = await connection.fetchrow(
-                    "select coalesce(extract(epoch from clock_timestamp() - (select at from ledger l join outbox o using (subject, version) order by o.id limit 1)), 0)::float as age,"
+                    "select coalesce(extract(epoch from clock_timestamp()"
+                    " - (select at from ledger join outbox o using (subject, version) order by o.id limit 1)), 0)::float as age,"
                     " (select coalesce(sum(position - sent), 0)::float from relay) as unsent"
                 )
         except (TryAgainSoon, TimeoutError):

@@ -52,7 +52,7 @@ async def _stopped(client: AIOKafkaProducer | AIOKafkaConsumer) -> None:
 
 
 def _pass_on_cancellation() -> None:
-    """Called for a CancelledError: raises it where this task is being cancelled; else it is aiokafka's own, from a client that broke."""
+    """Raises the present CancelledError where this task is being cancelled; else it is aiokafka's own, of a client that broke."""
     task = asyncio.current_task()
     if task is not None and task.cancelling():
         raise
@@ -68,7 +68,8 @@ class KafkaWriter:
     async def write(self, source: str, records: Sequence[Record]) -> None:
         """All acknowledged by all in-sync replicas, or BusIsAway and the producer is discarded.
 
-        An idempotent producer retries for ever (aiokafka issue 1101) and can be left with a hole in its sequence (issue 1017): only a fresh one is trusted.
+        An idempotent producer retries for ever (aiokafka issue 1101) and can be left with a hole in its sequence (issue 1017):
+        only a fresh one is trusted.
         """
         waiting: list[asyncio.Future[Any]] = []
         try:

@@ -1,6 +1,7 @@
 """One clock per service: of all processes, the holder of a lease with a fencing epoch does the work that time asks for."""
 
 import asyncio
+import contextlib
 from uuid import uuid4
 
 from services.chassis.errors import TryAgainSoon
@@ -10,7 +11,7 @@ from services.chassis.store import CONTENDED
 
 
 class Leader:
-    """Runs a service's ticks each second while it holds the lease. Each tick re-checks what it does under the child's version, so that two clocks harm nothing."""
+    """Runs a service's ticks each second while it holds the lease. A tick checks again under a version: two clocks do no harm."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
@@ -50,7 +51,5 @@ class Leader:
                 logger().error("tick.failed", service=self._runtime.service.name, tick=name, error=type(error).__name__)
 
     async def stop(self) -> None:
-        try:
+        with contextlib.suppress(TryAgainSoon, TimeoutError):
             await asyncio.wait_for(self._runtime.store.call("free_leases", self._holder, role="machine"), 2)
-        except (TryAgainSoon, TimeoutError):
-            pass

@@ -18,7 +18,7 @@ def set_up(level: str) -> None:
         processors=[*shared, structlog.processors.JSONRenderer(serializer=_json)],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
         # Unbuffered: one write per line, and no line is lost with the process.
-        logger_factory=structlog.BytesLoggerFactory(open(2, "wb", buffering=0, closefd=False)),
+        logger_factory=structlog.BytesLoggerFactory(open(2, "wb", buffering=0, closefd=False)),  # noqa: SIM115 - for good
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler()

@@ -17,7 +17,7 @@ _QUIET = ("/livez", "/readyz", "/metrics")
 
 
 class TooLarge(HTTPException):
-    """The body is larger than allowed. An HTTPException, since FastAPI takes any other error while a body is read for a body it cannot parse."""
+    """The body is larger than allowed. An HTTPException: FastAPI takes any other error for a body it cannot parse."""
 
     def __init__(self) -> None:
         super().__init__(413)

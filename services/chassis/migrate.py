@@ -1,4 +1,4 @@
-"""Brings a database up to the code: roles, the shared clock, then each service's schema by Alembic, as an owner that cannot bypass row-level security."""
+"""Brings a database up to the code: roles, clock, each service's schema by Alembic, as an owner whom row-level security binds."""
 
 from collections.abc import Sequence
 from importlib.resources import files
@@ -39,7 +39,7 @@ def upgrade():
 def prepare(admin: str, settings: Settings, services: Sequence[str]) -> None:
     """Roles and database, as an administrator. `admin`: a connection string to any database of the cluster. Repeatable.
 
-    Neither login role of a service owns anything; the owner is NOSUPERUSER NOBYPASSRLS, so that FORCE ROW LEVEL SECURITY binds it too.
+    Neither login role of a service owns anything; the owner is NOSUPERUSER NOBYPASSRLS: FORCE ROW LEVEL SECURITY binds it too.
     """
     roles = [OWNER, BUS, *(f"{service}_{kind}" for service in services for kind in ("api", "machine"))]
     with psycopg.connect(admin, autocommit=True) as connection:
@@ -120,7 +120,7 @@ def _upgrade(settings: Settings, service: str) -> None:
 
 
 def _revisions(service: str) -> list[tuple[str, str]]:
-    """The service's SQL files in order; the first brings the chassis' tables with it, `-- chassis: NAME` at the top of a later one a later chassis file."""
+    """The service's SQL files in order; the first brings the chassis' tables, `-- chassis: NAME` in a later one a later file."""
     found = []
     for path in sorted(
         (file for file in files(f"services.{service}").joinpath("migrations").iterdir() if file.name.endswith(".sql")),

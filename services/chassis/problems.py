@@ -6,6 +6,7 @@ import asyncpg
 import orjson
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.utils import get_openapi
 from starlette.exceptions import HTTPException
 
 from services.chassis.errors import NotUnderstood, Problem, TryAgainSoon
@@ -117,7 +118,7 @@ def _words(app: FastAPI) -> frozenset[str]:
     """Every name that stands in the contract: of fields, parameters and their places."""
     found: frozenset[str] | None = getattr(app.state, "words", None)
     if found is None:
-        contract = app.openapi()
+        contract = get_openapi(title=app.title, version=app.version, routes=app.routes)
         schemas = contract.get("components", {}).get("schemas", {}).values()
         operations = [operation for path in contract["paths"].values() for operation in path.values()]
         found = app.state.words = frozenset(

@@ -1,6 +1,7 @@
 """The only sequencer: gives each outbox row its place in the feed, dense and in order, then sends the feed to Kafka."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable
 from uuid import uuid4
@@ -32,7 +33,7 @@ class Relay:
         self.trouble: str | None = None
 
     async def run(self) -> None:
-        """Until cancelled. Trouble pauses it, with growing rests; nothing is skipped. Kafka away never keeps rows from their place in the feed."""
+        """Until cancelled. Trouble pauses it, nothing is skipped. Kafka away never keeps rows from their place in the feed."""
         moving = asyncio.create_task(self._run(self._move, f"outbox:{self._name}", "outbox"))
         sending = [asyncio.create_task(self._run(self._send, f"feed:{self._name}", "kafka"))] if self._writer else []
         try:
@@ -102,7 +103,7 @@ class Relay:
             self._renew_at = time.monotonic() + settings.lease_seconds / 3
 
     async def _send(self) -> int:
-        """Feed rows above `sent`, awaited as one; `sent` moves only over the unbroken acknowledged prefix, and only while the lease is ours."""
+        """Feed rows above `sent`, awaited as one; `sent` moves over the unbroken acknowledged prefix while the lease is ours."""
         assert self._writer is not None, "only a relay with a writer sends"
         await self._hold()
         leases = dict(self._leases)
@@ -124,8 +125,8 @@ class Relay:
         ends = {record.partition: record.position for record in records}
         async with self._runtime.store.connection() as connection:
             marked = await connection.fetch(
-                "select relay_sent(e.partition, e.epoch, e.position) as sent from unnest($1::smallint[], $2::bigint[], $3::bigint[])"
-                " e(partition, epoch, position)",
+                "select relay_sent(e.partition, e.epoch, e.position) as sent"
+                " from unnest($1::smallint[], $2::bigint[], $3::bigint[]) e(partition, epoch, position)",
                 list(ends),
                 [leases[partition] for partition in ends],
                 list(ends.values()),
@@ -138,7 +139,5 @@ class Relay:
         """Gives the leases back, so that another goes on at once."""
         if self._writer:
             await self._writer.close()
-        try:
+        with contextlib.suppress(TryAgainSoon, TimeoutError):
             await asyncio.wait_for(self._runtime.store.call("free_leases", self._holder, role="machine"), 2)
-        except (TryAgainSoon, TimeoutError):
-            pass

@@ -1,4 +1,4 @@
-"""The one shape of an HTTP change and an HTTP reading: authenticate, party, stored answer, If-Match; then the endpoint decides."""
+"""The one shape of an HTTP change and an HTTP reading: authenticate, party, stored answer, If-Match; then the endpoint."""
 
 import hashlib
 import hmac
@@ -78,7 +78,7 @@ class OpenChange:
 
 @dataclass
 class Change:
-    """A changing request before it is opened; hot paths take `bearer`, `key` and `fingerprint` to their own SQL function instead."""
+    """A changing request before it is opened; hot paths take `bearer`, `key` and `fingerprint` to their own SQL function."""
 
     runtime: Runtime
     bearer: Bearer

@@ -63,7 +63,10 @@ def unwrap(secrets: Secrets, name: str, wrapped: bytes | None, about: UUID) -> S
 
 
 async def seal_of(tx: Tx, secrets: Secrets, municipality: str, about: UUID) -> Seal:
-    """The seal of a subject in this service's schema, made at first use. NotFound where it is not this party's, TextWasErased where it was destroyed."""
+    """The seal of a subject in this service's schema, made at first use.
+
+    NotFound where it is not this party's, TextWasErased where it was destroyed.
+    """
     row = await tx.fetchrow("select wrapped_by, wrapped from sealing_key where id = $1", about)
     if row:
         return unwrap(secrets, row["wrapped_by"], row["wrapped"], about)
@@ -85,7 +88,7 @@ async def seal_of(tx: Tx, secrets: Secrets, municipality: str, about: UUID) -> S
 
 
 def blind_index(key: bytes, purpose: str, text: str) -> bytes:
-    """A keyed hash under which a value can be found but not read. CPR has some 10^9 values: unkeyed, a hash is open in seconds."""
+    """A keyed hash under which a value can be found but not read. CPR has some 10^9 values: unkeyed it opens in seconds."""
     return hmac.digest(key, f"{purpose}\x1f{text}".encode(), hashlib.sha256)
 
 

@@ -45,7 +45,7 @@ class FetchFirst:
 
 @dataclass(frozen=True)
 class Service:
-    """One small service. `handlers`: event → what is done; `ticks`: work that the leader-elected clock does each second, by name."""
+    """One small service. `handlers`: event → what is done; `ticks`: work that one clock of all processes does each second."""
 
     name: str
     router: APIRouter

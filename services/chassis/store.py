@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 else:
     Connection = asyncpg.pool.PoolConnectionProxy
 
-# PostgreSQL is away, starting, ending, full, being upgraded or refuses the log-in: waiting helps, and nothing is known to be done.
+# PostgreSQL is away, starting, ending, full, being upgraded or refuses the log-in: waiting helps.
 AWAY = (
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
@@ -32,6 +32,8 @@ AWAY = (
     asyncpg.IdleInTransactionSessionTimeoutError,
     asyncpg.InvalidCachedStatementError,
     asyncpg.InterfaceError,
+    # asyncpg's word for an answer it did not expect: seen where PostgreSQL was killed in the middle of one.
+    asyncpg.InternalClientError,
     OSError,
     TimeoutError,
 )
@@ -114,7 +116,7 @@ def _json(content: Any) -> str:
 
 
 class Store:
-    """The tables of one service. `committed` is called after each commit that published, so that the relay need not wait for its next look."""
+    """The tables of one service. `committed` is called after each commit that published, so that the relay need not wait."""
 
     def __init__(self, settings: Settings, schema: str) -> None:
         self.schema = schema
@@ -231,7 +233,7 @@ class Tx:
         self._later[1].append(arguments)
 
     def publish(self, subject: UUID, *events: Event, expected: int | None = None, dataref: str | None = None) -> None:
-        """Events about a subject, numbered in this order when the transaction ends. `expected`: the version they were decided on."""
+        """Events about a subject, numbered in this order when the transaction ends. `expected`: the version decided on."""
         decision = self._decisions.setdefault(
             subject, {"subject": str(subject), "partition": partition_of(subject, self.store.partitions), "events": []}
         )

@@ -1,4 +1,4 @@
-"""Makes topics and rights on Kafka what `deploy/topics.yaml` says, and tells what differs; never deletes, never changes a partition count."""
+"""Makes topics and rights on Kafka what `deploy/topics.yaml` says; never deletes, never changes a partition count."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -59,7 +59,7 @@ def wanted(content: dict[str, Any]) -> list[Wanted]:
 
 
 def make(settings: Settings, file: Path) -> list[str]:
-    """Brings the cluster up to the file; a line per change made. TopicsDiffer for a partition count that is another than `settings.partitions`."""
+    """Brings the cluster up to the file; a line per change made. TopicsDiffer for another partition count than the setting."""
     content = yaml.safe_load(file.read_text())
     admin = AdminClient(_connection(settings))
     try:
@@ -87,8 +87,8 @@ def _make_topics(
         has = len(present[topic.name].partitions)
         if has != partitions:
             raise TopicsDiffer(
-                f"{topic.name} has {has} partitions, this installation works with {partitions}. A living topic's count can't change: "
-                f"set TOVHOLDER_PARTITIONS={has}, or make the topic anew; the feed in PostgreSQL keeps every event."
+                f"{topic.name} has {has} partitions, this installation works with {partitions}. A living topic's count cannot"
+                f" change: set TOVHOLDER_PARTITIONS={has}, or make the topic anew; the feed in PostgreSQL keeps every event."
             )
         entries = [ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET) for name, value in own.items()]
         changed.append(ConfigResource(ConfigResource.Type.TOPIC, topic.name, incremental_configs=entries))
@@ -101,14 +101,17 @@ def _make_topics(
 
 def _make_rights(admin: AdminClient, content: dict[str, Any]) -> list[str]:
     """Rights that the file names and the cluster lacks."""
+    anything: Any = None
     any_right = AclBindingFilter(
-        ResourceType.TOPIC, None, ResourcePatternType.LITERAL, None, None, AclOperation.ANY, AclPermissionType.ANY
+        ResourceType.TOPIC, anything, ResourcePatternType.LITERAL, anything, anything, AclOperation.ANY, AclPermissionType.ANY
     )
     present = {str(binding) for binding in admin.describe_acls(any_right).result(_SECONDS)}
     missing = [binding for binding in rights(content) if str(binding) not in present]
     for future in admin.create_acls(missing).values() if missing else ():
         future.result(_SECONDS)
-    return [f"allowed {binding.principal} {binding.operation.name.lower()} on {binding.name}" for binding in missing]
+    return [
+        f"allowed {binding.principal} {AclOperation(binding.operation).name.lower()} on {binding.name}" for binding in missing
+    ]
 
 
 def rights(content: dict[str, Any]) -> list[AclBinding]:

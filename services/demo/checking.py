@@ -9,7 +9,7 @@ from services import catalogue
 from services.demo.story import Played
 from services.notifications.domain import audiences
 
-PATIENCE = 40.0
+PATIENCE = 60.0
 
 
 class Look(Protocol):

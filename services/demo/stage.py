@@ -3,9 +3,12 @@
 import asyncio
 import contextlib
 import fcntl
+import json
 import shutil
 import signal
+import sys
 import time
+import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -31,6 +34,7 @@ from services.demo.printing import Printing
 from services.demo.processes import ServerDidNotStart, free_port, port_is_free
 from services.demo.provider import MachineClient, OidcConfiguration, OidcProvider, OidcUser, WebClient
 from services.demo.serving import InOneProcess, InProcessesOfTheirOwn, Serving
+from services.midwife.fhir.codes import CPR
 
 DATABASE = "tovholder"
 _OURS = ".tovholder-demo"
@@ -136,7 +140,7 @@ def _empty(folder: Path) -> None:
 
 @asynccontextmanager
 async def _set_up(folder: Path, bus: Literal["embedded", "kafka"], port: int, printing: Printing) -> AsyncIterator[Stage]:
-    """From nothing to ready, each part taken down again in the opposite order."""
+    """From nothing, or what an earlier start has left in the folder, to ready; taken down again in the opposite order."""
     shape = "all services in one process" if bus == "embedded" else "each service in its own process, over Apache Kafka"
     printing.title(f"Tovholder, {shape}")
     async with contextlib.AsyncExitStack() as stack:
@@ -268,7 +272,8 @@ async def _not_ready(settings: Settings, http: httpx2.AsyncClient) -> str:
     return ""
 
 
-async def _story(folder: Path, stage: Stage, printing: Printing) -> int:
+async def _play_and_check(folder: Path, stage: Stage, tell: Callable[[story.Step], None]) -> list[checking.Finding]:
+    """The story on this stage, and what the database says afterwards. StoryBroke where it did not come to its end."""
     scene = LiveScene(folder, stage.running, stage.settings)
     stores = {name: Store(stage.settings, name) for name in catalogue.names()}
 
@@ -277,29 +282,34 @@ async def _story(folder: Path, stage: Stage, printing: Printing) -> int:
             found: list[asyncpg.Record] = await connection.fetch(query, *arguments)
             return found
 
-    letters = stage.post_office.letters()
-    printing.title("One family's story, through the public API")
-    printing.heads("time of facts", "what happened", "who is tovholder", "who was told (✉ e-mail)")
     try:
-        played = await story.play(scene, lambda step: printing.happened(step.at, step.what, step.holders, step.told))
-        with printing.console.status("Until everything has been heard and told …"):
-            findings = await checking.check(look, played, breathe=scene.breathe)
-    except story.StoryBroke as broke:
-        printing.wrong(f"\nThe story broke: {broke}")
-        printing.line(f"The services' log: {stage.serving.log}")
-        return 1
+        played = await story.play(scene, tell)
+        return await checking.check(look, played, breathe=scene.breathe)
     finally:
         await scene.close()
         for store in stores.values():
             await store.close()
+
+
+async def _story(folder: Path, stage: Stage, printing: Printing) -> int:
+    letters = stage.post_office.letters()
+    printing.title("One family's story, through the public API")
+    printing.heads("time of facts", "what happened", "who is tovholder", "who was told (✉ e-mail)")
+    try:
+        findings = await _play_and_check(
+            folder, stage, lambda step: printing.happened(step.at, step.what, step.holders, step.told)
+        )
+    except story.StoryBroke as broke:
+        printing.wrong(f"\nThe story broke: {broke}")
+        printing.line(f"The services' log: {stage.serving.log}")
+        return 1
     printing.table(
         "What must be true, looked up in the database",
         ("invariant", "looked at", "result"),
         [finding.row() for finding in findings],
     )
-    printing.line(
-        f"{stage.post_office.letters() - letters} e-mails were sent in this story; they lie in {stage.post_office.folder}."
-    )
+    sent = stage.post_office.letters() - letters
+    printing.line(f"{sent} e-mails were sent in this story; they lie in {stage.post_office.folder}.")
     broken = [finding for finding in findings if finding.broken]
     for finding in broken:
         printing.wrong(f"{finding.name} is broken: {'; '.join(finding.broken[:5])}")
@@ -321,6 +331,23 @@ async def _stay(folder: Path, stage: Stage, printing: Printing, interrupted: asy
         return 0
     printing.wrong(f"{ended} ended by itself; see {stage.serving.log}")
     return 1
+
+
+def _command() -> str:
+    """How people call this program from where they stand."""
+    program = Path(sys.executable).with_name("tovholder")
+    if shutil.which("tovholder") == str(program) or not program.exists():
+        return "tovholder"
+    return str(program.relative_to(Path.cwd())) if program.is_relative_to(Path.cwd()) else str(program)
+
+
+def _a_notification() -> dict[str, object]:
+    return {
+        "kind": "pregnancy",
+        "message_id": str(uuid.uuid4()),
+        "receiver": {"sor": town.sor_of(story.INTAKE)},
+        "mother": {"identifiers": [{"system": CPR, "value": "6101900000"}]},
+    }
 
 
 def _welcome(folder: Path, stage: Stage, printing: Printing) -> None:
@@ -346,12 +373,19 @@ def _welcome(folder: Path, stage: Stage, printing: Printing) -> None:
         [(each.name, each.username, each.password, town.works_in(each.username)) for each in people],
     )
     printing.title("What to try")
-    for text in (
-        f"tovholder token inge{where}                      a token of the intake lead, good for five minutes",
-        f"tovholder send FILE…{where}                      MedCom messages, as JSON or XML, through the demo's gateway system",
-        f'curl -H "authorization: Bearer $(tovholder token birgit{where})" "{url}/registry/handovers?state=proposed"',
-        f'curl -H "authorization: Bearer $(tovholder token inge{where})" "{url}/directory/professionals?limit=5"',
-        f"tovholder demo --once{where}                     the whole story, played and checked (end this one first)",
+    command = _command()
+    as_ward, as_inge = (f'"authorization: Bearer $({command} token {who}{where})"' for who in (story.WARD, story.INTAKE_LEAD))
+    notify = f"curl -H {as_ward} -H 'idempotency-key: {uuid.uuid4()}' --json '{json.dumps(_a_notification())}'"
+    for line, says in (
+        (f"{command} token inge{where}", "a token of the intake lead, good for five minutes; a system's by its client id"),
+        (f"{command} send FILE…{where}", "MedCom messages, as JSON or XML, through the demo's gateway system"),
+        (
+            f"{notify} {url}/midwife/notifications",
+            "the ward notifies a pregnancy; GET what `href` says, and see who is tovholder",
+        ),
+        (f"curl -H {as_inge} '{url}/sundhedspleje/cases?holder=me'", "the children whose tovholder she is"),
+        (f"{command} demo --once{where}", "the whole story, played and checked; end this one first"),
     ):
-        printing.console.print(f"  {text}", markup=False, soft_wrap=True)
+        printing.console.print(f"  {line}", markup=False, soft_wrap=True)
+        printing.console.print(f"      {says}", markup=False, style="dim")
     printing.line("\n  Ctrl-C ends it; what was done is kept for the next time. --fresh starts over.")

@@ -14,7 +14,7 @@ from services.demo import town
 from services.demo.watching import Watch
 from services.midwife.fhir.codes import CPR, X_ECPR
 
-PATIENCE = 40.0
+PATIENCE = 90.0
 
 INTAKE_LEAD, LEADER = "inge", "lone"
 NURSE_A, NURSE_B, DEPUTY = "anna", "birgit", "dorte"
@@ -23,8 +23,6 @@ WARD, PLACEMENT = "maternity-havby", "placement-havby"
 TEAM, INTAKE, INSTITUTION = "nord", "intake", "maelkevejen"
 FAMILY = "family"
 
-# The identifier systems of the CPR number and the national replacement number (HL7 Denmark, dk-core).
-CPR, X_ECPR = "urn:oid:1.2.208.176.1.2", "urn:oid:1.2.208.176.1.6.1.1"
 
 _DIGITS, _LETTERS = "0123456789", "ABCDEFGHJKLMNPRSTUVWXYZ"
 

@@ -24,6 +24,12 @@ class Seen(_Delivery, source="notifications"):
     """The recipient says that they have seen it. Subject: the notice."""
 
 
+class ToldInPerson(_Delivery, source="notifications"):
+    """What could not be delivered was told by a person instead. Subject: the notice."""
+
+    by: UUID
+
+
 class Failed(_Delivery, source="notifications"):
     """A notice could not be delivered and is shown to a person who can act. Subject: the notice."""
 

@@ -78,7 +78,7 @@ class HandoverProposed(_Handover, source="registry"):
 class HandoverAccepted(_Handover, source="registry"):
     """The named receiver, or in an absence the deputy for themselves, has said yes. Subject: the child.
 
-    Without `effective_on` the baton passes with it: TovholderChanged follows in the same commit.
+    Without `effective_on` the baton passes with it: HandoverEffected and TovholderChanged follow in the same commit.
     """
 
     accepted_by: UUID
@@ -92,7 +92,7 @@ class HandoverScheduled(_Handover, source="registry"):
 
 
 class HandoverEffected(_Handover, source="registry"):
-    """A scheduled handover has taken effect; TovholderChanged follows in the same commit. Subject: the child."""
+    """The baton has passed by this handover; TovholderChanged follows in the same commit. Subject: the child."""
 
 
 class HandoverDeclined(_Handover, source="registry"):

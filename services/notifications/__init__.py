@@ -6,7 +6,7 @@ from services.events import registry as baton
 from services.events.daycare import ChildStarted, StartCancelled, StartMoved, StartPlanned
 from services.events.directory import AbsenceEnded, AbsenceRegistered, IntakeChanged, UnitChanged
 from services.events.midwife import NotificationReceived, NotificationWithdrawn
-from services.events.notifications import Delivered, Failed, Seen
+from services.events.notifications import Delivered, Failed, Seen, ToldInPerson
 from services.events.persons import ConsentWithdrawn, CustodyChanged, MoveProposed
 from services.events.sundhedspleje import OverleveringGiven
 from services.notifications import handlers
@@ -50,5 +50,5 @@ _HANDLERS: dict[type[Event], Apply] = {
 }
 
 service = Service(
-    "notifications", router=router, handlers=_HANDLERS, says=(Delivered, Seen, Failed), ticks={"send-due": send_due}
+    "notifications", router=router, handlers=_HANDLERS, says=(Delivered, Seen, Failed, ToldInPerson), ticks={"send-due": send_due}
 )

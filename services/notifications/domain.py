@@ -10,6 +10,7 @@ from uuid import UUID
 
 import yaml
 
+from services.chassis.errors import RuleViolated
 from services.events import Event
 from services.events.envelope import Seat
 
@@ -38,6 +39,10 @@ _SEATS = {
     "pedagogue": "pedagogue",
     "to": "escalated-to",
 }
+
+
+class OnlyWhatFailedIsToldInPerson(RuleViolated):
+    """What was delivered, or is still being tried, needs nobody."""
 
 
 @dataclass(frozen=True)

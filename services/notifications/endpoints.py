@@ -10,9 +10,10 @@ from services.chassis.errors import NotFound, require
 from services.chassis.request import Change, OpenReading, Reading, answer, change, reading
 from services.chassis.service import runtime_of
 from services.events.access import may
-from services.events.notifications import Seen
+from services.events.notifications import Seen, ToldInPerson
 from services.notifications import repository
-from services.notifications.schemas import DeliveriesOut, DeliveryOut, SeenOut, State
+from services.notifications.domain import OnlyWhatFailedIsToldInPerson
+from services.notifications.schemas import DeliveriesOut, DeliveryOut, SeenOut, State, ToldOut
 
 router = APIRouter(prefix="/notifications", tags=["notifications"])
 runtime = runtime_of("notifications")
@@ -58,6 +59,33 @@ async def seen(request: Changing, delivery: UUID) -> Response:
                 ),
             )
         return await begun.answer(200, {"id": str(delivery), "state": "seen"})
+
+
+@router.post("/deliveries/{delivery}/told", summary="I have told them in person", response_model=ToldOut)
+async def told(request: Changing, delivery: UUID) -> Response:
+    """Whoever has a failed delivery on their list says that the recipient knows now: it is off the list."""
+    async with request.begin() as begun:
+        by, row = begun.caller.professional, await repository.delivery_of(begun.tx, delivery)
+        if row is None or by is None:
+            raise NotFound
+        led = [seat.unit for seat in begun.caller.seats if seat.leads]
+        relations = await repository.relations(begun.tx, row["about"], by, led, date_of(begun.at))
+        require(row["shown_to"] == by or may(relations, "deliveries", "act"), row["shown_to"] == by or bool(relations))
+        if await repository.mark_told(begun.tx, delivery, by, begun.at):
+            begun.tx.publish(
+                row["notice"],
+                ToldInPerson(
+                    delivery=delivery,
+                    notice=row["notice"],
+                    municipality=row["municipality"],
+                    channel=row["channel"],
+                    about=row["about"],
+                    by=by,
+                ),
+            )
+        elif row["state"] != "told":
+            raise OnlyWhatFailedIsToldInPerson
+        return await begun.answer(200, {"id": str(delivery), "state": "told"})
 
 
 async def _found(

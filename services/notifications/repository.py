@@ -332,6 +332,20 @@ async def mark_seen(tx: Tx, delivery: UUID, recipient: UUID | None, at: datetime
     ), False
 
 
+async def delivery_of(tx: Tx, delivery: UUID) -> Any:
+    """The delivery, locked, as far as the party may see it; else None."""
+    return await tx.fetchrow("select * from delivery where id = $1 for update", delivery)
+
+
+async def mark_told(tx: Tx, delivery: UUID, by: UUID, at: datetime) -> bool:
+    """True where it had failed and is now told."""
+    done = await tx.fetchval(
+        "update delivery set state = 'told', told_by = $2, told_at = $3 where id = $1 and state = 'failed' returning true",
+        *(delivery, by, at),
+    )
+    return bool(done)
+
+
 async def oldest_untold_seconds(tx: Tx) -> float:
     found: float = await tx.fetchval(
         "select coalesce(extract(epoch from chassis.now() - min(queued_at)), 0)::float from delivery where state = 'queued'"

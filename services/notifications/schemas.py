@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
-State = Literal["queued", "delivered", "seen", "failed", "stopped"]
+State = Literal["queued", "delivered", "seen", "failed", "told", "stopped"]
 
 
 class DeliveryOut(BaseModel):
@@ -28,6 +28,8 @@ class DeliveryOut(BaseModel):
     queued_at: datetime
     delivered_at: datetime | None = None
     seen_at: datetime | None = None
+    told_by: UUID | None = None
+    told_at: datetime | None = None
 
 
 class DeliveriesOut(BaseModel):
@@ -46,3 +48,12 @@ class SeenOut(BaseModel):
 
     id: UUID
     state: Literal["seen"] = "seen"
+
+
+class ToldOut(BaseModel):
+    """It was told in person."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: UUID
+    state: Literal["told"] = "told"

@@ -24,9 +24,9 @@ from services.events.directory import (
 )
 from services.events.persons import PartiesIdentified
 from services.registry.domain import Child, NobodyOnTheLadderTakes, TheSeatTakesNobody
-from services.registry.handing_over import withdraw_for_cancelled_start
+from services.registry.domain.handing_over import withdraw_for_cancelled_start
+from services.registry.domain.standing_in import Newcomer, family
 from services.registry.repository import TRIES, InTransaction, Machine, SomebodyWasFirst, settle
-from services.registry.standing_in import Newcomer, family
 
 _WAITS = """
 insert into waiting (id, municipality, content, correlation, since) values ($1, $2, $3, $4, $5) on conflict do nothing
@@ -165,11 +165,11 @@ async def note_municipality(received: Received[MunicipalityChanged], tx: Tx) -> 
 
 
 async def withdraw_with_start(received: Received[StartCancelled], tx: Tx) -> None:
-    """A start that will not be takes the handover to that unit on that date with it."""
+    """A start that will not be takes the dated handover to that unit with it."""
     event, machine = received.event, InTransaction(tx)
     if (await machine.load(event.child)).child is None:
         raise NotYetKnown(event.child)
-    await settle(machine, event.child, lambda child, at: withdraw_for_cancelled_start(child, event.unit, event.starts_on, at))
+    await settle(machine, event.child, lambda child, at: withdraw_for_cancelled_start(child, event.unit, at))
 
 
 HANDLERS: Mapping[type[Event], Apply] = {

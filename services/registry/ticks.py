@@ -18,11 +18,11 @@ from services.chassis.service import Runtime
 from services.events.envelope import Seat
 from services.events.persons import PartiesIdentified
 from services.events.registry import ProfessionalReleased
-from services.registry.deadlines import supporters_end, time_asks
 from services.registry.domain import Child, Decision, NobodyOnTheLadderTakes
+from services.registry.domain.deadlines import supporters_end, time_asks
+from services.registry.domain.standing_in import receiver_left, stand_in
 from services.registry.handlers import registered
 from services.registry.repository import Clock, settle
-from services.registry.standing_in import receiver_left, stand_in
 
 WAITING = Gauge("tovholder_registrations_waiting", "Children that have no tovholder yet, since no seat takes them")
 STRANDED = Gauge("tovholder_batons_stranded", "Batons held by someone absent or leaving, since nobody on the ladder takes them")

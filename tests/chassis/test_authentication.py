@@ -1,4 +1,4 @@
-"""A token counts only if it is this provider's, for this installation, an access token, in time, and of somebody the service knows."""
+"""A token counts only if it is this provider's, for this installation, an access token, in time, and of somebody known."""
 
 import base64
 import hmac
@@ -60,7 +60,7 @@ BAD: dict[str, Callable[[Issuer], str]] = {
 @pytest.mark.parametrize("kind", BAD)
 async def test_a_bad_token_is_refused_without_being_quoted(rails: Rails, kind: str) -> None:
     token = BAD[kind](rails.issuer)
-    headers = {"authorization": f"Bearer {token}".encode()}
+    headers = {b"authorization": f"Bearer {token}".encode()}
 
     answer = await rails.http.get(f"/speaker/words/{new_id()}", headers=headers)
 
@@ -110,5 +110,10 @@ async def test_a_system_that_was_switched_off_is_out_at_once(rails: Rails) -> No
 
 
 async def test_nobody_but_services_reads_a_feed(rails: Rails) -> None:
-    for path in ("/speaker/feed/ends", "/speaker/feed?partition=0", f"/speaker/subjects/{new_id()}/events", "/speaker/dead-letters"):
+    for path in (
+        "/speaker/feed/ends",
+        "/speaker/feed?partition=0",
+        f"/speaker/subjects/{new_id()}/events",
+        "/speaker/dead-letters",
+    ):
         assert (await rails.anna.get(path)).status == 403

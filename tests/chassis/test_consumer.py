@@ -7,6 +7,7 @@ import pytest
 
 from services.chassis.bus import EmbeddedReader, Record
 from services.chassis.consumer import Consumer, LostLease
+from services.chassis.envelope import Envelope
 from services.chassis.errors import TryAgainSoon
 from services.chassis.ids import new_id, partition_of
 from tests.support.rails import (
@@ -193,7 +194,7 @@ async def test_only_services_see_and_replay_dead_letters(rails: Rails) -> None:
 async def test_a_version_of_a_known_event_that_nobody_knows_yet_is_laid_aside(rails: Rails) -> None:
     subject = new_id()
     await rails.say(subject, 1)
-    await rails.sql("speaker", "update ledger set envelope = envelope || '{\"type\": \"dk.tovholder.speaker.word_said.v2\"}'")
+    await rails.sql("speaker", 'update ledger set envelope = envelope || \'{"type": "dk.tovholder.speaker.word_said.v2"}\'')
 
     await rails.settle()
 
@@ -204,7 +205,7 @@ async def test_an_event_nobody_here_hears_passes(rails: Rails) -> None:
     subject = new_id()
     await rails.say(subject, 1, 2)
     await rails.sql(
-        "speaker", "update ledger set envelope = envelope || '{\"type\": \"dk.tovholder.speaker.sneezed.v1\"}' where version = 1"
+        "speaker", 'update ledger set envelope = envelope || \'{"type": "dk.tovholder.speaker.sneezed.v1"}\' where version = 1'
     )
 
     await rails.settle()
@@ -306,10 +307,9 @@ async def test_a_consumer_that_lost_its_lease_while_it_slept_writes_nothing(rail
 
     with pytest.raises(LostLease):
         await zombie._apply_all("speaker", [(await records_of(rails, subject))[1]])
+    event = Envelope.decode((await records_of(rails, subject))[1].body)
     with pytest.raises(LostLease):
-        from services.chassis.envelope import Envelope
-
-        await zombie._apply_apart(Envelope.decode((await records_of(rails, subject))[1].body))
+        await zombie._apply_apart(event)
 
     assert await rails.numbers(subject) == [1]
     await successor.once()

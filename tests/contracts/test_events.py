@@ -9,7 +9,7 @@ import jsonschema
 import orjson
 import pytest
 
-from services import contracts
+from services import catalogue, contracts
 from services.chassis.envelope import Envelope, envelope
 from services.events import Event, event_types
 
@@ -50,7 +50,7 @@ def fields(part: Any, of: Any, name: str = "") -> Iterator[tuple[str, dict[str, 
 
 def test_every_event_that_is_declared_is_said_by_the_service_it_is_named_after() -> None:
     assert set(event_types()) == {event.type for event in EVENTS}
-    for service in contracts.catalogue.SERVICES:
+    for service in catalogue.SERVICES:
         assert {event.source for event in service.says} <= {service.name}
 
 

@@ -11,10 +11,10 @@ import pytest
 from services import catalogue, contracts
 from services.demo import town
 from services.events import event_types
-from services.midwife.fhir_codes import CPR
 from tests.support.world import World
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "contracts" / "examples"
+CPR = "urn:oid:1.2.208.176.1.2"
 NOT_ALWAYS = {"causationid", "traceparent", "dataref"}
 
 

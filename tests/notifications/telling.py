@@ -5,14 +5,13 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from services.demo import town
 from services.events import Event
 from services.events.envelope import Seat
 from services.events.registry import ChildRegistered, HandoverProposed, TovholderChanged
-from services.midwife.fhir.codes import CPR
 from tests.support.world import Someone, World
 
 AT = datetime(2026, 3, 2, 8, 30, tzinfo=UTC)
+CPR = "urn:oid:1.2.208.176.1.2"
 HAVBY, SKOVBY = "0990", "0991"
 
 
@@ -43,23 +42,14 @@ class Telling:
         await self.world.settle()
         return child
 
-    async def notify(self, email: str | None = "mor@example.dk") -> UUID:
-        """A pregnancy that the ward notifies: the child that comes of it, when everyone has heard."""
-        mother = {
-            "identifiers": [{"system": CPR, "value": "0101900000"}],
-            "name": "Søs Attrap Prøve",
-            **({"email": email} if email else {}),
-        }
-        notification = {
-            "kind": "pregnancy", "message_id": str(uuid4()), "receiver": {"sor": town.sor_of("intake")}, "mother": mother,
-            "due_on": "2027-06-01",
-        }  # fmt: skip
-        answered = await self.world.as_client("maternity-havby").post("/midwife/notifications", notification)
+    async def expect(self, email: str | None = "mor@example.dk") -> UUID:
+        """A child whose mother persons knows, registered by hand; everyone has heard of it."""
+        mother = {"identifiers": [{"system": CPR, "value": "0101900000"}], "name": "Søs Attrap Prøve", "email": email}
+        child = {"mother": mother, "due_on": "2027-06-01", "reason": "not-notified", "unit": self.world.names["intake"]}
+        answered = await self.someone("inge").post("/persons/children", child)
         assert answered.status == 201, answered.body
         await self.world.settle()
-        [row] = await self.world.sql("notifications", "select child from notified_child")
-        child: UUID = row["child"]
-        return child
+        return UUID(answered.body["child"])
 
     def registered(self, child: UUID, notification: UUID | None = None) -> ChildRegistered:
         return ChildRegistered(

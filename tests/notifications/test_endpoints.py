@@ -82,6 +82,43 @@ async def test_what_failed_is_seen_by_those_who_can_act(telling: Telling, mail_s
     assert await failed("skovby-leader") == set()
 
 
+async def failure(telling: Telling, mail_server: MailServer) -> str:
+    """The id of an e-mail to Inge that could not be delivered, and is on Lone's list."""
+    mail_server.answer_to_recipient = "550 no such mailbox"
+    await telling.register()
+    await telling.tell()
+    answered = await telling.someone("lone").get(DELIVERIES, params={"state": "failed"})
+    [row] = [row for row in answered.body["deliveries"] if row["to_whom"] == "professional"]
+    found: str = row["id"]
+    return found
+
+
+async def test_what_failed_is_off_the_list_when_a_person_has_told_it(telling: Telling, mail_server: MailServer) -> None:
+    delivery = await failure(telling, mail_server)
+
+    answers = [await telling.someone("lone").post(f"{DELIVERIES}/{delivery}/told") for _ in range(2)]
+
+    left = await telling.someone("lone").get(DELIVERIES, params={"state": "failed"})
+    [row] = await telling.world.sql("notifications", "select notice, state, told_by from delivery where id = $1", UUID(delivery))
+    assert [answered.status for answered in answers] == [200, 200]
+    assert delivery not in {row["id"] for row in left.body["deliveries"]}
+    assert (row["state"], row["told_by"]) == ("told", telling.id_of("lone"))
+    assert (await telling.world.events("notifications", str(row["notice"]))).count("told_in_person") == 1
+
+
+async def test_only_who_is_concerned_tells_and_only_what_failed(telling: Telling, mail_server: MailServer) -> None:
+    delivery = await failure(telling, mail_server)
+    [in_inbox] = [row["id"] for row in await own(telling, "inge") if row["channel"] == "inbox"]
+
+    strangers = [
+        (await telling.someone(name).post(f"{DELIVERIES}/{delivery}/told")).status for name in ("birgit", "skovby-leader")
+    ]
+    delivered = await telling.someone("lone").post(f"{DELIVERIES}/{in_inbox}/told")
+
+    assert strangers == [404, 404]
+    assert (delivered.status, delivered.problem) == (409, "only-what-failed-is-told-in-person")
+
+
 async def test_a_list_without_a_question_is_refused(telling: Telling) -> None:
     answered = await telling.someone("lone").get(DELIVERIES)
 

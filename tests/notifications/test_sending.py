@@ -43,7 +43,7 @@ async def test_an_email_is_sent_to_the_address_that_the_directory_has_now(tellin
 
 
 async def test_no_mail_says_who_or_what_it_is_about(telling: Telling, mail_server: MailServer) -> None:
-    child = await telling.notify()
+    child = await telling.expect()
 
     await telling.tell()
 
@@ -54,7 +54,7 @@ async def test_no_mail_says_who_or_what_it_is_about(telling: Telling, mail_serve
 
 
 async def test_the_family_s_notice_becomes_one_for_each_of_its_people(telling: Telling, mail_server: MailServer) -> None:
-    child = await telling.notify()
+    child = await telling.expect()
 
     await telling.tell()
 
@@ -70,7 +70,7 @@ async def test_the_family_s_notice_becomes_one_for_each_of_its_people(telling: T
 
 
 async def test_a_mother_without_an_email_address_still_has_it_in_her_inbox(telling: Telling, mail_server: MailServer) -> None:
-    child = await telling.notify(email=None)
+    child = await telling.expect(email=None)
 
     await telling.tell()
 
@@ -82,7 +82,7 @@ async def test_a_mother_without_an_email_address_still_has_it_in_her_inbox(telli
 async def test_whoever_must_not_be_contacted_gets_nothing_and_nothing_is_said_of_it(
     telling: Telling, mail_server: MailServer
 ) -> None:
-    child = await telling.notify()
+    child = await telling.expect()
     await telling.world.sql("persons", "update person set do_not_contact = true where id = $1 returning id", child)
 
     await telling.tell()
@@ -95,7 +95,7 @@ async def test_whoever_must_not_be_contacted_gets_nothing_and_nothing_is_said_of
 
 
 async def test_do_not_contact_that_comes_after_a_first_try_stops_the_next(telling: Telling, mail_server: MailServer) -> None:
-    child = await telling.notify()
+    child = await telling.expect()
     mail_server.answer_to_mail = "451 later"
     await telling.tell()
     await telling.world.sql("persons", "update person set do_not_contact = true where id = $1 returning id", child)

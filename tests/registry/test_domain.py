@@ -14,8 +14,6 @@ from services.chassis import calendar
 from services.chassis.errors import RuleViolated
 from services.events.envelope import Seat
 from services.events.registry import HandoverEscalated, HandoverOverdue, HandoverReminded, TovholderChanged
-from services.registry import handing_over, standing_in
-from services.registry.deadlines import due, escalation_path, next_look, supporters_end, time_asks
 from services.registry.domain import (
     BECOMES,
     OPEN,
@@ -39,9 +37,12 @@ from services.registry.domain import (
     TheReceiverHoldsTheBatonAlready,
     TheSeatIsUnknown,
     TheSeatTakesNobody,
+    handing_over,
     relations,
+    standing_in,
 )
-from services.registry.standing_in import Newcomer, choose, family
+from services.registry.domain.deadlines import due, escalation_path, next_look, supporters_end, time_asks
+from services.registry.domain.standing_in import Newcomer, choose, family
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=calendar.COPENHAGEN)  # a Monday
 RULES = Rules(calendar, answer_working_days=3, remind_working_days_before=1, escalate_working_days=1, support_days=30)

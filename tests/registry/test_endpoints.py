@@ -30,10 +30,11 @@ async def test_the_baton_passes_when_the_named_receiver_takes_it(town: Municipal
     assert answer.body["state"] == "effected"
     assert answer.body["tovholder"]["professional"] == str(town.nurse.professional)
     assert await town.said(child) == [
-        "child_registered", "tovholder_changed", "handover_proposed", "handover_accepted", "tovholder_changed", "supporter_joined",
+        "child_registered", "tovholder_changed", "handover_proposed",
+        "handover_accepted", "handover_effected", "tovholder_changed", "supporter_joined",
     ]  # fmt: skip
     read = await town.read(child)
-    assert read["version"] == answer.body["version"] == 6
+    assert read["version"] == answer.body["version"] == 7
     assert [it["role"] for it in read["supporters"]] == ["giver"]
     assert read["handover"] is None
 
@@ -53,8 +54,8 @@ async def test_the_events_of_a_child_are_dense_and_can_be_read_after_a_version(t
 
     page = (await town.as_(town.nurse).get(f"/registry/children/{child}/events?after=3")).body
 
-    assert [event["version"] for event in page["events"]] == [4, 5, 6]
-    assert page["next"] == 6
+    assert [event["version"] for event in page["events"]] == [4, 5, 6, 7]
+    assert page["next"] == 7
 
 
 async def test_since_is_the_same_in_the_event_and_in_the_chain(town: Municipality) -> None:

@@ -88,7 +88,7 @@ async def test_every_way_to_break_the_chain_is_refused(town: Municipality) -> No
     await town.tick()
     owner = await asyncpg.connect(owner_dsn(town.world.settings))
     attempts = Attempts(owner, town, child, bare, town.pedagogue)
-    first_end = "(select min(finished_at) from registry.assignment where child_id = '{child}')".format(child=child)
+    first_end = "(select min(finished_at) from registry.assignment where child_id = '{child}')"
 
     await attempts.refused("always_a_tovholder", "a child without tovholder", _NEW)
     await attempts.refused(

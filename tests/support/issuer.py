@@ -17,7 +17,7 @@ AUDIENCE = "https://tovholder.test"
 
 
 class Issuer:
-    """Listens on loopback. `clients`: client id → public JWK; a system gets a token for an assertion signed with its key (RFC 7523).
+    """Listens on loopback. `clients`: client id → public JWK; a system gets a token for an assertion of its key (RFC 7523).
 
     One process listens; others sign with the same key (`joined`), so that every worker's tokens are of one provider.
     """
@@ -65,7 +65,7 @@ class Issuer:
         signing = key or self._key
         return jwt.encode({"alg": "ES256", "kid": self._key.kid, "typ": typ}, {**good, **claims}, signing)
 
-    def _handler(issuer) -> type[BaseHTTPRequestHandler]:  # noqa: N805 - the inner class has a self of its own
+    def _handler(issuer) -> type[BaseHTTPRequestHandler]:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 if self.path == "/.well-known/openid-configuration":
@@ -83,7 +83,8 @@ class Issuer:
                     assertion = form["client_assertion"][0]
                     claimed = json.loads(_part(assertion))["sub"]
                     found = jwt.decode(assertion, ECKey.import_key(issuer._clients[claimed]), algorithms=["ES256"])
-                    assert found.claims["aud"] == issuer.url and found.claims["exp"] > time.time()
+                    assert found.claims["aud"] == issuer.url
+                    assert found.claims["exp"] > time.time()
                 except Exception:
                     self._say(401, {"error": "invalid_client"})
                     return

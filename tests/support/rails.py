@@ -26,8 +26,8 @@ from services.chassis.sealed import seal_of
 from services.chassis.service import FetchFirst, Received, Runtime, Service, runtime_of
 from services.chassis.settings import Settings
 from services.chassis.store import Store, Tx
-from services.demo.keys import make_secrets
 from services.demo.kafka import KafkaBroker
+from services.demo.keys import make_secrets
 from services.demo.postgres import PostgresServer
 from services.demo.processes import free_port
 from services.events import Event
@@ -202,12 +202,14 @@ SERVICES = (
 _TABLES = {
     "directory": "",
     "speaker": """
-        create table word (id uuid primary key, subject uuid not null, number int not null, name text not null, constraint word_is_taken unique (subject, number));
+        create table word (id uuid primary key, subject uuid not null, number int not null, name text not null,
+          constraint word_is_taken unique (subject, number));
         create table promise (number int, constraint promised_once unique (number) deferrable initially deferred);
         create table oracle (state text not null); insert into oracle values ('here');
         grant select, insert on word, promise, oracle to speaker_api""",
     "listener": """
-        create table note (id bigint generated always as identity primary key, subject uuid not null, version bigint not null, number int not null);
+        create table note (id bigint generated always as identity primary key, subject uuid not null, version bigint not null,
+          number int not null);
         create table known (id uuid primary key);
         create table allowed (number int);
         grant select, insert on note, known, allowed to listener_machine""",
@@ -290,7 +292,9 @@ class Rails:
 
     async def numbers(self, subject: UUID) -> list[int]:
         """What the listener wrote down of a subject, in the order it did."""
-        return [row["number"] for row in await self.sql("listener", "select number from note where subject = $1 order by id", subject)]
+        return [
+            row["number"] for row in await self.sql("listener", "select number from note where subject = $1 order by id", subject)
+        ]
 
     async def letters(self) -> list[asyncpg.Record]:
         return await self.sql("listener", "select * from dead_letter where resolved_at is null order by first_at")
@@ -319,14 +323,15 @@ class Rails:
         return found
 
     async def interrupt_bus(self) -> None:
-        """Kills what carries the bus, and lets it come back: the broker, or every connection to PostgreSQL."""
+        """Kills what carries the bus, and lets it come back: the broker, or the connections over which a feed is read."""
         if self.broker is not None:
             self.broker.kill()
             await asyncio.to_thread(self.broker.start)
         else:
             await self.sql(
                 "speaker",
-                "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()",
+                "select pg_terminate_backend(pid) from pg_stat_activity"
+                " where datname = current_database() and usename in ('tovholder_bus', 'listener_machine')",
             )
 
 
@@ -348,7 +353,8 @@ class Ground:
     def settings(self, database: str, **more: Any) -> Settings:
         port = free_port()
         chosen: dict[str, Any] = {
-            "database_host": "127.0.0.1", "database_port": self.server.port, "database_name": database, "secrets_folder": self.secrets,
+            "database_host": "127.0.0.1", "database_port": self.server.port, "database_name": database,
+            "secrets_folder": self.secrets,
             "issuer": self.issuer.url, "audience": AUDIENCE, "gateway_url": f"http://127.0.0.1:{port}", "port": port,
             "log_level": "error", "partitions": 4, "body_limit": 10_000,
         }  # fmt: skip
@@ -364,11 +370,11 @@ class Ground:
                 connection.execute(f"{shared.replace('{{schema}}', name)};{_TABLES[name]}".encode())
                 for client in NAMES:
                     connection.execute(
-                        f"insert into {name}.client (client_id, id, kind) values (%s, gen_random_uuid(), 'service')",
+                        f"insert into {name}.client (client_id, id, kind) values (%s, gen_random_uuid(), 'service')",  # noqa: S608
                         (f"service-{client}",),
                     )
                 connection.execute(
-                    f"insert into {name}.professional (id, municipality, issuer, login) values (%s, '0990', %s, %s)",
+                    f"insert into {name}.professional (id, municipality, issuer, login) values (%s, '0990', %s, %s)",  # noqa: S608
                     (PROFESSIONAL, settings.issuer, LOGIN),
                 )
 
@@ -389,7 +395,7 @@ class Ground:
         app = create_app(services, settings, work=False)
         server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=settings.port, log_config=None, lifespan="on"))
         serving = asyncio.create_task(server.serve())
-        while not server.started and not serving.done():
+        while not server.started and not serving.done():  # noqa: ASYNC110 - uvicorn says it by this flag only
             await asyncio.sleep(0.005)
         async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{settings.port}", timeout=30) as http:
             try:

@@ -1,4 +1,4 @@
-"""The whole product in one process for a test: all services, real PostgreSQL, embedded bus, a clock that moves; nothing runs by itself."""
+"""The whole product in one process for a test: real PostgreSQL, embedded bus, a clock that moves; nothing runs by itself."""
 
 import asyncio
 import uuid
@@ -145,7 +145,7 @@ class World:
 
 
 class Installation:
-    """What one run of the tests shares: a database server, secrets, a log-in provider, and a template with the demo town in it."""
+    """What one run of the tests shares: a database server, secrets, a provider, and a template with the demo town in it."""
 
     def __init__(self, folder: Path, superuser_dsn: str, host: str, port: int) -> None:
         self.folder, self.superuser_dsn, self.host, self.port = folder, superuser_dsn, host, port
@@ -153,8 +153,9 @@ class Installation:
 
     def settings(self, database: str, issuer: Issuer, port: int, **more: Any) -> Settings:
         chosen = {
-            "database_host": self.host, "database_port": self.port, "database_name": database, "secrets_folder": self.folder / "secrets",
-            "issuer": issuer.url, "audience": AUDIENCE, "gateway_url": f"http://127.0.0.1:{port}", "port": port, "log_level": "error",
+            "database_host": self.host, "database_port": self.port, "database_name": database,
+            "secrets_folder": self.folder / "secrets", "issuer": issuer.url, "audience": AUDIENCE,
+            "gateway_url": f"http://127.0.0.1:{port}", "port": port, "log_level": "error",
         }  # fmt: skip
         return Settings(**{**chosen, **more})
 
@@ -175,7 +176,7 @@ class Installation:
     def clone(self, name: str, of: str = TEMPLATE) -> None:
         """A database of its own for a test, with what stands in the template."""
         with psycopg.connect(self.superuser_dsn, autocommit=True, options="-c statement_timeout=0") as connection:
-            connection.execute(f'create database "{name}" template "{of}" owner tovholder_owner')  # noqa: S608
+            connection.execute(f'create database "{name}" template "{of}" owner tovholder_owner')
             connection.execute(f'revoke all on database "{name}" from public')
             connection.execute(f'grant connect on database "{name}" to {", ".join(_roles())}')
 
@@ -191,7 +192,7 @@ class Installation:
         app = create_app(catalogue.SERVICES, settings, work=False)
         server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_config=None, lifespan="on"))
         serving = asyncio.create_task(server.serve())
-        while not server.started and not serving.done():
+        while not server.started and not serving.done():  # noqa: ASYNC110 - uvicorn says it by this flag only
             await asyncio.sleep(0.005)
         async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as http:
             try:

@@ -13,14 +13,14 @@ create table notice (id uuid primary key, municipality char(4) not null, about u
 create index notice_about on notice (about);
 
 -- One delivery per recipient and channel. `recipient` is a professional or a person of the family; null: the family, not yet asked of persons who that is.
--- Ends: delivered, seen, failed (with a reason, shown to someone), stopped (persons said do not contact), passed-on (the family's became one per person).
+-- Ends: delivered, seen, failed (with a reason, shown to someone), told (by that person, face to face), stopped (persons said do not contact), passed-on (the family's became one per person).
 create table delivery (
   id uuid primary key, notice uuid not null references notice, municipality char(4) not null, about uuid not null, kind text not null,
   to_whom text not null check (to_whom in ('professional', 'family')), recipient uuid, why text not null,
   channel text not null check (channel in ('inbox', 'email')),
-  state text not null default 'queued' check (state in ('queued', 'delivered', 'seen', 'failed', 'stopped', 'passed-on')), reason text,
+  state text not null default 'queued' check (state in ('queued', 'delivered', 'seen', 'failed', 'told', 'stopped', 'passed-on')), reason text,
   tries int not null default 0, next_try_at timestamptz not null, shown_to uuid,
-  happened_at timestamptz not null, queued_at timestamptz not null, delivered_at timestamptz, seen_at timestamptz,
+  happened_at timestamptz not null, queued_at timestamptz not null, delivered_at timestamptz, seen_at timestamptz, told_by uuid, told_at timestamptz,
   constraint nobody_is_known_only_of_a_family check (recipient is not null or to_whom = 'family'),
   constraint a_failure_has_a_reason check (state <> 'failed' or reason is not null),
   constraint what_is_delivered_has_a_time check (state not in ('delivered', 'seen') or delivered_at is not null));
@@ -48,4 +48,4 @@ grant select, insert, update on child_case, unit, intake, absence, notice, deliv
 grant select, insert on notified_child, delivery_try to notifications_machine;
 grant select, insert, delete on supporter to notifications_machine;
 grant select on child_case, intake, absence, delivery to notifications_api;
-grant update (state, seen_at) on delivery to notifications_api;
+grant update (state, seen_at, told_by, told_at) on delivery to notifications_api;

@@ -119,12 +119,14 @@ begin
 end $$;
 grant select, insert, update, delete on municipality, absence, unit, leadership, intake, departure, waiting to registry_machine;
 
+-- Both functions look up by key only: one plan per statement and session, and none that scans, though it was made while a table was empty.
+
 -- All that a decision about a child needs, in one call: who asks, the time, an earlier answer, the child, its tovholder, its handover (the open one, or
 -- the one named), who is absent, who leads, the key of its text. p_class: what is read, for the access log. p_to: the seat a proposal is aimed at.
 -- p_ladder: who could stand in and whom to turn to. Null where nobody is known by p_who; `child` is null where there is none for them.
 create function load_child(p_who jsonb, p_child uuid, p_handover uuid default null, p_client text default null, p_key text default null,
     p_class text default null, p_purpose text default null, p_to jsonb default null, p_ladder boolean default false)
-returns json language plpgsql security definer set search_path = registry, pg_temp set plan_cache_mode = force_generic_plan as $$
+returns json language plpgsql security definer set search_path = registry, pg_temp set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
 declare who jsonb; f answer; c child; a assignment; h handover; k sealing_key; m municipality; i intake; n timestamptz := chassis.now();
   d date := (n at time zone 'Europe/Copenhagen')::date; texts json; ladder json; path json; absences json; leaders json; supporters json; person uuid;
 begin
@@ -210,7 +212,7 @@ create function intake_ladder(p_municipality char(4), p_district uuid) returns j
 -- savepoint; its deferred checks are made at its end, so that a broken rule is this call's error. Raises TV409 where a child has moved on (reload, decide
 -- again), TV001 where a handover is not open, TV002 where a seat takes nobody. Returns {child: version}.
 create function commit(p_party jsonb, p_decisions jsonb, p_answer jsonb default null) returns jsonb
-language plpgsql security definer set search_path = registry, pg_temp set plan_cache_mode = force_generic_plan as $$
+language plpgsql security definer set search_path = registry, pg_temp set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
 declare d jsonb; s record; c child; t timestamptz; link assignment; k int; versions jsonb := '{}'; stamp text;
 begin
   perform enter(p_party);

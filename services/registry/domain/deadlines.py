@@ -16,7 +16,7 @@ from services.events.registry import (
     WithdrawalCause,
 )
 from services.registry.domain import Child, Decision, Handover, Rules, Rung, Supporter, shared_with
-from services.registry.passing import about, leaving, passes, without
+from services.registry.domain.passing import about, leaving, passes, without
 
 
 def due(rules: Rules, at: datetime, effective_on: date | None) -> datetime:

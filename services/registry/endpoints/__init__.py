@@ -10,9 +10,9 @@ from services.chassis.request import Change, Reading, answer, change, reading
 from services.chassis.sealed import Seal, TextWasErased
 from services.chassis.service import runtime_of
 from services.events.access import may
-from services.registry import handing_over, repository
-from services.registry.changing import changed, seen
-from services.registry.domain import Child, Handover, State
+from services.registry import repository
+from services.registry.domain import Child, Handover, State, handing_over
+from services.registry.endpoints.changing import changed, seen
 from services.registry.repository import Loaded, Place
 from services.registry.schemas import Acceptance, GivenAnswer, Override, Proposal, Question, Refusal, Withdrawal
 

@@ -10,6 +10,7 @@ from services.events.registry import (
     DeclineReason,
     HandoverAccepted,
     HandoverDeclined,
+    HandoverEffected,
     HandoverProposed,
     HandoverScheduled,
     HandoverSuperseded,
@@ -19,7 +20,6 @@ from services.events.registry import (
     SupporterJoined,
     TovholderChanged,
 )
-from services.registry.deadlines import due, next_look
 from services.registry.domain import (
     AHandoverIsAlreadyOpen,
     AnotherReasonNeedsWords,
@@ -46,7 +46,8 @@ from services.registry.domain import (
     TheSeatTakesNobody,
     shared_with,
 )
-from services.registry.passing import about, leaving, passes, without
+from services.registry.domain.deadlines import due, next_look
+from services.registry.domain.passing import about, leaving, passes, without
 
 
 def propose(
@@ -118,7 +119,8 @@ def accept(child: Child, by: UUID, at: datetime, effective_on: date | None, text
     yes = replace(yes, next_at=next_look(yes, child.rules))
     accepted = HandoverAccepted(**about(child, yes), accepted_by=by, effective_on=day)
     if day is None:
-        return replace(passes(child, yes, receiver, "acceptance", at, (accepted,), by=by), texts=texts, by=by)
+        events = (accepted, HandoverEffected(**about(child, yes)))
+        return replace(passes(child, yes, receiver, "acceptance", at, events, by=by), texts=texts, by=by)
     return _scheduled(child, yes, (accepted, HandoverScheduled(**about(child, yes), effective_on=day)), day, texts)
 
 
@@ -156,10 +158,10 @@ def withdraw(child: Child, by: UUID, at: datetime) -> Decision:
     return _ended(child, back, HandoverWithdrawn(**about(child, handover), cause="proposer", withdrawn_by=by), {})
 
 
-def withdraw_for_cancelled_start(child: Child, unit: UUID, starts_on: date, at: datetime) -> Decision | None:
-    """A start that will not be takes with it the handover to that unit on that date; None where there is none."""
+def withdraw_for_cancelled_start(child: Child, unit: UUID, at: datetime) -> Decision | None:
+    """A start that will not be takes the dated handover to that unit with it, whatever date it was moved to; None where there is none."""
     handover = child.handover
-    if handover is None or not handover.open or handover.receiver.unit != unit or handover.effective_on != starts_on:
+    if handover is None or not handover.open or handover.receiver.unit != unit or handover.effective_on is None:
         return None
     back = replace(
         handover, state=handover.becomes("withdraw"), cause="start-cancelled", closed_at=at, next_at=None, question=None

@@ -15,10 +15,10 @@ from services.events.registry import (
     SupporterJoined,
     TovholderChanged,
 )
-from services.registry.deadlines import next_look, withdraw_by_rule
 from services.registry.domain import Child, Decision, Handover, Holding, NobodyOnTheLadderTakes, Registration, Rung, Supporter
-from services.registry.handing_over import offered
-from services.registry.passing import about, leaving, without
+from services.registry.domain.deadlines import next_look, withdraw_by_rule
+from services.registry.domain.handing_over import offered
+from services.registry.domain.passing import about, leaving, without
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,102 @@
+"""One child of Havby's, and somebody in every relation to it that access.yaml knows."""
+
+import uuid
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from services.chassis.calendar import date_of
+from tests.persons.families import MOTHER, identifier
+from tests.support.world import Someone, World
+
+INTAKE_SOR = "953741000016009"
+
+# Who stands how to the child of this module. Several relations meet in a person as they do in life; what they may is the union.
+PEOPLE: dict[str, frozenset[str]] = {
+    "dorte": frozenset({"holder"}),
+    "birgit": frozenset({"deputy"}),
+    "elin": frozenset({"leader"}),
+    "ditte": frozenset({"intake-lead"}),
+    "anna": frozenset({"receiver"}),
+    "thomas": frozenset({"supporter"}),
+    "mona": frozenset({"daycare"}),
+    "inge": frozenset({"giver", "intake-lead"}),
+    "placement-havby": frozenset({"placement"}),
+    "maternity-havby": frozenset({"sender"}),
+    "service-daycare": frozenset({"service"}),
+    "karen": frozenset(),
+    "skovby-lead": frozenset(),
+    "vans-gateway": frozenset(),
+}
+SYSTEMS = ("placement-havby", "maternity-havby", "service-daycare", "vans-gateway")
+
+
+@dataclass
+class Child:
+    """One child, and what there is of it in each class of data."""
+
+    world: World
+    names: dict[str, str] = field(default_factory=dict)
+
+    def as_(self, who: str) -> Someone:
+        return self.world.as_client(who) if who in SYSTEMS else self.world.as_professional(who)
+
+
+async def stood_by(world: World) -> Child:
+    """Inge takes the child in and gives its overlevering; Thomas holds it a month later, then Dorte, who is away and offers it to Anna."""
+    child = Child(world)
+    names = child.names
+    born_at = await world.now() - timedelta(days=200)
+    notification = {
+        "kind": "birth", "message_id": str(uuid.uuid4()), "receiver": {"sor": INTAKE_SOR},
+        "mother": {"identifiers": [identifier(MOTHER)], "name": "Signe Prøvedal"},
+        "children": [{"order": 1, "identifiers": [], "sex": "female", "born_at": born_at.isoformat()}],
+    }  # fmt: skip
+    names["notification"] = (await _made(child, "maternity-havby", "/midwife/notifications", notification))["id"]
+    await world.settle()
+    seen = await child.as_("maternity-havby").get(f"/midwife/notifications/{names['notification']}")
+    names["child"] = seen.body["children"][0]["child"]
+    names["mother"] = (await child.as_("inge").get(f"/persons/{names['child']}")).body["mother"]
+
+    unit, today = world.names["maelkevejen"], date_of(await world.now())
+    start = {"child": names["child"], "unit": unit, "starts_on": (today + timedelta(days=90)).isoformat()}
+    names["start"] = (await _made(child, "inge", "/daycare/starts", start))["id"]
+    given = {"child": names["child"], "to": {"unit": unit}, "categories": ["development"], "text": {"development": "Smiles."}}
+    names["overlevering"] = (await _made(child, "inge", "/sundhedspleje/overleveringer", given))["id"]
+    await _passes(child, "inge", "thomas", "social")
+    await world.advance(timedelta(days=40))
+    await _passes(child, "thomas", "dorte", "syd")
+    names["handover"] = await _offered(child, "dorte", "anna", "nord", message="She knows the family.")
+
+    today = date_of(await world.now())
+    deputy = {"professional": world.names["birgit"], "unit": world.names["nord"]}
+    away = {
+        "professional": world.names["dorte"],
+        "from_on": today.isoformat(),
+        "until_on": (today + timedelta(days=7)).isoformat(),
+    }
+    await _made(child, "dorte", "/directory/absences", {**away, "deputy": deputy})
+    await world.settle()
+    await world.tick()
+    told = await child.as_("dorte").get(f"/notifications/deliveries?child={names['child']}&state=delivered")
+    names["delivery"] = next(it["id"] for it in told.body["deliveries"] if it["to_whom"] == "professional")
+    return child
+
+
+async def _passes(child: Child, giver: str, receiver: str, unit: str) -> None:
+    handover = await _offered(child, giver, receiver, unit)
+    await _made(child, receiver, f"/registry/handovers/{handover}/acceptance", {})
+    await child.world.settle()
+
+
+async def _offered(child: Child, giver: str, receiver: str, unit: str, **more: str) -> str:
+    body = {"to": {"professional": child.world.names[receiver], "unit": child.world.names[unit]}, "reason": "district", **more}
+    offered = await _made(child, giver, f"/registry/children/{child.names['child']}/handovers", body)
+    await child.world.settle()
+    return str(offered["id"])
+
+
+async def _made(child: Child, who: str, path: str, body: Any) -> Any:
+    answer = await child.as_(who).post(path, body)
+    assert answer.status in (200, 201), (path, answer.body)
+    return answer.body
