@@ -4,6 +4,7 @@ import asyncio
 import json
 import subprocess
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -65,7 +66,7 @@ def _decision(
     }  # fmt: skip
 
 
-def _event(fact: str, child: UUID, content: dict[str, object]) -> dict[str, object]:
+def _event(fact: str, child: UUID, content: Mapping[str, object]) -> dict[str, object]:
     number = str(new_id())
     return {
         "specversion": "1.0", "id": number, "type": f"dk.tovholder.registry.{fact}.v1", "source": "/registry", "subject": str(child),

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import uvloop
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -46,7 +48,9 @@ async def _client(host: str, port: int, requests: Iterator[bytes], times: list[f
 
 async def drive(host: str, port: int, requests: list[bytes], clients: int, per_second: float = 0) -> Outcome:
     """All requests, shared by so many clients; as fast as they are answered, or at a steady rate in sum."""
-    shared, times, refused = iter(requests), [], []
+    shared = iter(requests)
+    times: list[float] = []
+    refused: list[int] = []
     began = time.perf_counter()
     pace = clients / per_second if per_second else 0.0
     await asyncio.gather(*(_client(host, port, shared, times, refused, pace) for _ in range(clients)))
@@ -73,13 +77,7 @@ def main() -> None:
     """`python -m benchmarks.load FILE`: FILE is JSON {host, port, clients, per_second, requests: [text]}; prints the outcome as JSON."""
     plan = json.loads(Path(sys.argv[1]).read_text())
     requests = [text.encode() for text in plan["requests"]]
-    try:
-        import uvloop
-
-        run = uvloop.run
-    except ImportError:
-        run = asyncio.run
-    outcome = run(drive(plan["host"], plan["port"], requests, plan["clients"], plan.get("per_second", 0)))
+    outcome = uvloop.run(drive(plan["host"], plan["port"], requests, plan["clients"], plan.get("per_second", 0)))
     json.dump(outcome.__dict__, sys.stdout)
 
 

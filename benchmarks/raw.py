@@ -35,7 +35,7 @@ begin
   return v;
 end $$;
 """
-ENVELOPE = '{"id": "01a204f2-1e8d-762a-9948-ec7a246a3ee5", "data": {"municipality": "0990", "child": "bbe400e8-0b7c-4c40-9064-862b879dbb8a", "handover": "bbe400e8-0b7c-4c40-9064-862b879dbb8a", "giver": {"professional": "bbe400e8-0b7c-4c40-9064-862b879dbb8a", "unit": "bbe400e8-0b7c-4c40-9064-862b879dbb8a"}}, "time": "2026-11-22T20:28:26.127927Z", "type": "dk.tovholder.registry.handover_effected.v1", "source": "/registry", "subject": "bbe400e8-0b7c-4c40-9064-862b879dbb8a", "version": 1, "specversion": "1.0", "correlationid": "01a204f2-1e8d-762a-9948-ec7a246a3ee5", "datacontenttype": "application/json"}'  # noqa: E501
+ENVELOPE = '{"id": "01a204f2-1e8d-762a-9948-ec7a246a3ee5", "data": {"municipality": "0990", "child": "bbe400e8-0b7c-4c40-9064-862b879dbb8a", "handover": "bbe400e8-0b7c-4c40-9064-862b879dbb8a", "giver": {"professional": "bbe400e8-0b7c-4c40-9064-862b879dbb8a", "unit": "bbe400e8-0b7c-4c40-9064-862b879dbb8a"}}, "time": "2026-11-22T20:28:26.127927Z", "type": "dk.tovholder.registry.handover_effected.v1", "source": "/registry", "subject": "bbe400e8-0b7c-4c40-9064-862b879dbb8a", "version": 1, "specversion": "1.0", "correlationid": "01a204f2-1e8d-762a-9948-ec7a246a3ee5", "datacontenttype": "application/json"}'
 
 
 def acceptances_per_second(postgres: PostgresServer, database: str, folder: Path, clients: int, seconds: int = 8) -> float:

@@ -40,13 +40,14 @@ def _notify(installation: Installation, seconds: int) -> tuple[float, float]:
     ]
     answered = asyncio.run(_timed(port, requests, _PER_SECOND))
     installation.drained(*catalogue.names())
-    queued = dict(
-        installation.sql(
+    queued = {
+        str(message): float(str(at))
+        for message, at in installation.sql(
             "select m.message_id::text, extract(epoch from min(d.queued_at))::float from midwife.notification m"
             " join midwife.notification_child c on c.notification = m.id join notifications.delivery d on d.about = c.child group by 1"
         )
-    )
-    waits = sorted(1000 * (float(str(queued[str(body["message_id"])])) - at) for body, at in zip(bodies, answered, strict=True))
+    }
+    waits = sorted(1000 * (queued[str(body["message_id"])] - at) for body, at in zip(bodies, answered, strict=True))
     return waits[len(waits) // 2], waits[int(len(waits) * 0.99)]
 
 

@@ -44,7 +44,7 @@ def demo_restart_s(_: Installation) -> list[Figure]:
     """`make demo` on kept data: seconds from the command to the first /readyz that is 200. Median of three."""
     with tempfile.TemporaryDirectory(prefix="tovholder-bench-") as name:
         folder, times = Path(name), []
-        for _ in range(4):
+        for _round in range(4):
             port, began = free_port(), time.perf_counter()
             command = [sys.executable, "-m", "services", "demo", "--port", str(port), "--folder", str(folder)]
             process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

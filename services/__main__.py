@@ -15,8 +15,6 @@ from rich.table import Table
 
 from services import catalogue
 from services.app import create_app
-from services.chassis import migrate as migration
-from services.chassis import topics as kafka_topics
 from services.chassis.errors import Problem
 from services.chassis.settings import Settings
 from services.chassis.store import Store
@@ -68,6 +66,8 @@ def migrate(
     ] = None,
 ) -> None:
     """Bring the database up to this version's schemas. Repeatable; nothing of this installs a movable clock."""
+    from services.chassis import migrate as migration
+
     settings = Settings()
     if administrator:
         migration.prepare(administrator, settings, catalogue.names())
@@ -78,6 +78,8 @@ def migrate(
 @program.command()
 def topics(file: Annotated[Path, typer.Option(help="What there should be.")] = Path("deploy/topics.yaml")) -> None:
     """Make topics and their rights on Kafka what the file says."""
+    from services.chassis import topics as kafka_topics
+
     try:
         for line in kafka_topics.make(Settings(), file) or ["Topics and rights are as the file says."]:
             out.print(line)

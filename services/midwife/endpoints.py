@@ -40,6 +40,7 @@ MUNICIPALITY_INACTIVE = Issue(
     medcom=MedComCode.UNABLE_TO_RECEIVE_TYPE,
 )
 _ISSUES = {"receiver-unknown": RECEIVER_UNKNOWN, "municipality-inactive": MUNICIPALITY_INACTIVE}
+_OF_THE_MOTHER = ("identifiers", "name", "email", "phone", "address", "is_protected")
 _OF_A_CHILD = ("order", "identifiers", "sex", "born_at")
 _FHIR_TYPES = ("application/fhir+json", "application/fhir+xml", "application/json", "application/xml")
 
@@ -420,7 +421,7 @@ async def demographics(id: UUID, request: Looking) -> Response:
             "kind": known.kind if stored.is_structured else "pregnancy",
             "municipality": known.municipality,
             "unit": known.unit,
-            "mother": {"identifiers": said["mother"]["identifiers"], "name": said["mother"]["name"]},
+            "mother": {name: said["mother"].get(name) for name in _OF_THE_MOTHER},
             "children": [{name: child[name] for name in _OF_A_CHILD} for child in said.get("children", [])],
             "due_on": said["due_on"],
             "corrects": corrected.id if corrected else stored.row["corrects"],

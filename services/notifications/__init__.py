@@ -11,7 +11,7 @@ from services.events.persons import ConsentWithdrawn, CustodyChanged, MovePropos
 from services.events.sundhedspleje import OverleveringGiven
 from services.notifications import handlers
 from services.notifications.endpoints import router
-from services.notifications.sending import send_due
+from services.notifications.ticks import send_due
 
 _TOLD: tuple[type[Event], ...] = (
     baton.HandoverProposed,

@@ -1,5 +1,6 @@
 """What the clock does for the baton each second, in small commits that are safe to repeat: each is decided under the version."""
 
+import time
 from collections.abc import Awaitable, Callable
 from datetime import date, datetime
 from functools import partial
@@ -26,6 +27,10 @@ from services.registry.repository import Clock, settle
 
 WAITING = Gauge("tovholder_registrations_waiting", "Children that have no tovholder yet, since no seat takes them")
 STRANDED = Gauge("tovholder_batons_stranded", "Batons held by someone absent or leaving, since nobody on the ladder takes them")
+WITHOUT = Gauge(
+    "tovholder_children_without_tovholder",
+    "Children of a running episode without exactly one tovholder; the store's keys allow none",
+)
 _CHUNK = 100
 _DUE = """
 select child_id from handover where state in ('proposed', 'scheduled') and next_at <= chassis.now()
@@ -37,6 +42,10 @@ select distinct a.child_id from assignment a
   join child c on c.id = a.child_id join municipality m on m.code = c.municipality
   where a.finished_at = 'infinity' and x.from_on <= today() and (x.until_on is null or x.until_on >= today())
     and coalesce(x.until_on, today()) - x.from_on >= m.absence_limit_days limit $1
+"""
+_WITHOUT = """
+select count(*) as n from child c where c.open_end is not null and 1 <>
+  (select count(*) from assignment a where a.child_id = c.id and a.episode = c.episode and a.finished_at = 'infinity')
 """
 _HELD = "select child_id from assignment where professional = $1 and unit = $2 and finished_at = 'infinity' limit $3"
 _OFFERED = """
@@ -161,7 +170,17 @@ async def _rows(runtime: Runtime, query: str, *arguments: Any) -> list[asyncpg.R
         return found
 
 
+async def proof(runtime: Runtime) -> None:
+    """Counts, each five minutes of real time, what the store's keys make impossible: the alarm that must never ring."""
+    if time.monotonic() < _PROVED.get(id(runtime), 0.0) + 300:
+        return
+    _PROVED[id(runtime)] = time.monotonic()
+    WITHOUT.set((await _rows(runtime, _WITHOUT))[0]["n"])
+
+
+_PROVED: dict[int, float] = {}
 TICKS = {
+    "proof": proof,
     "deadlines": deadlines,
     "long_absences": long_absences,
     "departures": departures,

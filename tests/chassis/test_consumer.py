@@ -73,6 +73,19 @@ async def test_a_jump_in_positions_is_filled_from_the_feed(rails: Rails) -> None
     assert await rails.numbers(subject) == [1, 2, 3]
 
 
+async def test_another_subject_s_event_in_a_jump_of_positions_is_not_lost(rails: Rails) -> None:
+    skipped, heard = rails.subjects_of_one_partition(2)
+    await rails.settle()
+    await rails.say(skipped, 1)
+    await rails.say(heard, 1)
+    await rails.relay()
+
+    await the(rails)._take("speaker", await records_of(rails, heard))
+
+    assert await rails.numbers(skipped) == [1]
+    assert await rails.numbers(heard) == [1]
+
+
 async def test_records_in_the_wrong_order_are_applied_in_the_right_one(rails: Rails) -> None:
     subject = new_id()
     await rails.settle()

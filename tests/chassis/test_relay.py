@@ -128,6 +128,20 @@ async def test_a_relay_that_lost_its_lease_while_it_slept_moves_nothing(rails: R
     await successor.stop()
 
 
+async def test_what_was_said_first_is_moved_first_however_much_waits(rails: Rails) -> None:
+    subject = new_id()
+    await rails.publish(subject, *(WordSaid(number=number) for number in range(5)))
+    relay = rails.running.relays["speaker"]
+    await relay._hold()
+    leases = relay._leases
+
+    for _ in range(3):
+        await rails.speaker.call("relay_move", list(leases), list(leases.values()), 2, role="machine")
+
+    assert len(await feed(rails)) == 5
+    await assert_dense_and_in_order(rails)
+
+
 async def test_a_transaction_that_fails_says_nothing(rails: Rails) -> None:
     subject = new_id()
     try:

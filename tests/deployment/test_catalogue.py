@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from services import catalogue
+from services import catalogue, contracts
 from tests.support.deployment_tools import ROOT, run
 
 pytestmark = pytest.mark.chart
@@ -44,4 +44,4 @@ def test_a_service_may_read_the_topics_it_hears_and_no_other(topics: dict[str, A
     for service in catalogue.SERVICES:
         readable = {topic["service"] for topic in topics["topics"] if service.name in topic["readers"]}
 
-        assert readable == set(service.hears), service.name
+        assert readable == set(contracts.heard(service)), service.name

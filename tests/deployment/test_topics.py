@@ -10,12 +10,10 @@ from tests.support.deployment_tools import ROOT
 COMMON = {"name", "service", "cleanup", "writers", "readers"}
 
 
-def test_every_service_has_one_topic_of_its_own_name_and_one_holds_the_present_tovholders(
-    topics: dict[str, Any], service_names: set[str]
-) -> None:
+def test_every_service_has_one_topic_of_its_own_name(topics: dict[str, Any], service_names: set[str]) -> None:
     names = [topic["name"] for topic in topics["topics"]]
 
-    assert sorted(names) == sorted([*(f"tovholder.{name}" for name in service_names), "tovholder.tovholdere"])
+    assert sorted(names) == sorted(f"tovholder.{name}" for name in service_names)
 
 
 def test_a_topic_says_neither_more_nor_less_than_it_must(topics: dict[str, Any]) -> None:
@@ -26,14 +24,10 @@ def test_a_topic_says_neither_more_nor_less_than_it_must(topics: dict[str, Any])
         assert topic[period] >= 14, topic["name"]
 
 
-def test_only_the_present_tovholders_are_compacted(topics: dict[str, Any]) -> None:
-    assert [topic["name"] for topic in topics["topics"] if topic["cleanup"] == "compact"] == ["tovholder.tovholdere"]
-
-
-def test_a_topic_is_written_by_its_service_alone_and_read_by_others(topics: dict[str, Any], service_names: set[str]) -> None:
+def test_a_topic_is_written_by_its_service_alone(topics: dict[str, Any], service_names: set[str]) -> None:
     for topic in topics["topics"]:
         assert topic["writers"] == [topic["service"]], topic["name"]
-        assert set(topic["readers"]) <= service_names - {topic["service"]}, topic["name"]
+        assert set(topic["readers"]) <= service_names, topic["name"]
         assert len(topic["readers"]) == len(set(topic["readers"])), topic["name"]
 
 

@@ -43,7 +43,7 @@ class Child:
 
 
 async def stood_by(world: World) -> Child:
-    """Inge takes the child in and gives its overlevering; Thomas holds it a month later, then Dorte, who is away and offers it to Anna."""
+    """Inge takes it in and gives its overlevering; Thomas holds it later later, then Dorte, who offers it to Anna and is away."""
     child = Child(world)
     names = child.names
     born_at = await world.now() - timedelta(days=200)

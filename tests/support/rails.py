@@ -164,9 +164,9 @@ async def know(received: Received[ThingOpened], tx: Tx) -> None:
 async def write_down_about(received: Received[ToldAbout], tx: Tx) -> None:
     if not await tx.fetchval("select true from known where id = $1", received.event.about):
         raise NotYetKnown(received.event.about)
+    await _note(tx, received.event.about, received.version, received.event.number)
     if received.event.number < 0:
         raise CannotBeApplied("there is nothing below zero")
-    await _note(tx, received.event.about, received.version, received.event.number)
 
 
 async def _ask(received: Received[QuestionAsked], runtime: Runtime) -> Any:
@@ -263,9 +263,9 @@ class Rails:
         while await self.running.relays["speaker"].once():
             pass
 
-    async def settle(self) -> None:
+    async def settle(self, seconds: float = 40) -> None:
         """Until the listener has come as far as the speaker's feed goes."""
-        deadline = time.monotonic() + 40
+        deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             await self.relay()
             await self.running.consumers["listener"].once(0.05)

@@ -159,7 +159,7 @@ def withdraw(child: Child, by: UUID, at: datetime) -> Decision:
 
 
 def withdraw_for_cancelled_start(child: Child, unit: UUID, at: datetime) -> Decision | None:
-    """A start that will not be takes the dated handover to that unit with it, whatever date it was moved to; None where there is none."""
+    """A start that will not be takes the dated handover to that unit with it, whatever date it was moved to; else None."""
     handover = child.handover
     if handover is None or not handover.open or handover.receiver.unit != unit or handover.effective_on is None:
         return None

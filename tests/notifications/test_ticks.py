@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from services.notifications import domain, repository
-from services.notifications.sending import send_due
+from services.notifications.ticks import send_due
 from tests.notifications.mail_server import MailServer
 from tests.notifications.telling import Telling
 
