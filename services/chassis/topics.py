@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from confluent_kafka import KafkaException
+from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import (  # type: ignore[attr-defined]
     AclBinding,
     AclBindingFilter,
@@ -25,6 +25,12 @@ from services.chassis.settings import Settings
 
 _SECONDS = 15
 _DAY_MS = 86_400_000
+
+
+_ANYTHING: Any = None
+ANY_RIGHT = AclBindingFilter(
+    ResourceType.TOPIC, _ANYTHING, ResourcePatternType.LITERAL, _ANYTHING, _ANYTHING, AclOperation.ANY, AclPermissionType.ANY
+)
 
 
 class TopicsDiffer(RuntimeError):
@@ -58,9 +64,15 @@ def wanted(content: dict[str, Any]) -> list[Wanted]:
     return found
 
 
+def content_of(file: Path) -> dict[str, Any]:
+    """What the file says."""
+    content: dict[str, Any] = yaml.safe_load(file.read_text())
+    return content
+
+
 def make(settings: Settings, file: Path) -> list[str]:
     """Brings the cluster up to the file; a line per change made. TopicsDiffer for another partition count than the setting."""
-    content = yaml.safe_load(file.read_text())
+    content = content_of(file)
     admin = AdminClient(_connection(settings))
     try:
         cluster = admin.list_topics(timeout=_SECONDS)
@@ -71,7 +83,7 @@ def make(settings: Settings, file: Path) -> list[str]:
     replicas = min(content["cluster"]["replication_factor"], len(cluster.brokers))
     in_sync = min(content["cluster"]["min_insync_replicas"], replicas)
     said = _make_topics(admin, wanted(content), cluster.topics, settings.partitions, replicas, in_sync)
-    return said + (_make_rights(admin, content) if settings.kafka_security != "PLAINTEXT" else [])
+    return said + _make_rights(admin, content)
 
 
 def _make_topics(
@@ -101,11 +113,14 @@ def _make_topics(
 
 def _make_rights(admin: AdminClient, content: dict[str, Any]) -> list[str]:
     """Rights that the file names and the cluster lacks."""
-    anything: Any = None
-    any_right = AclBindingFilter(
-        ResourceType.TOPIC, anything, ResourcePatternType.LITERAL, anything, anything, AclOperation.ANY, AclPermissionType.ANY
-    )
-    present = {str(binding) for binding in admin.describe_acls(any_right).result(_SECONDS)}
+    try:
+        present = {str(binding) for binding in admin.describe_acls(ANY_RIGHT).result(_SECONDS)}
+    except KafkaException as error:
+        if error.args[0].code() == KafkaError.SECURITY_DISABLED:
+            return ["This cluster keeps no rights (no authorizer): everyone who reaches it may read and write."]
+        raise TopicsDiffer(
+            "Kafka lets this principal not see the rights; run it as the administrator of deploy/topics.yaml."
+        ) from error
     missing = [binding for binding in rights(content) if str(binding) not in present]
     for future in admin.create_acls(missing).values() if missing else ():
         future.result(_SECONDS)
@@ -115,26 +130,25 @@ def _make_rights(admin: AdminClient, content: dict[str, Any]) -> list[str]:
 
 
 def rights(content: dict[str, Any]) -> list[AclBinding]:
-    """Who may write and read which topic, as bindings."""
-    found = []
+    """Who may write and read which topic, as bindings, each once."""
+    found: dict[str, AclBinding] = {}
     for topic in wanted(content):
         for services, operations in ((topic.writers, "writer_operations"), (topic.readers, "reader_operations")):
             for service in services:
                 principal = content["rights"]["principal"].format(service=service)
                 for operation in content["rights"][operations]:
                     kind = getattr(AclOperation, operation)
-                    found.append(
-                        AclBinding(
-                            ResourceType.TOPIC,
-                            topic.name,
-                            ResourcePatternType.LITERAL,
-                            principal,
-                            "*",
-                            kind,
-                            AclPermissionType.ALLOW,
-                        )
+                    binding = AclBinding(
+                        ResourceType.TOPIC,
+                        topic.name,
+                        ResourcePatternType.LITERAL,
+                        principal,
+                        "*",
+                        kind,
+                        AclPermissionType.ALLOW,
                     )
-    return found
+                    found[str(binding)] = binding
+    return list(found.values())
 
 
 def _connection(settings: Settings) -> dict[str, str | int | float | bool]:

@@ -1,6 +1,7 @@
 """A change is answered once and the same ever after; no 2xx for what was not committed, no 5xx for a mistake of the caller's."""
 
 import asyncio
+import logging
 import uuid
 from collections.abc import AsyncIterator
 
@@ -215,12 +216,14 @@ async def test_neither_name_nor_number_of_a_person_is_ever_in_a_log(rails: Rails
     await rails.anna.post("/speaker/words", {SECRET_NAME: 1, "number": "010190-1234"})
     await rails.anna.get(f"/speaker/{SECRET_NAME}?cpr=010190-1234")
     await rails.anna.get(f"/speaker/words/{body['subject']}")
+    logging.getLogger("some.library").error("cannot parse %s", SECRET_NAME)
 
     log.set_up("error")
     written = "".join(capfd.readouterr())
     assert (accident.status, accident.problem) == (500, "internal-error")
     assert "request.failed" in written
     assert "request.answered" in written
+    assert "some.library" in written
     assert "anary" not in written
     assert "010190" not in written
     assert str(body["subject"]) not in written

@@ -292,7 +292,10 @@ class Town:
 
     async def subjects(self) -> dict[str, set[str]]:
         """By service: what it has ever said something of."""
-        return {name: {str(row["id"]) for row in await self.look(name, "select id from subject")} for name in catalogue.names()}
+        return {
+            name: {str(row["id"]) for row in await self.look(name, "select distinct subject as id from ledger")}
+            for name in catalogue.names()
+        }
 
     async def facts_since(self, before: Mapping[str, set[str]]) -> Counter[str]:
         """How often each fact was said of what nobody had spoken of before, and how often each notice was delivered."""

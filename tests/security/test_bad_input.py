@@ -49,7 +49,7 @@ CHANGES: dict[str, Any] = {
     "/registry/handovers/{handover_id}/question": {"text": "Who is it?"},
     "/registry/handovers/{handover_id}/answer": {"text": "Nobody."},
     "/daycare/starts/{number}/date": {"starts_on": "2031-01-01"},
-    "/daycare/starts/{number}/cancellation": {"cause": "family-wish"},
+    "/daycare/starts/{number}/cancellation": {"cause": "family"},
     "/notifications/deliveries/{delivery}/seen": None,
     "/notifications/deliveries/{delivery}/told": None,
 }  # fmt: skip
