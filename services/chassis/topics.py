@@ -115,18 +115,16 @@ def _make_rights(admin: AdminClient, content: dict[str, Any]) -> list[str]:
     """Rights that the file names and the cluster lacks."""
     try:
         present = {str(binding) for binding in admin.describe_acls(ANY_RIGHT).result(_SECONDS)}
+        missing = [binding for binding in rights(content) if str(binding) not in present]
+        for future in admin.create_acls(missing).values() if missing else ():
+            future.result(_SECONDS)
     except KafkaException as error:
         if error.args[0].code() == KafkaError.SECURITY_DISABLED:
             return ["This cluster keeps no rights (no authorizer): everyone who reaches it may read and write."]
         raise TopicsDiffer(
-            "Kafka lets this principal not see the rights; run it as the administrator of deploy/topics.yaml."
+            "Kafka lets this principal not make rights; run it as the administrator of deploy/topics.yaml."
         ) from error
-    missing = [binding for binding in rights(content) if str(binding) not in present]
-    for future in admin.create_acls(missing).values() if missing else ():
-        future.result(_SECONDS)
-    return [
-        f"allowed {binding.principal} {AclOperation(binding.operation).name.lower()} on {binding.name}" for binding in missing
-    ]
+    return [f"allowed {binding.principal} {binding.operation.name.lower()} on {binding.name}" for binding in missing]
 
 
 def rights(content: dict[str, Any]) -> list[AclBinding]:

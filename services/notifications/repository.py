@@ -30,10 +30,12 @@ async def keep_unit(tx: Tx, unit: UnitChanged) -> None:
 async def keep_intake(tx: Tx, unit: UUID, intake: IntakeChanged) -> None:
     await tx.later(
         """
-        insert into intake (unit, municipality, district, lead, leader) values ($1, $2, $3, $4, $5)
-        on conflict (unit) do update set district = excluded.district, lead = excluded.lead, leader = excluded.leader
+        insert into intake (unit, municipality, district, lead, deputy, leader) values ($1, $2, $3, $4, $5, $6)
+        on conflict (unit) do update set district = excluded.district,
+          lead = excluded.lead, deputy = excluded.deputy, leader = excluded.leader
         """,
-        *(unit, intake.municipality, intake.district, intake.lead.professional, intake.leader.professional),
+        *(unit, intake.municipality, intake.district),
+        *(seat.professional for seat in (intake.lead, intake.deputy, intake.leader)),
     )
 
 
@@ -269,7 +271,8 @@ async def relations(tx: Tx, child: UUID, professional: UUID, led: Sequence[UUID]
         select c.holder = $2 as holder, c.holder_unit = any ($3) as leader,
           exists (select from absence a where a.professional = c.holder and a.deputy = $2
             and $4::date between a.from_on and coalesce(a.until_on, 'infinity')) as deputy,
-          exists (select from intake i where i.municipality = c.municipality and $2 in (i.lead, i.leader)) as "intake-lead"
+          exists (select from intake i
+            where i.municipality = c.municipality and $2 in (i.lead, i.deputy, i.leader)) as "intake-lead"
         from child_case c where c.child = $1
         """,
         *(child, professional, list(led), on),
@@ -309,7 +312,7 @@ async def not_delivered(
         """
         select * from delivery d where state = 'failed' and ($1 or shown_to = $2
             or exists (select from child_case c where c.child = d.about and c.holder_unit = any ($3))
-            or exists (select from intake i where i.municipality = d.municipality and $2 in (i.lead, i.leader)))
+            or exists (select from intake i where i.municipality = d.municipality and $2 in (i.lead, i.deputy, i.leader)))
           and ($4::uuid is null or id > $4) order by id limit $5
         """,
         *(everything, professional, list(led), after, limit),

@@ -3,7 +3,7 @@
 create table child_case (child uuid primary key, municipality char(4) not null, holder uuid not null, holder_unit uuid not null, version bigint not null);
 create table notified_child (notification uuid not null, child uuid not null, municipality char(4) not null, primary key (notification, child));
 create table unit (id uuid primary key, municipality char(4), district uuid, leaders uuid[] not null default '{}');
-create table intake (unit uuid primary key, municipality char(4) not null, district uuid, lead uuid not null, leader uuid not null);
+create table intake (unit uuid primary key, municipality char(4) not null, district uuid, lead uuid not null, deputy uuid not null, leader uuid not null);
 create table supporter (child uuid not null, professional uuid not null, unit uuid not null, primary key (child, professional, unit));
 create table absence (id uuid primary key, professional uuid not null, municipality char(4) not null, from_on date not null, until_on date, deputy uuid);
 create index absence_professional on absence (professional, from_on);
