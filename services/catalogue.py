@@ -1,4 +1,4 @@
-"""The one file that names every service. `indicators` and `portal` have their places here, after `notifications`, when they come."""
+"""The one file that names every service. `indicators` and `portal` come after `notifications`, when they are written."""
 
 from services import daycare, directory, midwife, notifications, persons, registry, sundhedspleje
 from services.chassis.service import Service

@@ -33,6 +33,9 @@ ANY_RIGHT = AclBindingFilter(
 )
 
 
+NO_RIGHTS = "This cluster keeps no rights (no authorizer): everyone who reaches it may read and write."
+
+
 class TopicsDiffer(RuntimeError):
     """Kafka has what cannot be changed on a living topic; the text says which and what now."""
 
@@ -120,11 +123,15 @@ def _make_rights(admin: AdminClient, content: dict[str, Any]) -> list[str]:
             future.result(_SECONDS)
     except KafkaException as error:
         if error.args[0].code() == KafkaError.SECURITY_DISABLED:
-            return ["This cluster keeps no rights (no authorizer): everyone who reaches it may read and write."]
+            return [NO_RIGHTS]
         raise TopicsDiffer(
             "Kafka lets this principal not make rights; run it as the administrator of deploy/topics.yaml."
         ) from error
-    return [f"allowed {binding.principal} {binding.operation.name.lower()} on {binding.name}" for binding in missing]
+    return [f"allowed {binding.principal} {_word(binding.operation)} on {binding.name}" for binding in missing]
+
+
+def _word(operation: AclOperation | str | int) -> str:
+    return operation.name.lower() if isinstance(operation, AclOperation) else str(operation)
 
 
 def rights(content: dict[str, Any]) -> list[AclBinding]:

@@ -48,6 +48,7 @@ async def test_every_right_of_the_file_stands_on_the_broker_and_no_other(broker:
 async def test_a_second_call_makes_nothing(broker: KafkaBroker) -> None:
     settings = Settings(bus="kafka", kafka_bootstrap=broker.bootstrap)
     await asyncio.to_thread(topics.make, settings, FILE)
+    await _rights(broker, len(topics.rights(topics.content_of(FILE))))
 
     assert await asyncio.to_thread(topics.make, settings, FILE) == []
 

@@ -20,4 +20,4 @@ async def whole(town: Town) -> AsyncIterator[None]:
     """Whatever a test broke is whole again before the next."""
     yield
     town.road.strike = None
-    await town.until_ready()
+    await town.mend()

@@ -21,14 +21,14 @@ pytestmark = [pytest.mark.faults, pytest.mark.kafka, pytest.mark.xdist_group("fa
 
 async def _pregnancy(town: Town) -> dict[str, Any]:
     """A message about a woman nobody knows yet."""
-    letters = "".join("ABCDEFGHJKLMNPRSTUVWXYZ"[byte % 23] for byte in uuid.uuid4().bytes[:2])
+    drawn = uuid.uuid4().bytes
+    letters = "".join("ABCDEFGHJKLMNPRSTUVWXYZ"[byte % 23] for byte in drawn[:2])
+    number = f"{drawn[2] % 28 + 1:02}{drawn[3] % 12 + 1:02}901{letters}{drawn[4] % 10}"
     return {
         "kind": "pregnancy",
         "message_id": str(uuid.uuid4()),
         "receiver": {"sor": demo_town.sor_of(story.INTAKE)},
-        "mother": {
-            "identifiers": [{"system": X_ECPR, "value": f"010190{uuid.uuid4().int % 10}{letters}{uuid.uuid4().int % 10}"}]
-        },
+        "mother": {"identifiers": [{"system": X_ECPR, "value": number}]},
         "due_on": (date_of(await town.now()) + timedelta(days=100)).isoformat(),
     }
 
@@ -56,7 +56,7 @@ async def _all_invariants_hold(town: Town) -> None:
 async def test_without_kafka_from_the_start_the_api_accepts_and_what_was_accepted_goes_on_by_itself_when_kafka_comes(
     town: Town,
 ) -> None:
-    town.broker.kill()
+    town.kill("broker")
     for process in town.processes.values():
         process.kill_and_start_again()
     await town.until_ready()
@@ -68,7 +68,7 @@ async def test_without_kafka_from_the_start_the_api_accepts_and_what_was_accepte
     said = await town.look("midwife", "select 1 from feed where subject = $1", uuid.UUID(accepted.body["id"]))
     assert said, "what was accepted has its place in the feed, with or without Kafka"
 
-    await asyncio.to_thread(town.broker.start)
+    await town.bring_back("broker")
 
     await _its_child(town, accepted.body["id"])
     await _all_invariants_hold(town)
@@ -76,7 +76,7 @@ async def test_without_kafka_from_the_start_the_api_accepts_and_what_was_accepte
 
 async def test_without_postgresql_from_the_start_everyone_is_told_to_come_again_and_then_served(town: Town) -> None:
     message = await _pregnancy(town)
-    town.postgres.kill()
+    town.kill("postgres")
     midwife = town.processes["midwife"]
     midwife.kill_and_start_again()
 
@@ -91,7 +91,7 @@ async def test_without_postgresql_from_the_start_everyone_is_told_to_come_again_
     assert "midwife.store" in unready.json()["troubles"]
     _says_come_again(refused)
 
-    await asyncio.to_thread(town.postgres.start)
+    await town.bring_back("postgres")
 
     await town.until_ready()
     assert (await _sent(town, await _pregnancy(town))).status == 201
@@ -102,14 +102,14 @@ async def test_postgresql_away_for_a_while_refuses_what_it_cannot_keep_and_the_s
     accepted = await _sent(town, await _pregnancy(town))
     child = await _its_child(town, accepted.body["id"])
 
-    town.postgres.kill()
+    town.kill("postgres")
     refused = await _raw(town, "/midwife/notifications", message, key)
     unread = await _raw(town, f"/registry/children/{child}")
 
     _says_come_again(refused)
     _says_come_again(unread)
 
-    await asyncio.to_thread(town.postgres.start)
+    await town.bring_back("postgres")
 
     first = await until(_done(lambda: _sent(town, message, key)), "the same request is accepted")
     again = await _sent(town, message, key)

@@ -154,6 +154,7 @@ class Town:
         self._probing = httpx2.AsyncClient(timeout=5)
         self._stores: dict[str, Store] = {}
         self._returning: dict[str, asyncio.Task[None]] = {}
+        self._away: set[str] = set()
 
     @contextlib.asynccontextmanager
     async def standing(self) -> AsyncIterator["Town"]:
@@ -250,14 +251,32 @@ class Town:
 
     # -- Breaking and mending ------------------------------------------------------------------------------------------------
 
+    def kill(self, what: str) -> None:
+        """kill -9 of `postgres` or `broker`; it stays away until it is brought back."""
+        self._server(what).kill()
+        self._away.add(what)
+
+    async def bring_back(self, what: str) -> None:
+        await asyncio.to_thread(self._server(what).start)
+        self._away.discard(what)
+
     def kill_and_return(self, what: str) -> bool:
-        """kill -9 of `postgres` or `broker`; it comes back while all others go on. False where it is still coming back."""
-        if what in self._returning and not self._returning[what].done():
+        """kill -9; it comes back while all others go on. False where it is still coming back."""
+        if what in self._away:
             return False
-        server: PostgresServer | KafkaBroker = self.postgres if what == "postgres" else self.broker
-        server.kill()
-        self._returning[what] = asyncio.create_task(_started(server))
+        self.kill(what)
+        self._returning[what] = asyncio.create_task(self.bring_back(what))
         return True
+
+    def _server(self, what: str) -> PostgresServer | KafkaBroker:
+        return self.postgres if what == "postgres" else self.broker
+
+    async def mend(self) -> None:
+        """Brings back whatever a broken test left away."""
+        await asyncio.gather(*self._returning.values(), return_exceptions=True)
+        for what in sorted(self._away):
+            await self.bring_back(what)
+        await self.until_ready()
 
     async def until_ready(self) -> None:
         """Everything is back, every service says that it is ready, and knows who may call."""
@@ -311,10 +330,6 @@ class Town:
         for row in await self.look("notifications", query, children):
             found[f"{row['to_whom']} told of {row['kind']} by {row['channel']}"] += 1
         return found
-
-
-async def _started(server: PostgresServer | KafkaBroker) -> None:
-    await asyncio.to_thread(server.start)
 
 
 @contextlib.contextmanager

@@ -239,7 +239,7 @@ async def test_demographics_are_for_the_products_own_services(ward: Ward) -> Non
         "kind": "birth",
         "municipality": "0990",
         "unit": ward.world.names["intake"],
-        "mother": {"identifiers": [A_NUMBER], "name": A_NAME},
+        "mother": {**dict.fromkeys(("email", "phone", "address", "is_protected")), "identifiers": [A_NUMBER], "name": A_NAME},
         "children": [A_CHILD],
         "due_on": "2027-06-01",
         "corrects": None,
