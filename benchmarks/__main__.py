@@ -46,10 +46,10 @@ def main() -> None:
             installation = Installation(Path(folder) / measure.__name__).start()
             try:
                 measured += measure(installation)
+                figures.keep(measured, LATEST)
             finally:
                 installation.stop()
             out.print(f"[dim]{time.monotonic() - began:.0f} s[/dim]")
-    figures.keep(measured, LATEST)
     figures.show(measured, out)
 
 

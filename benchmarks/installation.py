@@ -138,7 +138,7 @@ class Installation:
     def sql(self, query: str, *arguments: object) -> list[tuple[object, ...]]:
         """As owner of the schemas."""
         with psycopg.connect(self.postgres.dsn(DATABASE), autocommit=True) as connection:
-            cursor = connection.execute(query.encode(), arguments)
+            cursor = connection.execute(query.encode(), arguments or None)
             return list(cursor.fetchall()) if cursor.description else []
 
     def drained(self, *services: str, patience: float = 120) -> None:
