@@ -123,3 +123,16 @@ def test_every_target_of_the_makefile_says_what_it_does() -> None:
     described = re.findall(r"^([a-z-]+):.*## ", text, re.MULTILINE)
 
     assert sorted(described) == sorted(phony.group(1).split())
+
+
+def test_every_link_between_pages_leads_somewhere() -> None:
+    pages = [path for path in tracked_files() if path.suffix == ".md"]
+    links = [
+        (page, link.partition("#")[0])
+        for page in pages
+        for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text())
+        if "://" not in link and not link.startswith(("#", "mailto:"))
+    ]
+
+    assert links
+    assert [f"{page.relative_to(ROOT)}: {link}" for page, link in links if not (page.parent / link).exists()] == []
