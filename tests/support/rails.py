@@ -381,7 +381,7 @@ class Ground:
     def clone(self, database: str, template: str) -> None:
         """A fresh copy of a built database."""
         with psycopg.connect(self.server.dsn(), autocommit=True) as connection:
-            connection.execute(f'create database "{database}" template "{template}" owner tovholder_owner')
+            connection.execute(f'create database "{database}" template "{template}" owner tovholder_owner strategy file_copy')
 
     def drop(self, database: str) -> None:
         with psycopg.connect(self.server.dsn(), autocommit=True) as connection:

@@ -176,7 +176,8 @@ class Installation:
     def clone(self, name: str, of: str = TEMPLATE) -> None:
         """A database of its own for a test, with what stands in the template."""
         with psycopg.connect(self.superuser_dsn, autocommit=True, options="-c statement_timeout=0") as connection:
-            connection.execute(f'create database "{name}" template "{of}" owner tovholder_owner')
+            # Copying files costs 0.08 s; through the log, as is the default, some 0.4 s for every test.
+            connection.execute(f'create database "{name}" template "{of}" owner tovholder_owner strategy file_copy')
             connection.execute(f'revoke all on database "{name}" from public')
             connection.execute(f'grant connect on database "{name}" to {", ".join(_roles())}')
 
