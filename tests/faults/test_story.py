@@ -54,6 +54,7 @@ async def undisturbed(town: Town) -> Counter[str]:
 
 async def _played(town: Town, tell: Callable[[story.Step], None], strike: Strike | None = None) -> Counter[str]:
     """Plays the story; then every invariant holds. Returns how often each thing was said and told."""
+    await town.until_quiet()
     before = await town.subjects()
     if strike is None:
         played = await story.play(town, tell)
