@@ -77,6 +77,7 @@ class Consumer:
         self._rests: dict[str, float] = {}
         self._rests_until: dict[str, float] = {}
         self._at_once = _MOST_AT_ONCE
+        self._read = 0
         self.trouble: str | None = None
         self.stuck = False
         self.behind: dict[str, int] = {}
@@ -109,8 +110,6 @@ class Consumer:
         for error in (await self._round(wait_seconds)).values():
             raise error
         return self._read
-
-    _read = 0
 
     async def _round(self, wait_seconds: float) -> dict[str, Exception]:
         """One batch of each source that does not rest. Returns why a source must wait, by source; the others went on."""
