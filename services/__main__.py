@@ -56,6 +56,7 @@ def run(
         loop="uvloop",
         http="httptools",
         access_log=False,
+        proxy_headers=False,
     )
 
 

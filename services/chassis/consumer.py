@@ -250,37 +250,74 @@ class Consumer:
 
     async def _apply(self, source: str, heard: Sequence[Heard], laid_aside: str | None = None) -> None:
         ends: dict[int, Record] = {record.partition: record for record, _ in heard}
+        if laid_aside is None and await self._passed_by(source, heard, ends):
+            self._came_to(source, ends, len(heard))
+            return
         envelopes = [it for _, it in heard if isinstance(it, Envelope)]
         materials = await self._fetched(envelopes) if laid_aside is None else {}
         async with self._runtime.store.transaction() as tx:
             # First of all: a process that lost its lease while it slept changes nothing, and a replay waits its turn.
-            await self._advance(tx, source, ends)
-            versions = _Versions(source, await _standing(tx, source, envelopes))
+            versions = _Versions(source, await self._advance(tx, source, ends, envelopes))
             for record, envelope in heard:
                 if laid_aside is not None or isinstance(envelope, str):
                     await self._lay_aside(tx, record, envelope, laid_aside or str(envelope), versions)
                 else:
                     await self._one(tx, envelope, versions, materials)
             await versions.save(tx)
-        for partition, record in ends.items():
-            self._marks[(source, partition)] = Mark(source, partition, record.position, record.offset)
-        metrics.APPLIED.labels(self._name, source).inc(len(heard))
+        self._came_to(source, ends, len(heard))
         self._missing[source] |= versions.missing
 
-    async def _advance(self, tx: Tx, source: str, ends: dict[int, Record]) -> None:
-        """Fenced by the epoch, and locked until the end of the transaction."""
-        moved = await tx.fetch(
-            "update position p set position = n.position, topic_offset = n.topic_offset"
-            " from unnest($2::smallint[], $3::bigint[], $4::bigint[], $5::bigint[]) n(partition, epoch, position, topic_offset)"
-            " where p.source = $1 and p.partition = n.partition and p.epoch = n.epoch and p.position < n.position returning 1",
+    def _came_to(self, source: str, ends: dict[int, Record], count: int) -> None:
+        for partition, record in ends.items():
+            self._marks[(source, partition)] = Mark(source, partition, record.position, record.offset)
+        metrics.APPLIED.labels(self._name, source).inc(count)
+
+    async def _advance(
+        self, tx: Tx, source: str, ends: dict[int, Record], envelopes: Sequence[Envelope]
+    ) -> dict[UUID, tuple[int, bool]]:
+        """What stands of the subjects. The positions are fenced by the epoch, and locked until the end of the transaction."""
+        found = await tx.fetchval(
+            "select hear($1, $2, $3, $4, $5, $6)",
+            *self._places(source, ends),
+            list({envelope.subject for envelope in envelopes}),
+        )
+        if found is None:
+            raise LostLease(f"{source}: {sorted(ends)}")
+        return {UUID(subject): (version, blocked) for subject, version, blocked in found}
+
+    async def _passed_by(self, source: str, heard: Sequence[Heard], ends: dict[int, Record]) -> bool:
+        """Notes in one round trip that events were heard which concern nobody here. False where they must be looked at."""
+        versions: dict[UUID, list[int]] = {}
+        for _, envelope in heard:
+            if isinstance(envelope, str) or self._concerns_us(envelope):
+                return False
+            versions.setdefault(envelope.subject, []).append(envelope.version)
+        if any(own != list(range(own[0], own[0] + len(own))) for own in versions.values()):
+            return False
+        passed = await self._runtime.store.call(
+            "pass_by",
+            *self._places(source, ends),
+            list(versions),
+            [own[0] for own in versions.values()],
+            [own[-1] for own in versions.values()],
+            role="machine",
+        )
+        if passed is None:
+            raise LostLease(f"{source}: {sorted(ends)}")
+        return bool(passed)
+
+    def _concerns_us(self, envelope: Envelope) -> bool:
+        return envelope.type in self._handlers or _without_major(envelope.type) in self._majors
+
+    def _places(self, source: str, ends: dict[int, Record]) -> tuple[object, ...]:
+        """Source, partitions, our epochs of them, positions and offsets, as hear() and pass_by() take them."""
+        return (
             source,
             list(ends),
             [self._epochs.get((source, partition)) for partition in ends],
             [record.position for record in ends.values()],
             [record.offset for record in ends.values()],
         )
-        if len(moved) != len(ends):
-            raise LostLease(f"{source}: {sorted(ends)}")
 
     async def _one(self, tx: Tx, envelope: Envelope, versions: "_Versions", materials: dict[str, Any]) -> None:
         """Lower = seen before; next = apply; higher = park and fill the gap. A laid-aside event blocks its own subject only."""

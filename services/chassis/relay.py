@@ -15,8 +15,8 @@ from services.chassis.service import Runtime
 
 _CHUNK = 2000
 _SEND = 500
-# A hint wakes the relay at once; without one (another process wrote) it looks so often.
-_LOOK_SECONDS = {"kafka": 0.02, "embedded": 0.1}
+# A hint wakes the relay at once. Without one (another process wrote) it looks: soon after something came, then less and less.
+_SOON_SECONDS, _LATEST_SECONDS = 0.02, 0.25
 
 
 class Relay:
@@ -44,14 +44,15 @@ class Relay:
             await asyncio.gather(moving, *sending, return_exceptions=True)
 
     async def _run(self, step: Callable[[], Awaitable[int]], hint: str, what: str) -> None:
-        rest = 0.0
+        rest, look = 0.0, _SOON_SECONDS
         while True:
             try:
                 moved = await step()
                 rest = 0.0
                 self._say(what, None)
+                look = _SOON_SECONDS if moved else min(look * 2, _LATEST_SECONDS)
                 if not moved:
-                    await self._hints.wait([hint], _LOOK_SECONDS[self._runtime.settings.bus])
+                    await self._hints.wait([hint], look)
             except Exception as error:
                 self._say(what, str(getattr(error, "cause", None) or error) or type(error).__name__)
                 self._forget_leases()

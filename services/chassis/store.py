@@ -71,6 +71,7 @@ class Pool:
                             "idle_in_transaction_session_timeout": "30s",
                             "lock_timeout": "5s",
                             "statement_timeout": "20s",
+                            **({"tovholder.kind": "machine"} if self._role.endswith("_machine") else {}),
                         },
                     )
         return self._pool
@@ -84,7 +85,8 @@ class Pool:
         """TryAgainSoon where PostgreSQL is away; what the caller repeats with its key is settled by the stored answer."""
         try:
             pool = await self._made()
-            async with pool.acquire(timeout=5) as connection:
+            # Watching the clock is dear, and pointless where a connection is idle.
+            async with pool.acquire(timeout=None if pool.get_idle_size() else 5) as connection:
                 yield connection
         except AWAY as error:
             raise TryAgainSoon(cause=type(error).__name__) from error
@@ -144,7 +146,8 @@ class Store:
         """One transaction on behalf of a party; committed at the end of the block, events and effects together."""
         role = "machine" if party.kind == "machine" else "api"
         async with self._pools[role].connection() as connection, _committing(self, connection) as tx:
-            await connection.execute("select enter($1)", party.as_json())
+            if party.kind != "machine":  # whose connections say so by themselves
+                await connection.execute("select enter($1)", party.as_json())
             yield tx
 
     @asynccontextmanager

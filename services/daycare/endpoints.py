@@ -11,6 +11,7 @@ from services.chassis.errors import NotFound, NotUnderstood, require
 from services.chassis.ids import new_id
 from services.chassis.party import Caller
 from services.chassis.request import Change, OpenChange, Reading, answer, change, reading
+from services.chassis.route import UsualRoute
 from services.chassis.service import runtime_of
 from services.chassis.store import Tx
 from services.daycare import domain, repository
@@ -19,7 +20,7 @@ from services.daycare.schemas import CancellationIn, DateIn, StartIn, StartOut, 
 from services.events.access import may
 from services.events.envelope import Seat
 
-router = APIRouter(prefix="/daycare", tags=["daycare"])
+router = APIRouter(prefix="/daycare", tags=["daycare"], route_class=UsualRoute)
 runtime = runtime_of("daycare")
 Changing = Annotated[Change, Depends(change(runtime))]
 Looking = Annotated[Reading, Depends(reading(runtime))]

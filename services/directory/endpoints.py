@@ -11,6 +11,7 @@ from services.chassis.errors import NotAllowed, NotFound
 from services.chassis.ids import new_id
 from services.chassis.party import Caller
 from services.chassis.request import Change, OpenChange, Reading, answer, change, reading
+from services.chassis.route import UsualRoute
 from services.chassis.service import runtime_of
 from services.chassis.store import Tx
 from services.directory import domain, repository
@@ -32,7 +33,7 @@ from services.directory.schemas import (
 from services.events.directory import UnitKind
 from services.events.envelope import Municipality
 
-router = APIRouter(prefix="/directory", tags=["directory"])
+router = APIRouter(prefix="/directory", tags=["directory"], route_class=UsualRoute)
 runtime = runtime_of("directory")
 Changing = Annotated[Change, Depends(change(runtime))]
 Looking = Annotated[Reading, Depends(reading(runtime))]

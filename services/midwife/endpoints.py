@@ -15,6 +15,7 @@ from services.chassis.ids import new_id
 from services.chassis.log import logger
 from services.chassis.party import Caller
 from services.chassis.request import Change, OpenReading, Reading, answer, change, reading
+from services.chassis.route import UsualRoute
 from services.chassis.sealed import blind_index
 from services.chassis.service import runtime_of
 from services.chassis.store import Tx
@@ -28,7 +29,7 @@ from services.midwife.fhir.bundle import Organisation
 from services.midwife.fhir.codes import BUNDLE_ID_REUSED, RECEIVER_UNKNOWN, Issue, MedComCode
 from services.midwife.fhir.xml import to_xml
 
-router = APIRouter(tags=["midwife"])
+router = APIRouter(tags=["midwife"], route_class=UsualRoute)
 runtime = runtime_of("midwife")
 Changing = Annotated[Change, Depends(change(runtime))]
 Looking = Annotated[Reading, Depends(reading(runtime))]

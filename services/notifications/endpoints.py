@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from services.chassis.calendar import date_of
 from services.chassis.errors import NotFound, require
 from services.chassis.request import Change, OpenReading, Reading, answer, change, reading
+from services.chassis.route import UsualRoute
 from services.chassis.service import runtime_of
 from services.events.access import may
 from services.events.notifications import Seen, ToldInPerson
@@ -15,7 +16,7 @@ from services.notifications import repository
 from services.notifications.domain import OnlyWhatFailedIsToldInPerson
 from services.notifications.schemas import DeliveriesOut, DeliveryOut, SeenOut, State, ToldOut
 
-router = APIRouter(prefix="/notifications", tags=["notifications"])
+router = APIRouter(prefix="/notifications", tags=["notifications"], route_class=UsualRoute)
 runtime = runtime_of("notifications")
 Changing = Annotated[Change, Depends(change(runtime))]
 Looking = Annotated[Reading, Depends(reading(runtime))]

@@ -173,16 +173,17 @@ async def queue(
             )
 
 
-async def take_due(tx: Tx) -> Any:
-    """The delivery that has been due longest, or None. For a while it is in this process's hands and not due to any other."""
-    return await tx.fetchrow(
+async def take_due(tx: Tx, most: int) -> list[Any]:
+    """The deliveries that have been due longest. For a while they are in this process's hands and not due to any other."""
+    return await tx.fetch(
         """
-        update delivery set next_try_at = chassis.now() + $1 where id = (
+        update delivery set next_try_at = chassis.now() + $1 where id in (
           select id from delivery where state = 'queued' and next_try_at <= chassis.now()
-          order by next_try_at, id limit 1 for update skip locked)
+          order by next_try_at, id limit $2 for update skip locked)
         returning *
         """,
         IN_HAND,
+        most,
     )
 
 

@@ -14,6 +14,7 @@ from services.chassis.errors import NotAllowed, NotFound, NotUnderstood, RuleVio
 from services.chassis.ids import new_id
 from services.chassis.party import Caller
 from services.chassis.request import Change, OpenChange, OpenReading, Reading, answer, change, reading
+from services.chassis.route import UsualRoute
 from services.chassis.service import runtime_of
 from services.chassis.settings import Secrets
 from services.chassis.store import Tx
@@ -40,7 +41,7 @@ from services.persons.schemas import (
 )
 
 runtime = runtime_of("persons")
-router = APIRouter(prefix="/persons", tags=["persons"])
+router = APIRouter(prefix="/persons", tags=["persons"], route_class=UsualRoute)
 Changing = Annotated[Change, Depends(change(runtime))]
 Looking = Annotated[Reading, Depends(reading(runtime))]
 

@@ -12,6 +12,7 @@ from services.chassis.errors import CannotBeApplied, NotAllowed, NotFound, requi
 from services.chassis.ids import new_id
 from services.chassis.party import Caller
 from services.chassis.request import Change, OpenChange, Reading, answer, change, reading
+from services.chassis.route import UsualRoute
 from services.chassis.service import Runtime, runtime_of
 from services.chassis.store import Tx
 from services.events.access import may
@@ -33,7 +34,7 @@ from services.sundhedspleje.schemas import (
     VisitOut,
 )
 
-router = APIRouter(prefix="/sundhedspleje", tags=["sundhedspleje"])
+router = APIRouter(prefix="/sundhedspleje", tags=["sundhedspleje"], route_class=UsualRoute)
 runtime = runtime_of("sundhedspleje")
 Changing = Annotated[Change, Depends(change(runtime))]
 Looking = Annotated[Reading, Depends(reading(runtime))]

@@ -5,7 +5,8 @@ set local search_path = {{schema}};
 grant usage on schema {{schema}} to {{schema}}_api, {{schema}}_machine, tovholder_bus;
 
 -- Who is asking stands in the transaction; row-level security reads it. Not set = sees nothing.
-create function enter(p_party jsonb) returns void language plpgsql set search_path = {{schema}} as $$
+-- Touches no table, and so needs no search_path of its own: setting one costs more than all it does.
+create function enter(p_party jsonb) returns void language plpgsql as $$
 begin
   if p_party->>'kind' = 'machine' and session_user not in ('{{schema}}_machine', 'tovholder_owner') then
     raise exception 'only a machine role may act as machine' using errcode = 'TV403';
@@ -153,6 +154,42 @@ begin
       and (r.holder = p_holder or r.until < clock_timestamp()) returning r.source, r.partition, r.epoch, r.position, r.topic_offset;
 end $$;
 
+-- Opens a consumer's transaction in one round trip: moves the positions, fenced by their epochs and locked until its end, and says what has been applied of
+-- these subjects. Null where a lease was lost. Two statements, so that the second sees what a replay had done while the first waited for it.
+create function hear(p_source text, p_partitions smallint[], p_epochs bigint[], p_positions bigint[], p_offsets bigint[], p_subjects uuid[]) returns jsonb language plpgsql as $$
+declare moved int;
+begin
+  update {{schema}}.position p set position = n.position, topic_offset = n.topic_offset
+    from unnest(p_partitions, p_epochs, p_positions, p_offsets) n(partition, epoch, position, topic_offset)
+    where p.source = p_source and p.partition = n.partition and p.epoch = n.epoch and p.position < n.position;
+  get diagnostics moved = row_count;
+  if moved <> cardinality(p_partitions) then return null; end if;
+  return coalesce((select jsonb_agg(jsonb_build_array(s.subject, coalesce(v.version, 0),
+      exists (select from {{schema}}.dead_letter d where d.source = p_source and d.subject = s.subject and d.resolved_at is null)))
+    from unnest(p_subjects) s(subject) left join {{schema}}.seen v on v.source = p_source and v.subject = s.subject), '[]');
+end $$;
+
+-- The whole of hearing what concerns nobody here, in one commit: of each subject the versions p_firsts to p_lasts, without a gap. False, and nothing done,
+-- where one of them is not the next or waits behind a dead letter; null where a lease was lost.
+create function pass_by(p_source text, p_partitions smallint[], p_epochs bigint[], p_positions bigint[], p_offsets bigint[], p_subjects uuid[], p_firsts bigint[], p_lasts bigint[])
+returns boolean language plpgsql as $$
+declare held int;
+begin
+  select count(*) into held from (select from {{schema}}.position p join unnest(p_partitions, p_epochs, p_positions) n(partition, epoch, position)
+    on p.source = p_source and p.partition = n.partition and p.epoch = n.epoch and p.position < n.position order by p.partition for update of p) x;
+  if held <> cardinality(p_partitions) then return null; end if;
+  if exists (select from unnest(p_subjects, p_firsts, p_lasts) s(subject, first, last) left join {{schema}}.seen v on v.source = p_source and v.subject = s.subject
+      where coalesce(v.version, 0) not between s.first - 1 and s.last
+        or exists (select from {{schema}}.dead_letter d where d.source = p_source and d.subject = s.subject and d.resolved_at is null)) then
+    return false;
+  end if;
+  update {{schema}}.position p set position = n.position, topic_offset = n.topic_offset
+    from unnest(p_partitions, p_positions, p_offsets) n(partition, position, topic_offset) where p.source = p_source and p.partition = n.partition;
+  insert into {{schema}}.seen as v (source, subject, version) select p_source, s.subject, s.last from unnest(p_subjects, p_lasts) s(subject, last)
+    on conflict (source, subject) do update set version = excluded.version where v.version < excluded.version;
+  return true;
+end $$;
+
 create table lease (name text primary key, epoch bigint not null default 0, holder uuid, until timestamptz not null default '-infinity');
 create function take_lease(p_name text, p_holder uuid, p_seconds int) returns bigint language sql security definer set search_path = {{schema}} as $$
   insert into lease as l (name, epoch, holder, until) values (p_name, 1, p_holder, clock_timestamp() + make_interval(secs => p_seconds))
@@ -191,4 +228,4 @@ grant select on feed, ledger to tovholder_bus;
 revoke execute on all functions in schema {{schema}} from public;
 grant execute on function enter, may_see, caller, open_request, publish, store_answer to {{schema}}_api, {{schema}}_machine;
 grant execute on function may_see to tovholder_bus;
-grant execute on function take_relay, relay_move, relay_sent, take_positions, take_lease, free_leases to {{schema}}_machine;
+grant execute on function take_relay, relay_move, relay_sent, take_positions, hear, pass_by, take_lease, free_leases to {{schema}}_machine;

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Query, Response
 
 from services.chassis.ids import new_id
 from services.chassis.request import Change, Reading, answer, change, reading
+from services.chassis.route import UsualRoute
 from services.chassis.sealed import Seal, TextWasErased
 from services.chassis.service import runtime_of
 from services.events.access import may
@@ -16,7 +17,7 @@ from services.registry.endpoints.changing import changed, seen
 from services.registry.repository import Loaded, Place
 from services.registry.schemas import Acceptance, GivenAnswer, Override, Proposal, Question, Refusal, Withdrawal
 
-router = APIRouter(prefix="/registry", tags=["registry"])
+router = APIRouter(prefix="/registry", tags=["registry"], route_class=UsualRoute)
 runtime = runtime_of("registry")
 Changing = Annotated[Change, Depends(change(runtime))]
 Looking = Annotated[Reading, Depends(reading(runtime))]

@@ -220,7 +220,7 @@ create function intake_ladder(p_municipality char(4), p_district uuid) returns j
 -- again), TV001 where a handover is not open, TV002 where a seat takes nobody. Returns {child: version}.
 create function commit(p_party jsonb, p_decisions jsonb, p_answer jsonb default null) returns jsonb
 language plpgsql security definer set search_path = registry, pg_temp set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
-declare d jsonb; s record; c child; t timestamptz; link assignment; k int; versions jsonb := '{}'; stamp text;
+declare d jsonb; h jsonb; n jsonb; s record; c child; t timestamptz; link assignment; k int; versions jsonb := '{}'; stamp text;
 begin
   perform enter(p_party);
   set constraints all deferred;
@@ -255,13 +255,14 @@ begin
           from jsonb_to_record(d->'handover') h(id uuid, receiver_municipality char(4), state text, giver uuid, giver_unit uuid, receiver uuid, receiver_unit uuid, proposer uuid,
             reason text, due_at timestamptz, effective_on date, next_at timestamptz, accepted_by uuid);
       else
-        update handover o set state = h.state, giver = h.giver, giver_unit = h.giver_unit, receiver = h.receiver, receiver_unit = h.receiver_unit, receiver_municipality = h.receiver_municipality,
-            due_at = h.due_at, effective_on = h.effective_on, question = h.question, asked_at = h.asked_at, reminded_at = h.reminded_at, overdue_at = h.overdue_at, level = h.level,
-            next_at = h.next_at, accepted_by = h.accepted_by, decline_reason = h.decline_reason, cause = h.cause,
-            closed_at = case when h.state not in ('proposed', 'scheduled') then t end, note = coalesce(decode(d->'texts'->>'note', 'hex'), o.note)
-          from jsonb_to_record(d->'handover') h(id uuid, receiver_municipality char(4), state text, giver uuid, giver_unit uuid, receiver uuid, receiver_unit uuid, due_at timestamptz, effective_on date,
-            question uuid, asked_at timestamptz, reminded_at timestamptz, overdue_at timestamptz, level int, next_at timestamptz, accepted_by uuid, decline_reason text, cause text)
-          where o.id = h.id and o.child_id = c.id and o.state in ('proposed', 'scheduled');
+        -- By expressions, here and below: jsonb_to_record() looks up each column's type anew at every call.
+        h := d->'handover';
+        update handover o set state = h->>'state', giver = (h->>'giver')::uuid, giver_unit = (h->>'giver_unit')::uuid, receiver = (h->>'receiver')::uuid, receiver_unit = (h->>'receiver_unit')::uuid,
+            receiver_municipality = h->>'receiver_municipality', due_at = (h->>'due_at')::timestamptz, effective_on = (h->>'effective_on')::date, question = (h->>'question')::uuid,
+            asked_at = (h->>'asked_at')::timestamptz, reminded_at = (h->>'reminded_at')::timestamptz, overdue_at = (h->>'overdue_at')::timestamptz, level = (h->>'level')::int,
+            next_at = (h->>'next_at')::timestamptz, accepted_by = (h->>'accepted_by')::uuid, decline_reason = h->>'decline_reason', cause = h->>'cause',
+            closed_at = case when h->>'state' not in ('proposed', 'scheduled') then t end, note = coalesce(decode(d->'texts'->>'note', 'hex'), o.note)
+          where o.id = (h->>'id')::uuid and o.child_id = c.id and o.state in ('proposed', 'scheduled');
         if not found then raise exception 'the handover is not open' using errcode = 'TV001'; end if;
       end if;
       if d ? 'asks' then
@@ -276,9 +277,10 @@ begin
     if d ? 'holder' or c.status = 'closed' then
       update assignment set finished_at = t where child_id = c.id and episode = c.episode and finished_at = 'infinity' returning * into link;
       if d ? 'holder' then
+        n := d->'holder';
         insert into assignment (child_id, municipality, episode, seq, professional, unit, why, by, handover, reason, note, started_at, prev_finished_at)
-          select c.id, c.municipality, c.episode, coalesce(link.seq, 0) + 1, n.professional, n.unit, n.why, n.by, n.handover, n.reason, decode(d->'texts'->>'override', 'hex'), t, link.finished_at
-          from jsonb_to_record(d->'holder') n(professional uuid, unit uuid, why text, by uuid, handover uuid, reason text);
+          values (c.id, c.municipality, c.episode, coalesce(link.seq, 0) + 1, (n->>'professional')::uuid, (n->>'unit')::uuid, n->>'why', (n->>'by')::uuid, (n->>'handover')::uuid, n->>'reason',
+            decode(d->'texts'->>'override', 'hex'), t, link.finished_at);
       end if;
       link := null;
     end if;
@@ -299,11 +301,12 @@ begin
       perform enter(p_party);
     end if;
     stamp := to_char(t at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');
-    insert into outbox (partition, subject, version) select (d->>'partition')::smallint, c.id, c.version - k + o from generate_series(1, k) o order by o;
+    with said as (select e, c.version - k + o as version from jsonb_array_elements(d->'events') with ordinality u(e, o)),
+      queued as (insert into outbox (partition, subject, version) select (d->>'partition')::smallint, c.id, said.version from said order by said.version)
     insert into ledger (subject, version, at, type, envelope)
-      select c.id, c.version - k + o, t, e->>'type',
-        case when e->'data' ? 'since' then jsonb_set(e, '{data,since}', to_jsonb(stamp)) else e end || jsonb_build_object('version', c.version - k + o, 'time', stamp)
-      from jsonb_array_elements(d->'events') with ordinality u(e, o);
+      select c.id, said.version, t, e->>'type',
+        case when e->'data' ? 'since' then jsonb_set(e, '{data,since}', to_jsonb(stamp)) else e end || jsonb_build_object('version', said.version, 'time', stamp)
+      from said;
     versions := versions || jsonb_build_object(c.id::text, c.version);
   end loop;
   if p_answer is not null then
