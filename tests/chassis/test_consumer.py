@@ -227,6 +227,41 @@ async def test_an_event_nobody_here_hears_passes(rails: Rails) -> None:
     assert await rails.letters() == []
 
 
+@pytest.mark.parametrize("first", [1, 2, 3])
+async def test_events_nobody_here_hears_are_passed_by_alone_and_only_in_order(rails: Rails, first: int) -> None:
+    subject = new_id()
+    await rails.say(subject, 1, 2)
+    await rails.sql("speaker", 'update ledger set envelope = envelope || \'{"type": "dk.tovholder.speaker.sneezed.v1"}\'')
+    await rails.running.relays["speaker"].once()
+    records = await records_of(rails, subject)
+    await rails.sql("listener", "insert into seen values ('speaker', $1, $2)", subject, first - 1)
+
+    await the(rails)._hold()
+    await the(rails)._take("speaker", records)
+    await the(rails)._take("speaker", records)
+
+    seen = await rails.sql("listener", "select version from seen where source = 'speaker' and subject = $1", subject)
+    assert [row["version"] for row in seen] == [2]
+    assert await rails.sql("listener", "select 1 from parked") == await rails.letters() == []
+
+
+async def test_an_event_nobody_here_hears_still_waits_behind_a_dead_letter(rails: Rails) -> None:
+    subject = new_id()
+    await rails.say(subject, -1)
+    await rails.settle()
+    await rails.say(subject, 1)
+    await rails.sql(
+        "speaker", 'update ledger set envelope = envelope || \'{"type": "dk.tovholder.speaker.sneezed.v1"}\' where version = 2'
+    )
+
+    await rails.settle()
+
+    assert [row["version"] for row in await rails.sql("listener", "select version from parked")] == [2]
+    skipped = await rails.operator.post(f"/listener/dead-letters/{(await rails.letters())[0]['id']}/skip")
+    assert skipped.status == 200
+    assert await rails.sql("listener", "select 1 from parked") == []
+
+
 @pytest.mark.parametrize("body", [b"\xff\xfe", b"[1]", b"{}", b'{"specversion": "1.0"}', b"", b"null"])
 async def test_bytes_that_are_no_event_are_laid_aside_and_the_true_event_comes_from_its_source(rails: Rails, body: bytes) -> None:
     subject = new_id()

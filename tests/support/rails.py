@@ -22,6 +22,7 @@ from services.chassis.errors import CannotBeApplied, NotFound, NotYetKnown, Rule
 from services.chassis.ids import new_id, partition_of
 from services.chassis.migrate import migrate, owner_dsn, prepare
 from services.chassis.request import Change, Reading, answer, change, reading
+from services.chassis.route import UsualRoute
 from services.chassis.sealed import seal_of
 from services.chassis.service import FetchFirst, Received, Runtime, Service, runtime_of
 from services.chassis.settings import Settings
@@ -89,7 +90,7 @@ class WordIn(BaseModel):
     name: str = ""
 
 
-_speaker_api = APIRouter(prefix="/speaker", tags=["speaker"])
+_speaker_api = APIRouter(prefix="/speaker", tags=["speaker"], route_class=UsualRoute)
 _speaker = runtime_of("speaker")
 Changing = Annotated[Change, Depends(change(_speaker))]
 Looking = Annotated[Reading, Depends(reading(_speaker))]

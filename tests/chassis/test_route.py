@@ -1,0 +1,82 @@
+"""An address served the usual way and the general way answers every request alike."""
+
+from typing import Annotated
+from uuid import UUID
+
+import httpx2
+import pytest
+from fastapi import APIRouter, Depends, FastAPI, Header, Request, Response
+from fastapi.routing import APIRoute
+from pydantic import BaseModel
+
+from services.chassis import problems
+from services.chassis.request import answer
+from services.chassis.route import UsualRoute, _usual
+
+CHILD = "0193d5a0-0000-7000-8000-000000000001"
+
+
+class Note(BaseModel):
+    text: str
+    number: int = 0
+
+
+async def opened(request: Request, idempotency_key: str | None = Header(None, max_length=200)) -> str:
+    return f"{request.method} {idempotency_key}"
+
+
+def application(route: type[APIRoute]) -> FastAPI:
+    router = APIRouter(prefix="/thing", route_class=route)
+    Opened = Annotated[str, Depends(opened)]
+
+    @router.post("/{child_ref}")
+    async def needed(child_ref: UUID, body: Note, request: Opened) -> Response:
+        return answer(201, [str(child_ref), body.model_dump(), request])
+
+    @router.post("/{child_ref}/optional")
+    async def optional(child_ref: UUID, request: Opened, body: Note | None = None) -> Response:
+        return answer(200, [str(child_ref), body and body.model_dump(), request])
+
+    app = FastAPI()
+    app.include_router(router)
+    problems.install(app)
+    return app
+
+
+@pytest.mark.parametrize("path", [f"/thing/{CHILD}", f"/thing/{CHILD}/optional", "/thing/none", "/thing/none/optional"])
+@pytest.mark.parametrize("key", ["k", "k" * 201, None])
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (b'{"text": "a"}', "application/json"),
+        (b'{"text": "a", "number": "7"}', "application/json; charset=utf-8"),
+        (b'{"text": "a", "number": 1.5}', "application/json"),
+        (b'{"text": null}', "application/json"),
+        (b"{", "application/json"),
+        (b"null", "application/json"),
+        (b"[1]", "application/json"),
+        (b"\xff", "application/json"),
+        (b'{"text": NaN}', "application/json"),
+        (b'{"text": "a"}', "text/plain"),
+        (b'{"text": "a"}', None),
+        (b"", None),
+    ],
+)
+async def test_both_ways_answer_alike(path: str, key: str | None, body: bytes, kind: str | None) -> None:
+    headers = {name: text for name, text in {"idempotency-key": key, "content-type": kind}.items() if text}
+    answers = []
+    for route in (UsualRoute, APIRoute):
+        transport = httpx2.ASGITransport(application(route))
+        async with httpx2.AsyncClient(transport=transport, base_url="http://thing") as client:
+            got = await client.post(path, content=body, headers=headers)
+            answers.append((got.status_code, got.content))
+
+    assert answers[0] == answers[1]
+
+
+def test_the_addresses_of_the_baton_are_usual() -> None:
+    from services.registry.endpoints import router
+
+    general = {route.path for route in router.routes if isinstance(route, APIRoute) and _usual(route.dependant) is None}
+
+    assert {"/registry/handovers/{handover_id}/acceptance", "/registry/children/{child_ref}"}.isdisjoint(general)
