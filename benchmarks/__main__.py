@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import accepting, figures, moving, telling, whole
+from benchmarks import accepting, committing, figures, grown, moving, recovering, telling, whole
 from benchmarks.figures import Figure
 from benchmarks.installation import Installation
 
@@ -22,6 +22,12 @@ GROUPS: dict[Callable[[Installation], list[Figure]], tuple[str, ...]] = {
     accepting.reading: ("child_read_per_s",),
     telling.telling: ("notified_to_told_p50_ms", "notified_to_told_p99_ms", "accepted_to_consumed_p50_ms"),
     moving.moving: ("relay_events_per_s", "apply_events_per_s"),
+    committing.committing: ("commit_per_s", "commit_pg_cpu_ms"),
+    committing.steady: ("accept_http_200_p50_ms", "accept_http_200_p99_ms"),
+    committing.applied: ("commit_to_applied_p50_ms", "commit_to_applied_p99_ms"),
+    recovering.takeover_s: ("takeover_s",),
+    recovering.drain_30k_s: ("drain_30k_s",),
+    grown.grown: ("accept_http_c32_1m_per_s", "child_read_1m_per_s"),
     whole.all_in_one_rss_mb: ("all_in_one_rss_mb",),
     whole.demo_restart_s: ("demo_restart_s",),
 }
@@ -42,8 +48,9 @@ def main() -> None:
                 continue
             began = time.monotonic()
             out.print(f"[dim]measuring {', '.join(names)} …[/dim]", end=" ")
-            # A fresh installation each: what one measurement leaves behind must not slow the next.
-            installation = Installation(Path(folder) / measure.__name__).start()
+            # A fresh installation each, but for those that are kept: what one measurement leaves behind must not slow the next.
+            kept = grown.FOLDERS.get(measure)
+            installation = Installation(kept() if kept else Path(folder) / measure.__name__, keep=kept is not None).start()
             try:
                 measured += measure(installation)
                 figures.keep(measured, LATEST)

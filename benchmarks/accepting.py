@@ -33,13 +33,13 @@ async def offer_children(installation: Installation, count: int) -> list[tuple[U
         for _ in range(250):
             child, handover = new_id(), uuid4()
             offered.append((child, handover))
-            decisions.append(_decision(installation, child, handover, giver, receiver))
+            decisions.append(decision(installation, child, handover, giver, receiver))
         await store.call("commit", MACHINE.as_json(), decisions, None, role="machine")
     await store.close()
     return offered
 
 
-def _decision(
+def decision(
     installation: Installation, child: UUID, handover: UUID, giver: tuple[str, str], receiver: tuple[str, str]
 ) -> dict[str, object]:
     name, wrapped, seal = new_wrapped_key(installation.settings.secrets, "0990", child)

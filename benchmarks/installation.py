@@ -35,8 +35,10 @@ DATABASE = "tovholder"
 class Installation:
     """Started once for all measurements; processes are started and ended per measurement."""
 
-    def __init__(self, folder: Path, partitions: int = 8) -> None:
+    def __init__(self, folder: Path, partitions: int = 8, keep: bool = False) -> None:
+        """`keep`: the database stays in its folder for the next run."""
         self.folder = folder
+        self.keep = keep
         self.partitions = partitions
         self.postgres = PostgresServer(
             folder / "postgres", settings={"shared_buffers": "1GB", "max_wal_size": "4GB", "track_commit_timestamp": "on"}
@@ -133,7 +135,10 @@ class Installation:
         self.end()
         self.provider.stop()
         self.kafka.stop()
-        self.postgres.remove()
+        if self.keep:
+            self.postgres.stop()
+        else:
+            self.postgres.remove()
 
     def sql(self, query: str, *arguments: object) -> list[tuple[object, ...]]:
         """As owner of the schemas."""

@@ -19,7 +19,7 @@ from services.chassis.store import Store
 _CHILDREN, _CHANGES = 5_000, 10
 
 # Children that exist only as facts: nothing of the baton's tables is touched.
-_REGISTER = """
+REGISTER = """
 create temp table made as select gen_random_uuid() as id from generate_series(1, {children});
 insert into registry.ledger select id, 1, now(), 'dk.tovholder.registry.child_registered.v1', jsonb_build_object('specversion', '1.0', 'id', gen_random_uuid(), 'source', '/registry',
   'type', 'dk.tovholder.registry.child_registered.v1', 'subject', id, 'version', 1, 'time', '2026-11-22T20:00:00.000000Z', 'correlationid', id, 'datacontenttype', 'application/json',
@@ -39,7 +39,7 @@ insert into registry.outbox (partition, subject, version) select ('x' || right(i
 def moving(installation: Installation) -> list[Figure]:
     """`relay_events_per_s` and `apply_events_per_s`, each three times over 50,000 events."""
     limit = raw.produced_per_second(installation.kafka.bootstrap, "tovholder.daycare")
-    installation.sql(_REGISTER.format(children=_CHILDREN, partitions=installation.partitions))
+    installation.sql(REGISTER.format(children=_CHILDREN, partitions=installation.partitions))
     relayed, applied = asyncio.run(_moving(installation))
     return [
         median("relay_events_per_s", relayed, "events/s", limit, "≥ 10,000"),
