@@ -65,7 +65,11 @@ class Consumer:
         self._name = runtime.service.name
         self._handlers = _merged(runtime)
         self._majors = {_without_major(kind) for kind in self._handlers}
-        self._remote = {kind for kind, steps in self._handlers.items() if any(isinstance(step, FetchFirst) for _, step in steps)}
+        self._remote = {
+            kind
+            for kind, steps in self._handlers.items()
+            if any(isinstance(step, FetchFirst) and step.is_remote for _, step in steps)
+        }
         self.sources = sorted({steps[0][0].source for steps in self._handlers.values()})
         self._holder = uuid4()
         self._epochs: dict[tuple[str, int], int] = {}

@@ -42,14 +42,20 @@ class Seal:
 
 def new_wrapped_key(secrets: Secrets, municipality: str, about: UUID) -> tuple[str, bytes, Seal]:
     """A fresh key for a subject: the wrapping key's name, the wrapped key, and the seal it makes."""
+    name, key = _newest(secrets, municipality), AESGCM.generate_key(256)
+    return name, _wrapped(secrets, name, key, about), Seal(key, about)
+
+
+def _newest(secrets: Secrets, municipality: str) -> str:
     try:
-        name = secrets.newest_sealing_key(municipality)
+        return secrets.newest_sealing_key(municipality)
     except LookupError as error:
         raise TryAgainSoon("This municipality has no sealing key yet. The operator must put one.", seconds=60) from error
-    key = AESGCM.generate_key(256)
+
+
+def _wrapped(secrets: Secrets, name: str, key: bytes, about: UUID) -> bytes:
     nonce = os.urandom(12)
-    wrapped = nonce + AESGCM(secrets.sealing_key(name)).encrypt(nonce, key, about.bytes)
-    return name, wrapped, Seal(key, about)
+    return nonce + AESGCM(secrets.sealing_key(name)).encrypt(nonce, key, about.bytes)
 
 
 def unwrap(secrets: Secrets, name: str, wrapped: bytes | None, about: UUID) -> Seal:
@@ -85,6 +91,27 @@ async def seal_of(tx: Tx, secrets: Secrets, municipality: str, about: UUID) -> S
         # Another municipality's key, which this party may not see: a key of our own would never be found again.
         raise NotFound
     return unwrap(secrets, row["wrapped_by"], row["wrapped"], about)
+
+
+async def wrap_anew(tx: Tx, secrets: Secrets, municipality: str, about: UUID) -> None:
+    """The subject's key lies under another municipality's key from now on; what it has sealed stays as it is.
+
+    For the machine. TextWasErased where it was destroyed, TryAgainSoon where that municipality has no key yet.
+    """
+    row = await tx.fetchrow("select wrapped_by, wrapped from sealing_key where id = $1 for update", about)
+    if row is None:
+        return
+    if row["wrapped"] is None:
+        raise TextWasErased("This text was erased for good.", about=str(about))
+    name = _newest(secrets, municipality)
+    key = AESGCM(secrets.sealing_key(row["wrapped_by"])).decrypt(row["wrapped"][:12], row["wrapped"][12:], about.bytes)
+    await tx.execute(
+        "update sealing_key set municipality = $2, wrapped_by = $3, wrapped = $4 where id = $1",
+        about,
+        municipality,
+        name,
+        _wrapped(secrets, name, key, about),
+    )
 
 
 def blind_index(key: bytes, purpose: str, text: str) -> bytes:

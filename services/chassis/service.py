@@ -36,11 +36,13 @@ Apply = Callable[[Received[Any], Tx], Awaitable[None]]
 class FetchFirst:
     """A handler that needs a remote read: `fetch` runs before the transaction and its result is handed to `apply`.
 
-    A peer that cannot be reached pauses the consumer; a 404 makes a dead letter.
+    A peer that cannot be reached pauses the consumer; a 404 makes a dead letter. `is_remote` False: `fetch` only takes what the
+    process holds, its keys, and such events are applied as many at a time as any.
     """
 
     fetch: Callable[[Received[Any], "Runtime"], Awaitable[Any]]
     apply: Callable[[Received[Any], Tx, Any], Awaitable[None]]
+    is_remote: bool = True
 
 
 @dataclass(frozen=True)

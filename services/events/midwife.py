@@ -80,3 +80,18 @@ class NotificationPlaced(Event, source="midwife"):
     child: UUID | None = None
     placed_by: UUID
     placed_at: AwareDatetime
+
+
+class AdmissionChanged(Event, source="midwife"):
+    """A hospital says that a stay began, changed or ended, or that someone has died. Subject: the notification.
+
+    Only where the municipality has a legal basis to receive it. `code` is MedCom's letter code without RE_ or AN_, which are
+    `change`; whom it is about stands behind the notification's authorised address.
+    """
+
+    notification_id: UUID
+    municipality: Municipality
+    unit: UUID
+    code: Literal["STAA", "STIN", "STOR", "SLOR", "SLHJ", "MORS"]
+    change: Literal["new", "revised", "cancelled"]
+    told_at: AwareDatetime

@@ -2,6 +2,7 @@
 
 from services.chassis.service import Service
 from services.events.midwife import (
+    AdmissionChanged,
     BirthNotified,
     NotificationCorrected,
     NotificationPlaced,
@@ -24,6 +25,7 @@ service = Service(
         NotificationCorrected,
         NotificationWithdrawn,
         NotificationPlaced,
+        AdmissionChanged,
     ),
     rules={"message_id_is_used_once": TheMessageIdStandsForAnotherNotification},
 )

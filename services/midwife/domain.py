@@ -9,6 +9,7 @@ from uuid import UUID
 from services.chassis.errors import NotAllowed, NotUnderstood, RuleViolated
 from services.events import Event
 from services.events.midwife import (
+    AdmissionChanged,
     BirthNotified,
     NotificationCorrected,
     NotificationKind,
@@ -154,6 +155,28 @@ def state_of_message(kind: str, category: str | None, receiver: Receiver) -> Lit
     if kind == "hospital-notification" and receiver.hospital_notification_basis:
         return "listed"
     return None
+
+
+def admission(notification: UUID, receiver: Receiver, letter_code: str, said: datetime | None, at: datetime) -> AdmissionChanged:
+    """What a listed HospitalNotification says, without whom it says it of.
+
+    `letter_code`: MedCom's Danish code, with RE_ for a correction and AN_ for a cancellation. `said`: when the sender said it;
+    never later than it came.
+    """
+    prefix, _, code = letter_code.rpartition("_")
+    return AdmissionChanged.model_validate(
+        {
+            "notification_id": notification,
+            "municipality": receiver.municipality,
+            "unit": receiver.unit,
+            "code": code,
+            "change": _CHANGES[prefix],
+            "told_at": min(said, at) if said else at,
+        }
+    )
+
+
+_CHANGES: Final = {"": "new", "RE": "revised", "AN": "cancelled"}
 
 
 def may_send_for(sends_for: Collection[str], sender_sor: str) -> bool:

@@ -22,7 +22,7 @@ from services.chassis.store import Tx
 from services.events.access import may
 from services.events.midwife import NotificationReceived, NotifiedChild
 from services.midwife import domain, repository, schemas
-from services.midwife.fhir import Arrival, Message, UnreadableMessage, duplicate_of, read_message
+from services.midwife.fhir import Arrival, Message, UnreadableMessage, admission_code, duplicate_of, read_message
 from services.midwife.fhir.acknowledgement import AcknowledgementIds, acknowledgement
 from services.midwife.fhir.acknowledgement import Response as Response_
 from services.midwife.fhir.bundle import Organisation
@@ -196,6 +196,9 @@ async def _list(
         ),
         dataref=_href(new.id),
     )
+    letter_code = admission_code(message)
+    if letter_code:
+        tx.publish(new.id, domain.admission(new.id, found, letter_code, message.told_at, new.at), dataref=_href(new.id))
 
 
 def _content(message: Message) -> repository.Content:
@@ -409,11 +412,15 @@ async def demographics(id: UUID, request: Looking) -> Response:
         look.only_services()
         stored = await repository.notification(look.tx, id)
         found = await repository.contents(look.tx, request.runtime.settings.secrets, stored) if stored else None
-        if stored is None or found is None or not (stored.is_structured or found[1]):
+        of_a_hospital = stored is not None and stored.notification.kind == "hospital-notification"
+        if stored is None or found is None or not (stored.is_structured or of_a_hospital or found[1]):
             raise NotFound("There is no such notification, or it says of nobody who they are.")
         await look.saw(id, "identity", "registration")
-        said = found[0] if stored.is_structured else found[1] or {}
+        said = found[1] or {} if not (stored.is_structured or of_a_hospital) else found[0]
         known = stored.notification
+        if of_a_hospital:
+            about = {"kind": known.kind, "municipality": known.municipality, "unit": known.unit}
+            return answer(200, {"notification_id": id, **about, "patient": {"identifiers": said["identifiers"]}})
         corrected = await repository.corrected(look.tx, known.organisation, stored.row["corrects"])
     return answer(
         200,

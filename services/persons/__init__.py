@@ -3,7 +3,9 @@
 from services.chassis.service import Service
 from services.events import daycare, directory, midwife, persons, registry
 from services.persons import handlers
+from services.persons.domain.life import TwoRecordsOfOneKindAreMerged
 from services.persons.endpoints import TheIdentifierStandsOnAnotherPerson, router
+from services.persons.endpoints.related import TheRecordWasMerged
 
 service = Service(
     "persons",
@@ -13,7 +15,12 @@ service = Service(
         midwife.BirthNotified: handlers.IDENTIFY,
         midwife.NotificationCorrected: handlers.IDENTIFY,
         midwife.NotificationPlaced: handlers.link_placed,
-        registry.TovholderChanged: handlers.set_holder,
+        midwife.NotificationWithdrawn: handlers.WITHDRAW,
+        midwife.AdmissionChanged: handlers.HEAR_OF_ADMISSION,
+        registry.TovholderChanged: handlers.SET_HOLDER,
+        registry.CaseClosed: handlers.close_case,
+        registry.CaseReopened: handlers.reopen_case,
+        registry.CaseSeparated: handlers.separate,
         registry.HandoverProposed: handlers.set_receiver,
         registry.HandoverEffected: handlers.end_handover,
         registry.HandoverDeclined: handlers.end_handover,
@@ -36,6 +43,17 @@ service = Service(
         persons.ConsentGiven,
         persons.ConsentWithdrawn,
         persons.MoveProposed,
+        persons.ChildMoved,
+        persons.ChildDied,
+        persons.DeathUndone,
+        persons.PregnancyEnded,
+        persons.PregnancyEndUndone,
+        persons.PersonsMerged,
+        persons.ProtectionChanged,
     ),
-    rules={"an_identifier_stands_on_one_person": TheIdentifierStandsOnAnotherPerson},
+    rules={
+        "an_identifier_stands_on_one_person": TheIdentifierStandsOnAnotherPerson,
+        "a_merged_record_takes_no_identifier": TheRecordWasMerged,
+        "the_older_reference_survives": TwoRecordsOfOneKindAreMerged,
+    },
 )

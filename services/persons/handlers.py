@@ -4,6 +4,7 @@ Identifies whom the midwife's notifications are about, and learns who stands how
 """
 
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from services.chassis.service import FetchFirst, Received, Runtime
@@ -11,8 +12,18 @@ from services.chassis.settings import Secrets
 from services.chassis.store import Tx
 from services.events.daycare import StartCancelled, StartPlanned
 from services.events.directory import AbsenceEnded, AbsenceRegistered, IntakeChanged, UnitChanged
-from services.events.midwife import BirthNotified, NotificationCorrected, NotificationPlaced, PregnancyNotified
+from services.events.midwife import (
+    AdmissionChanged,
+    BirthNotified,
+    NotificationCorrected,
+    NotificationPlaced,
+    NotificationWithdrawn,
+    PregnancyNotified,
+)
 from services.events.registry import (
+    CaseClosed,
+    CaseReopened,
+    CaseSeparated,
     HandoverDeclined,
     HandoverEffected,
     HandoverProposed,
@@ -25,6 +36,7 @@ from services.events.registry import (
 from services.persons import repository
 from services.persons.domain.identifiers import Identifier
 from services.persons.domain.matching import Kind, Told, ToldChild
+from services.persons.repository import lives
 from services.persons.schemas import Demographics, ToldIdentifier
 
 Notified = PregnancyNotified | BirthNotified | NotificationCorrected
@@ -39,7 +51,7 @@ class Fetched:
     secrets: Secrets
 
 
-async def fetch_demographics(received: Received[Notified], runtime: Runtime) -> Fetched:
+async def fetch_demographics(received: Received[Notified] | Received[AdmissionChanged], runtime: Runtime) -> Fetched:
     """Over the midwife service's authorised address; the event itself names nobody."""
     found = await runtime.peers.get("midwife", f"/midwife/notifications/{received.event.notification_id}/demographics")
     return Fetched(Demographics.model_validate(found), runtime.settings.secrets)
@@ -90,10 +102,56 @@ async def link_placed(received: Received[NotificationPlaced], tx: Tx) -> None:
         await repository.link(tx, event.notification_id, event.child, event.municipality)
 
 
-async def set_holder(received: Received[TovholderChanged], tx: Tx) -> None:
+async def withdraw(received: Received[NotificationWithdrawn], tx: Tx, secrets: Secrets) -> None:
+    """What it alone brought is taken back; what becomes of a child it told of, people decide."""
+    await lives.withdraw(tx, secrets, received.event.notification_id, received.event.municipality)
+
+
+async def hear_of_admission(received: Received[AdmissionChanged], tx: Tx, fetched: Fetched | None) -> None:
+    """Of all that hospitals say only life and death is of use here; a citizen nobody knows leaves nothing behind."""
     event = received.event
+    patient = fetched.demographics.patient if fetched else None
+    if fetched is None or patient is None:
+        return
+    numbers = _identifiers(patient.identifiers)
+    await repository.take_turns(tx, fetched.secrets, numbers)
+    found = await repository.find(tx, fetched.secrets, numbers, event.municipality)
+    person = await repository.person_of(tx, fetched.secrets, found["id"], to_change=True) if found else None
+    if person:
+        await lives.hear_hospital(tx, person, event.change != "cancelled", event.told_at, event.notification_id)
+
+
+async def fetch_deceased(received: Received[AdmissionChanged], runtime: Runtime) -> Fetched | None:
+    """Who it is about is asked only where the message is about a death."""
+    return await fetch_demographics(received, runtime) if received.event.code == "MORS" else None
+
+
+async def keys(received: Received[Any], runtime: Runtime) -> Secrets:
+    return runtime.settings.secrets
+
+
+async def set_holder(received: Received[TovholderChanged], tx: Tx, secrets: Secrets) -> None:
+    """Where the tovholder is, there the child belongs."""
+    event = received.event
+    await lives.move(tx, secrets, event.child, event.municipality)
     await _replace(tx, event.child, "holder", None)
     await _stand(tx, event.child, "holder", event.tovholder.professional, event.tovholder.unit, None, event.municipality)
+
+
+async def close_case(received: Received[CaseClosed], tx: Tx) -> None:
+    """Nobody is tovholder any more, and nobody is asked to be."""
+    await lives.close(tx, received.event.child, closed=True)
+    await _replace(tx, received.event.child, "holder", None)
+    await _replace(tx, received.event.child, "receiver", None)
+
+
+async def reopen_case(received: Received[CaseReopened], tx: Tx) -> None:
+    await lives.close(tx, received.event.child, closed=False)
+
+
+async def separate(received: Received[CaseSeparated], tx: Tx) -> None:
+    """The registry has undone a merge: it alone knows whether anything has changed since."""
+    await lives.separate(tx, received.event.child)
 
 
 async def set_receiver(received: Received[HandoverProposed], tx: Tx) -> None:
@@ -185,3 +243,6 @@ async def note_unit(received: Received[UnitChanged], tx: Tx) -> None:
 
 
 IDENTIFY = FetchFirst(fetch_demographics, identify_notified)
+HEAR_OF_ADMISSION = FetchFirst(fetch_deceased, hear_of_admission)
+WITHDRAW = FetchFirst(keys, withdraw, is_remote=False)
+SET_HOLDER = FetchFirst(keys, set_holder, is_remote=False)

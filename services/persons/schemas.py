@@ -113,6 +113,52 @@ class ConsentIn(_Strict):
     until_on: date | None = None
 
 
+MergeReason = Literal["records-compared", "family-confirmed", "register-looked-up", "other"]
+
+
+class DeathIn(_Strict):
+    died_on: date | None = None
+
+
+class PregnancyEndIn(_Strict):
+    ended_on: date | None = None
+
+
+class ProtectionIn(_Strict):
+    protected: bool
+
+
+class MergeIn(_Strict):
+    """`with`: the other reference; which of the two survives does not depend on which is named first."""
+
+    with_: UUID = Field(alias="with")
+    reason: MergeReason
+
+
+class ProposalDecisionIn(_Strict):
+    decision: Literal["merge", "keep-apart", "noted"]
+    reason: MergeReason = "other"
+
+
+class Proposal(_Strict):
+    """`merge`: `person` and `other` may be one. `withdrawn`: all that told of the child was taken back – wrongly registered?
+
+    `died`, `lives`: what a hospital says is about an adult, or goes against what a person has recorded.
+    """
+
+    id: UUID
+    kind: Literal["merge", "withdrawn", "died", "lives"]
+    person: UUID
+    other: UUID | None
+    notification: UUID | None
+    proposed_at: AwareDatetime
+
+
+class ProposalPage(_Strict):
+    proposals: list[Proposal]
+    next: UUID | None
+
+
 class DecisionIn(_Strict):
     """May this be disclosed? `invoked`: the rule the professional who holds the information answers for."""
 
@@ -167,6 +213,12 @@ class ToldChild(BaseModel):
     born_at: AwareDatetime | None = None
 
 
+class ToldPatient(BaseModel):
+    """Whom a hospital's message is about."""
+
+    identifiers: list[ToldIdentifier] = []
+
+
 class Demographics(BaseModel):
     """Who a notification is about: `GET /midwife/notifications/{id}/demographics`. What this service has no use for is left."""
 
@@ -175,5 +227,6 @@ class Demographics(BaseModel):
     unit: UUID
     mother: ToldMother | None = None
     children: list[ToldChild] = []
+    patient: ToldPatient | None = None
     due_on: date | None = None
     corrects: UUID | None = None

@@ -15,7 +15,17 @@ PROGRAMS = ROOT / ".venv" / "bin"
 SERVICES = ("midwife", "persons", "directory", "registry", "sundhedspleje", "daycare", "notifications")
 
 NAMES_IN_A_SERVICE = {
-    *("README.md", "__init__.py", "endpoints.py", "handlers.py", "repository.py", "schemas.py", "domain.py", "fhir.py"),
+    *(
+        "README.md",
+        "__init__.py",
+        "endpoints.py",
+        "handlers.py",
+        "repository",
+        "repository.py",
+        "schemas.py",
+        "domain.py",
+        "fhir.py",
+    ),
     # A package says more than one file can in one thought: `domain/`, `fhir/`, `endpoints/`.
     *("domain", "endpoints", "fhir", "tables.py", "migrations"),
     # What the clock does; edges to the world outside; what a municipality's staff may read and change.

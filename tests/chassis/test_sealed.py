@@ -5,7 +5,7 @@ import pytest
 from services.chassis.errors import NotFound, TryAgainSoon
 from services.chassis.ids import new_id
 from services.chassis.party import Party
-from services.chassis.sealed import Seal, TextWasErased, blind_index, name_tokens, seal_of
+from services.chassis.sealed import Seal, TextWasErased, blind_index, name_tokens, seal_of, wrap_anew
 from tests.support.rails import Rails, sealed_round_trip
 
 TEXT = "Mor er træt, men glad."
@@ -83,6 +83,37 @@ async def test_another_municipality_neither_reads_a_key_nor_seals_with_one_that_
     with pytest.raises(NotFound):
         async with rails.speaker.transaction(Party("municipality", "0991")) as tx:
             await seal_of(tx, rails.settings.secrets, "0991", subject)
+
+
+async def test_a_key_wrapped_anew_opens_what_was_sealed_and_lies_under_the_other_municipality_s_key(rails: Rails) -> None:
+    subject, secrets = new_id(), rails.settings.secrets
+    sealed, _ = await sealed_round_trip(rails.speaker, rails.settings, subject, TEXT)
+
+    async with rails.speaker.transaction() as tx:
+        await wrap_anew(tx, secrets, "0991", subject)
+        await wrap_anew(tx, secrets, "0991", new_id())
+
+    (key,) = await rails.sql("speaker", "select municipality, wrapped_by from sealing_key")
+    assert (key["municipality"], key["wrapped_by"].split(".")[0]) == ("0991", "0991")
+    async with rails.speaker.transaction(Party("municipality", "0991")) as tx:
+        assert (await seal_of(tx, secrets, "0991", subject)).open(sealed, "word.name") == TEXT
+    with pytest.raises(NotFound):
+        async with rails.speaker.transaction(Party("municipality", "0990")) as tx:
+            await seal_of(tx, secrets, "0990", subject)
+
+
+@pytest.mark.parametrize(("destroyed", "to", "refusal"), [(True, "0991", TextWasErased), (False, "0992", TryAgainSoon)])
+async def test_a_key_that_is_destroyed_or_has_nowhere_to_go_is_not_wrapped_anew(
+    rails: Rails, destroyed: bool, to: str, refusal: type[Exception]
+) -> None:
+    subject = new_id()
+    await sealed_round_trip(rails.speaker, rails.settings, subject, TEXT)
+    if destroyed:
+        await rails.sql("speaker", "update sealing_key set wrapped = null, destroyed_at = clock_timestamp()")
+
+    with pytest.raises(refusal):
+        async with rails.speaker.transaction() as tx:
+            await wrap_anew(tx, rails.settings.secrets, to, subject)
 
 
 async def test_a_municipality_without_a_key_waits_for_its_operator(rails: Rails) -> None:

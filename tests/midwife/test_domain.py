@@ -57,6 +57,18 @@ def test_other_categories_are_only_listed(category: str | None) -> None:
     assert domain.state_of_message("care-communication", category, HERE) == "listed"
 
 
+def test_an_admission_was_not_told_later_than_it_came() -> None:
+    came, notification = datetime(2026, 11, 22, 12, tzinfo=UTC), uuid4()
+
+    early, ahead, silent = (
+        domain.admission(notification, WITH_BASIS, "AN_MORS", said, came)
+        for said in (came - timedelta(hours=1), came + timedelta(days=1), None)
+    )
+
+    assert [early.told_at, ahead.told_at, silent.told_at] == [came - timedelta(hours=1), came, came]
+    assert (early.code, early.change) == ("MORS", "cancelled")
+
+
 def test_a_hospital_notification_leaves_nothing_where_the_municipality_has_no_legal_basis() -> None:
     assert domain.state_of_message("hospital-notification", None, HERE) is None
     assert domain.state_of_message("hospital-notification", None, WITH_BASIS) == "listed"

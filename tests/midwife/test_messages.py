@@ -12,6 +12,7 @@ from services.demo import town
 from services.events.directory import MunicipalityChanged
 from services.midwife.fhir.bundle import Organisation
 from tests.midwife.ward import JSON, XML, Ward
+from tests.persons.families import TWIN_A, identifier
 from tests.support import fhir_messages
 from tests.support.world import Answer
 
@@ -208,6 +209,80 @@ async def test_a_hospital_notification_is_listed_where_there_is_a_legal_basis(wa
     (line,) = await ward.listed("listed")
     content = (await ward.lead.get(f"/midwife/notifications/{line['id']}")).body["content"]
     assert set(content) == {"identifiers", "activity", "started", "ended"}
+
+
+async def said_of_admissions(ward: Ward) -> list[dict[str, Any]]:
+    rows = await ward.world.sql(
+        "midwife",
+        "select envelope from ledger where type = 'dk.tovholder.midwife.admission_changed.v1' order by envelope ->> 'time'",
+    )
+    return [row["envelope"]["data"] for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("said", "code", "change"),
+    [
+        ({}, "STIN", "new"),
+        ({"status": "finished", "activity": "discharge-inpatient-home"}, "SLHJ", "new"),
+        ({"activity": "revise-admit-inpatient"}, "STIN", "revised"),
+        ({"activity": "cancel-admit-inpatient", "status": "entered-in-error"}, "STIN", "cancelled"),
+        ({"status": "finished", "deceased": True}, "MORS", "new"),
+        ({"activity": "cancel-admit-inpatient", "deceased": False}, "MORS", "cancelled"),
+    ],
+)
+async def test_a_listed_admission_is_said_by_its_letter_code_and_names_nobody(
+    ward: Ward, said: dict[str, Any], code: str, change: str
+) -> None:
+    await ward.hear(municipality(hospital_notification_basis=True))
+
+    answer = await ward.send(ward.admission(**said))
+
+    (told,) = await said_of_admissions(ward)
+    assert (response_of(answer), told["code"], told["change"]) == ("ok", code, change)
+    assert set(told) == {"notification_id", "municipality", "unit", "code", "change", "told_at"}
+
+
+async def test_the_same_admission_again_is_said_once_and_without_legal_basis_nothing_is_said(ward: Ward) -> None:
+    message = ward.admission()
+
+    await ward.send(message)
+    unlawful = await said_of_admissions(ward)
+    await ward.hear(municipality(hospital_notification_basis=True))
+    await ward.send(again := ward.admission())
+    await ward.send(again)
+
+    assert unlawful == []
+    assert len(await said_of_admissions(ward)) == 1
+
+
+async def test_whom_an_admission_is_about_only_services_learn_and_no_more_than_the_number(ward: Ward) -> None:
+    await ward.hear(municipality(hospital_notification_basis=True))
+    await ward.send(ward.admission())
+    (line,) = await ward.listed("listed")
+    address = f"/midwife/notifications/{line['id']}/demographics"
+
+    found = await ward.world.as_client("service-persons").get(address)
+
+    assert set(found.body) == {"notification_id", "kind", "municipality", "unit", "patient"}
+    assert len(found.body["patient"]["identifiers"]) == 1
+    assert (await ward.lead.get(address)).status == 403
+
+
+async def test_a_child_that_a_hospital_says_has_died_gets_no_letter_from_then_on(ward: Ward) -> None:
+    await ward.hear(municipality(hospital_notification_basis=True))
+    message = ward.admission(status="finished", deceased=True, identifiers=(TWIN_A,))
+    number = identifier(TWIN_A)
+    born = {"order": 1, "identifiers": [number], "sex": "female", "born_at": "2026-11-21T04:30:00+01:00"}
+    await ward.notify(kind="birth", due_on=None, children=[born])
+    await ward.world.settle()
+
+    await ward.send(message)
+    await ward.world.settle()
+
+    (died,) = await ward.world.sql("persons", "select subject from ledger where type like '%child_died%'")
+    answer = await ward.world.as_client("service-notifications").get(f"/persons/{died['subject']}/recipients")
+    assert answer.body["do_not_contact"] is True
+    assert await ward.world.dead_letters() == []
 
 
 async def test_an_unknown_receiver_is_a_fatal_error(ward: Ward) -> None:

@@ -107,6 +107,34 @@ async def test_do_not_contact_that_comes_after_a_first_try_stops_the_next(tellin
     assert ("family", "email", "stopped") in await telling.told(child, "tovholder_changed")
 
 
+async def test_the_end_of_a_pregnancy_a_second_earlier_stops_the_letter_and_tells_only_those_who_work_with_the_family(
+    telling: Telling, mail_server: MailServer
+) -> None:
+    child = await telling.expect()
+
+    ended = await telling.someone("inge").post(f"/persons/children/{child}/pregnancy-end", {})
+    await telling.tell()
+
+    assert ended.status == 201
+    assert mail_server.to(MOTHER) == []
+    family = [row for row in await telling.deliveries(child) if row["to_whom"] == "family"]
+    assert {(row["kind"], row["state"]) for row in family} == {("tovholder_changed", "stopped")}
+    assert ("inge", "inbox", "delivered") in await telling.told(child, "pregnancy_ended")
+
+
+async def test_the_end_of_a_pregnancy_between_two_tries_stops_the_second(telling: Telling, mail_server: MailServer) -> None:
+    child = await telling.expect()
+    mail_server.answer_to_mail = "451 later"
+    await telling.tell()
+    mail_server.answer_to_mail = None
+
+    await telling.someone("inge").post(f"/persons/children/{child}/pregnancy-end", {})
+    await telling.world.advance(timedelta(minutes=1))
+
+    assert mail_server.to(MOTHER) == []
+    assert ("family", "email", "stopped") in await telling.told(child, "tovholder_changed")
+
+
 async def test_while_persons_is_away_the_family_s_notice_waits_and_no_try_is_counted(
     telling_without_persons: Telling, mail_server: MailServer
 ) -> None:

@@ -236,11 +236,65 @@ def test_someone_known_in_another_municipality_makes_no_child_but_a_proposed_mov
 
     assert found == (stranger,)
     assert told.notification
-    (_, parties), (about, move) = said_of_a_move(told, found, told.notification)
+    (_, parties), (about, move) = said_of_a_move(told, found, {stranger.person: [UUID(int=6)]}, told.notification)
     assert isinstance(parties, PartiesIdentified)
     assert (parties.known_elsewhere, parties.children, parties.mother) == (True, [], None)
     assert about == stranger.person
     assert isinstance(move, MoveProposed)
+    assert move.children == [UUID(int=6)]
+
+
+def test_a_replacement_number_that_a_cpr_number_follows_still_finds_the_child_and_a_wrong_cpr_number_does_not() -> None:
+    follows, mistake = FamilyBook(), FamilyBook()
+    first, wrong = birth(child(1, REPLACEMENT), mother=(MOTHER,)), birth(child(1, WRONG), mother=(MOTHER,))
+
+    follows.hear(first)
+    follows.hear(correction(first, child(1, TWIN_A)))
+    mistake.hear(wrong)
+    mistake.hear(correction(wrong, child(1, TWIN_A)))
+
+    assert [set(only.claims) for only in follows.children.values()] == [{REPLACEMENT, TWIN_A}]
+    assert [set(only.claims) for only in mistake.children.values()] == [{TWIN_A}]
+
+
+def test_a_replacement_number_that_another_one_corrects_was_a_mistake() -> None:
+    book, other = FamilyBook(), Identifier(X_ECPR, "0703921VK5")
+    first = birth(child(1, REPLACEMENT), mother=(MOTHER,))
+
+    book.hear(first)
+    book.hear(correction(first, child(1, other)))
+
+    (only,) = book.children.values()
+    assert set(only.claims) == {other}
+
+
+def ended(book: FamilyBook, at: datetime) -> UUID:
+    """The only child's pregnancy ended then."""
+    (only,) = book.children
+    book.children[only] = replace(book.children[only], ended_at=at)
+    return only
+
+
+@pytest.mark.parametrize(
+    ("told", "is_the_ended_one"),
+    [
+        (pregnancy(at=BORN), True),
+        (pregnancy(due=DUE + timedelta(days=5), at=BORN), True),
+        (pregnancy(due=DUE + timedelta(days=100), at=BORN), False),
+        (pregnancy(due=None, at=BORN - timedelta(days=41)), True),
+        (pregnancy(due=None, at=BORN), False),
+        (birth(child(1)), True),
+        (birth(child(1, born_at=BORN + timedelta(days=90)), at=BORN + timedelta(days=91)), False),
+    ],
+)
+def test_a_late_word_of_an_ended_pregnancy_makes_no_child_and_the_next_pregnancy_does(told: Told, is_the_ended_one: bool) -> None:
+    book = FamilyBook()
+    book.hear(pregnancy(at=BORN - timedelta(days=60)))
+    first = ended(book, BORN - timedelta(days=40))
+
+    book.hear(told)
+
+    assert (set(book.children) == {first}) is is_the_ended_one
 
 
 def test_a_child_of_whom_nothing_is_known_is_refused() -> None:

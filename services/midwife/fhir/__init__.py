@@ -6,6 +6,7 @@ Also decides what an arriving message is in the light of what arrived before (Ru
 import json
 import re
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final, Literal, NamedTuple
 
@@ -84,6 +85,15 @@ class Message:
     @property
     def activity(self) -> str | None:
         return self.provenance.activity if self.provenance else None
+
+    @property
+    def told_at(self) -> datetime | None:
+        """When the sender said it, as far as it can be read."""
+        try:
+            said = datetime.fromisoformat((self.provenance and (self.provenance.recorded or self.provenance.occurred)) or "")
+        except ValueError:
+            return None
+        return said if said.tzinfo else None
 
     @property
     def acceptable(self) -> bool:

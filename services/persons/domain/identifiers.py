@@ -79,3 +79,13 @@ class Identifier:
 def preferred(identifiers: Iterable[Identifier]) -> list[Identifier]:
     """CPR first, then the national replacement number, then the regional ones."""
     return sorted(set(identifiers), key=lambda it: (_PREFERRED.index(it.kind), it))
+
+
+def current_first(newest_first: Iterable[Identifier]) -> list[tuple[Identifier, bool]]:
+    """As they are shown, each with whether it is a former one, by which the person is still found.
+
+    Of two CPR numbers the one that came last is current; a replacement number is former once there is a CPR number.
+    """
+    ordered = sorted(dict.fromkeys(newest_first), key=lambda it: _PREFERRED.index(it.kind))
+    current = next((it for it in ordered if it.kind == "cpr"), None)
+    return [(it, current is not None and it != current and it.kind != "other") for it in ordered]

@@ -17,6 +17,7 @@ Status = Literal["expected", "born"]
 Claims = Mapping[Identifier, frozenset[UUID]]
 
 BY_HAND: Final = UUID(int=0)
+_REPLACEMENT: Final = frozenset({"x-ecpr", "d-ecpr"})
 _COPENHAGEN: Final = ZoneInfo("Europe/Copenhagen")
 
 # Days by which dates of one pregnancy may lie apart. A birth is at most 22 weeks before its due date or a few after; the due
@@ -25,6 +26,8 @@ _DUE_AFTER_BIRTH: Final = (-60, 270)
 _SAME_PREGNANCY: Final = (-150, 150)
 _EVENT_AFTER_NOTICE: Final = (-60, 300)
 _BOTH_UNDATED: Final = (-300, 300)
+# A pregnancy that has ended is meant only where the dates agree closely: the next one may begin within weeks.
+_THE_ENDED_ONE: Final = 30
 
 
 class AChildIsKnownByAnIdentifierOrByItsMother(NotUnderstood):
@@ -102,10 +105,16 @@ class KnownChild:
     mother: UUID | None = None
     claims: Claims = field(default_factory=dict)
     facts: Facts = field(default_factory=dict)
+    ended_at: datetime | None = None
 
     def value(self, name: str) -> Any:
         fact = self.facts.get(name)
         return fact.value if fact else None
+
+    @property
+    def has_ended(self) -> bool:
+        """The pregnancy, without this child."""
+        return self.ended_at is not None
 
 
 @dataclass(frozen=True)
@@ -156,11 +165,11 @@ def owner_of(identifiers: Iterable[Identifier], owners: Mapping[Identifier, Owne
     return next((owners[it].person for it in preferred(identifiers) if it in owners), None)
 
 
-def same_person_twice(told: Told, owners: Mapping[Identifier, Owner]) -> frozenset[UUID]:
-    """Two records or more that one message's mother or child points to: people decide whether they are one."""
+def same_person_twice(told: Told, owners: Mapping[Identifier, Owner]) -> list[tuple[UUID, UUID]]:
+    """Pairs of records that one message's mother or child points to, the older first: people decide whether they are one."""
     groups = [told.mother, *(child.identifiers for child in told.children)]
-    found = [{owners[it].person for it in group if it in owners} for group in groups]
-    return frozenset().union(*(people for people in found if len(people) > 1))
+    found = [sorted({owners[it].person for it in group if it in owners}) for group in groups]
+    return [(people[0], other) for people in found for other in people[1:]]
 
 
 def decide(told: Told, known: Known, owners: Mapping[Identifier, Owner], new_id: Callable[[], UUID]) -> Identification:
@@ -170,9 +179,11 @@ def decide(told: Told, known: Known, owners: Mapping[Identifier, Owner], new_id:
     mother, mother_claims, new_mother = _mother(told, known, owners, new_id)
     group = _pregnancy(told, known.children, known.corrected, owners)
     pairs = _paired(told, group, known.children, owners)
-    outcomes = [
-        _child(told, one, before or _sibling(told, one, mother, group, pairs, new_id), before, mother) for one, before in pairs
-    ]
+    outcomes = []
+    for one, before in pairs:
+        stands = before or _sibling(told, one, mother, group, pairs, new_id)
+        carries = [it for it in one.identifiers if _is_free(told, it, stands.id, known.children, owners)] if one else None
+        outcomes.append(_child(told, one, carries, stands, before, mother))
     if outcomes and not group:
         first = min(outcomes, key=lambda it: it.after.order).after.id
         outcomes = [it if it.before else Outcome(replace(it.after, pregnancy=first), None) for it in outcomes]
@@ -197,11 +208,24 @@ def _mother(
     return known.mother, claims, False
 
 
-def _claims(told: Told, before: Claims, carries: Iterable[Identifier]) -> Claims:
-    """A correction takes back what the corrected message had said of numbers; any other message only adds."""
-    kept = {it: sources - {told.source} if told.is_correction else sources for it, sources in before.items()}
+def _claims(told: Told, before: Claims, carries: Sequence[Identifier]) -> Claims:
+    """A correction takes back what the corrected message had said of numbers; any other message only adds.
+
+    A replacement number that a CPR number follows was no mistake: it stays, and the person is still found by it.
+    """
+    follows = {it.kind for it in carries} & {"cpr", *_REPLACEMENT} == {"cpr"}
+    kept = {
+        it: sources - {told.source} if told.is_correction and not (follows and it.kind in _REPLACEMENT) else sources
+        for it, sources in before.items()
+    }
     for it in carries:
         kept[it] = kept.get(it, frozenset()) | {told.source}
+    return {it: sources for it, sources in kept.items() if sources}
+
+
+def without(claims: Claims, source: UUID) -> Claims:
+    """What is still said of a person's numbers once a message, with its corrections, is taken back."""
+    kept = {it: sources - {source} for it, sources in claims.items()}
     return {it: sources for it, sources in kept.items() if sources}
 
 
@@ -223,9 +247,23 @@ def _pregnancy(
     for child in children:
         groups.setdefault(child.pregnancy, []).append(child)
     near = [
-        (distance, key) for key, group in groups.items() if (distance := _distance(_dates(told), _known_dates(group))) is not None
+        (ended, distance, key)
+        for key, group in groups.items()
+        if (distance := _distance(_dates(told), _known_dates(group))) is not None
+        and (not (ended := all(child.has_ended for child in group)) or _is_the_ended_one(told, group, distance))
     ]
-    return groups[min(near)[1]] if near else []
+    return groups[min(near)[2]] if near else []
+
+
+def _is_the_ended_one(told: Told, group: Sequence[KnownChild], distance: int) -> bool:
+    """Word of a pregnancy that has ended still comes late; where nothing dates it, what was told before the end is about it."""
+    born, dues = _dates(told).born, [child.value("due_on") for child in group if child.value("due_on")]
+    ends = [child.ended_at for child in group if child.ended_at]
+    if born:
+        return any(abs((born - day).days) <= _THE_ENDED_ONE for day in (*dues, *map(_date, ends)))
+    if told.due_on and dues:
+        return distance <= _THE_ENDED_ONE
+    return told.told_at <= max(ends)
 
 
 @dataclass(frozen=True)
@@ -319,7 +357,24 @@ def _sibling(
     return KnownChild(number, key, one.order if one else 1, "expected", told.told_at, mother, {}, shared)
 
 
-def _child(told: Told, one: ToldChild | None, known: KnownChild, before: KnownChild | None, mother: UUID | None) -> Outcome:
+def _is_free(
+    told: Told, number: Identifier, person: UUID, children: Sequence[KnownChild], owners: Mapping[Identifier, Owner]
+) -> bool:
+    """Whether a child may carry a number: nobody else does, or this correction takes it from them. Else people decide."""
+    if number not in owners or owners[number].person == person:
+        return True
+    owner = next((child for child in children if child.id == owners[number].person), None)
+    return owner is not None and told.is_correction and owner.claims.get(number, frozenset()) == {told.source}
+
+
+def _child(
+    told: Told,
+    one: ToldChild | None,
+    carries: Sequence[Identifier] | None,
+    known: KnownChild,
+    before: KnownChild | None,
+    mother: UUID | None,
+) -> Outcome:
     values: dict[str, Any] = {"due_on": told.due_on}
     if one:
         values |= {"order": one.order, "born_at": one.born_at, "sex": None if one.sex == "unknown" else one.sex}
@@ -330,7 +385,7 @@ def _child(told: Told, one: ToldChild | None, known: KnownChild, before: KnownCh
         status="born" if told.kind == "birth" else known.status,
         notified_at=min(known.notified_at, told.told_at),
         mother=mother if told.is_correction and mother else known.mother or mother,
-        claims=_claims(told, known.claims, one.identifiers) if one else known.claims,
+        claims=known.claims if carries is None else _claims(told, known.claims, carries),
         facts=facts,
     )
     return Outcome(after, before)
@@ -393,8 +448,13 @@ def said(told: Told, identification: Identification) -> list[tuple[UUID, Event]]
     return events
 
 
-def said_of_a_move(told: Told, people: Sequence[Owner], subject: UUID) -> list[tuple[UUID, Event]]:
-    """The receiver learns no more than that people decide; each person it may be about carries a proposed move."""
+def said_of_a_move(
+    told: Told, people: Sequence[Owner], concerned: Mapping[UUID, Sequence[UUID]], subject: UUID
+) -> list[tuple[UUID, Event]]:
+    """The receiver learns no more than that people decide; each person it may be about carries a proposed move.
+
+    `concerned`: the children that the move of each is about.
+    """
     parties = PartiesIdentified(
         notification_id=told.notification,
         municipality=told.municipality,
@@ -412,6 +472,7 @@ def said_of_a_move(told: Told, people: Sequence[Owner], subject: UUID) -> list[t
                 notification_id=told.notification,
                 from_municipality=it.municipality,
                 to_municipality=told.municipality,
+                children=list(concerned.get(it.person, ())),
             ),
         )
         for it in people

@@ -13,22 +13,28 @@ from services.chassis.calendar import date_of
 from services.chassis.errors import NotYetKnown
 from services.chassis.ids import new_id
 from services.chassis.party import Caller
-from services.chassis.sealed import blind_index, seal_of
+from services.chassis.sealed import Seal, blind_index, seal_of
 from services.chassis.settings import Secrets
 from services.chassis.store import Tx
-from services.persons.domain import disclosure, matching
+from services.events.persons import ProtectionChanged
+from services.persons.domain import disclosure, life, matching
 from services.persons.domain.identifiers import Identifier
 from services.persons.domain.matching import Claims, Fact, Identification, Known, KnownChild, Outcome, Owner, Told
 
 _PARTICULARS = "person.particulars"
 _CONTACT = "person.contact"
 _IDENTIFIER = "identifier.sealed"
+# Where one works decides whether one takes children in; the baton then goes to the intake lead by the registry's rule.
+TAKES_IN = frozenset({"sundhedspleje", "intake"})
 _DATED = {"due_on": date.fromisoformat, "born_at": datetime.fromisoformat}
 
 
 @dataclass(frozen=True)
 class Person:
-    """A person as stored, particulars opened. `facts`: name, sex, born_at, due_on."""
+    """A person as they stand, particulars opened, read together with all that were merged into them.
+
+    `facts`: name, sex, born_at, due_on. `own_contact` is what stands in this record alone.
+    """
 
     id: UUID
     municipality: str
@@ -42,14 +48,37 @@ class Person:
     protected: bool
     do_not_contact: bool
     died_at: datetime | None
+    died_on: date | None
+    pregnancy_ended_at: datetime | None
+    pregnancy_ended_on: date | None
+    life_said_at: datetime | None
+    life_said_by: life.Speaker | None
     merged_into: UUID | None
     facts: Mapping[str, Fact] = field(default_factory=dict)
     contact: Mapping[str, str] = field(default_factory=dict)
+    own_contact: Mapping[str, str] = field(default_factory=dict)
     claims: Claims = field(default_factory=dict)
 
     def value(self, name: str) -> Any:
         fact = self.facts.get(name)
         return fact.value if fact else None
+
+    @property
+    def life(self) -> life.Life:
+        """As far as rules about life and death ask."""
+        kind: Any = self.kind
+        status: Any = self.status
+        born_at = self.value("born_at")
+        return life.Life(
+            self.id,
+            kind,
+            status,
+            date_of(born_at) if born_at else None,
+            self.died_at is not None,
+            self.pregnancy_ended_at is not None,
+            self.life_said_at,
+            self.life_said_by,
+        )
 
 
 @dataclass(frozen=True)
@@ -79,13 +108,38 @@ async def identify(tx: Tx, secrets: Secrets, told: Told, details: Mapping[str, s
         return Heard((), True)
     known = await _known(tx, secrets, told, owners)
     identification = matching.decide(told, known, owners, new_id)
+    gone = await _moved_away(tx, told, identification)
+    if gone:
+        await _propose(tx, told, gone)
+        return Heard((), True)
     await _save(tx, secrets, told, known, identification, details or {})
-    for one in matching.same_person_twice(told, owners) - {identification.mother}:
-        await _write_proposal(tx, "merge", one, identification.mother, told.municipality, told)
+    for one, other in await _one_person_twice(tx, told, owners):
+        await write_proposal(tx, "merge", one, other, told.municipality, told.municipality, told.notification)
+    for it in identification.children:
+        if it.before and it.before.status == "expected" and it.after.status == "born" and it.before.has_ended:
+            await write_proposal(tx, "lives", it.after.id, None, told.municipality, told.municipality, told.notification)
     for subject, event in matching.said(told, identification):
         tx.publish(subject, event)
     _now_known(tx, told)
     return Heard(tuple(it for it in identification.children if it.after.id in identification.about), False)
+
+
+async def _moved_away(tx: Tx, told: Told, identification: Identification) -> list[Owner]:
+    """Children found through a mother who is still here, themselves known in another municipality by now."""
+    rows = await tx.fetch(
+        "select id, municipality from person where id = any ($1) and municipality <> $2 order by id",
+        list(identification.about),
+        told.municipality,
+    )
+    return [Owner(row["id"], row["municipality"]) for row in rows]
+
+
+async def _one_person_twice(tx: Tx, told: Told, owners: Mapping[Identifier, Owner]) -> list[tuple[UUID, UUID]]:
+    """Pairs of records of one kind that the message says are one person: the older first."""
+    pairs = matching.same_person_twice(told, owners)
+    kinds = await tx.fetch("select id, kind from person where id = any ($1)", list({one for pair in pairs for one in pair}))
+    kind = {row["id"]: row["kind"] for row in kinds}
+    return [pair for pair in pairs if kind[pair[0]] == kind[pair[1]]]
 
 
 async def root_of(tx: Tx, corrects: UUID) -> UUID:
@@ -122,9 +176,14 @@ def _now_known(tx: Tx, told: Told) -> None:
         tx.now_known(told.notification)
 
 
+async def take_turns(tx: Tx, secrets: Secrets, identifiers: Iterable[Identifier]) -> None:
+    """Until this transaction ends nobody else hears or changes anything about these numbers. Before any row is locked."""
+    await tx.execute("select take_turns($1)", [blind(secrets, it) for it in identifiers])
+
+
 async def _owners(tx: Tx, secrets: Secrets, identifiers: Sequence[Identifier]) -> dict[Identifier, Owner]:
     by_blind = {blind(secrets, it): it for it in identifiers}
-    await tx.execute("select take_turns($1)", list(by_blind))
+    await take_turns(tx, secrets, identifiers)
     return {
         by_blind[row["blind"]]: Owner(row["person"], row["municipality"])
         for row in await tx.fetch("select * from match($1)", list(by_blind))
@@ -133,17 +192,27 @@ async def _owners(tx: Tx, secrets: Secrets, identifiers: Sequence[Identifier]) -
 
 async def _propose(tx: Tx, told: Told, foreign: Sequence[Owner]) -> None:
     for owner in foreign:
-        await _write_proposal(tx, "move", owner.person, None, owner.municipality, told)
-    for subject, event in matching.said_of_a_move(told, foreign, told.notification or new_id()):
+        await write_proposal(tx, "move", owner.person, None, owner.municipality, told.municipality, told.notification)
+    concerned = {owner.person: await _running(tx, owner.person) for owner in foreign}
+    for subject, event in matching.said_of_a_move(told, foreign, concerned, told.notification or new_id()):
         tx.publish(subject, event)
     _now_known(tx, told)
 
 
-async def _write_proposal(tx: Tx, kind: str, person: UUID, other: UUID | None, from_municipality: str, told: Told) -> None:
+async def _running(tx: Tx, person: UUID) -> list[UUID]:
+    """The child itself, or an adult's children whose case is open: whom a move is about. In order of reference."""
+    found: list[UUID] = await tx.fetchval("select concerned($1)", person)
+    return found
+
+
+async def write_proposal(
+    tx: Tx, kind: str, person: UUID, other: UUID | None, from_municipality: str, municipality: str, notification: UUID | None
+) -> None:
+    """Put before people once; what they have decided is not asked again by the same message."""
     await tx.execute(
         "insert into proposal (id, kind, person, other, from_municipality, municipality, notification, proposed_at)"
         " values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict do nothing",
-        new_id(), kind, person, other, from_municipality, told.municipality, told.notification, await tx.now(),
+        new_id(), kind, person, other, from_municipality, municipality, notification, await tx.now(),
     )  # fmt: skip
 
 
@@ -152,19 +221,21 @@ async def _known(tx: Tx, secrets: Secrets, told: Told, owners: Mapping[Identifie
     mother = matching.owner_of(told.mother, owners)
     if mother is None and corrected:
         mother = await tx.fetchval(
-            "select mother from person where id = any ($1) and mother is not null limit 1", list(corrected)
+            "select lives_on_as(mother) from person where id in (select stands_for(c) from unnest($1::uuid[]) c)"
+            " and mother is not null limit 1",
+            list(corrected),
         )
     if mother:
         # Whoever else has a message about her waits here, also one that names her by a number not yet known.
         await tx.execute("select 1 from person where id = $1 for update", mother)
     carried = [owner.person for owner in owners.values()]
     rows = await tx.fetch(
-        "select * from person where kind = 'child' and merged_into is null and (mother = $1 or id = any ($2)"
-        " or pregnancy in (select pregnancy from person where id = any ($2))) order by id",
+        "select distinct lives_on_as(id) as id from person where kind = 'child' and (mother in (select stands_for($1))"
+        " or id = any ($2) or pregnancy in (select pregnancy from person where id = any ($2))) order by 1",
         mother, [*carried, *corrected],
     )  # fmt: skip
-    people = [await _opened(tx, secrets, row) for row in rows]
-    mothers_claims = await claims_of(tx, secrets, mother, told.municipality) if mother else {}
+    people = [person for row in rows if (person := await person_of(tx, secrets, row["id"]))]
+    mothers_claims = await claims_of(tx, secrets, mother) if mother else {}
     return Known(mother, mothers_claims, tuple(map(_as_child, people)), frozenset(corrected))
 
 
@@ -172,7 +243,7 @@ async def _corrected(tx: Tx, told: Told) -> list[UUID]:
     if not told.is_correction:
         return []
     rows = await tx.fetch(
-        "select distinct l.person from notification n join notification_person l on l.notification = n.id"
+        "select distinct lives_on_as(l.person) as person from notification n join notification_person l on l.notification = n.id"
         " join person p on p.id = l.person"
         " where n.root = $1 and p.kind = 'child'",
         told.source,
@@ -185,7 +256,15 @@ def _as_child(person: Person) -> KnownChild:
     assert person.order is not None
     status: matching.Status = "born" if person.status == "born" else "expected"
     return KnownChild(
-        person.id, person.pregnancy, person.order, status, person.notified_at, person.mother, person.claims, person.facts
+        person.id,
+        person.pregnancy,
+        person.order,
+        status,
+        person.notified_at,
+        person.mother,
+        person.claims,
+        person.facts,
+        ended_at=person.pregnancy_ended_at,
     )
 
 
@@ -215,7 +294,7 @@ async def _save(
             was.claims,
             {it: sources for it, sources in was.claims.items() if it in after.claims},
         )
-    await _update_children(tx, [after for after, _ in taken_back])
+    await _update_children(tx, taken_back)
     for it in sorted(identification.children, key=lambda it: (it.after.pregnancy != it.after.id, it.after.order)):
         if it.before is None:
             await _insert_child(tx, it.after, told.municipality)
@@ -230,15 +309,28 @@ async def _save(
             await link(tx, told.notification, person, told.municipality)
 
 
-async def _update_children(tx: Tx, children: Sequence[KnownChild]) -> None:
-    """In one statement: two siblings may change places."""
+async def _update_children(tx: Tx, children: Sequence[tuple[KnownChild, KnownChild]]) -> None:
+    """Each as it is after and was before, in one statement: two siblings may change places.
+
+    Only what differs is written: the rest may stand in a record merged into this one, and stays there.
+    """
+    changed = [(after, was) for after, was in children if _row(after) != _row(was)]
     await tx.execute(
-        "update person p set status = n.status, mother = n.mother, birth_order = n.birth_order, notified_at = n.notified_at"
+        "update person p set status = coalesce(n.status, p.status), mother = coalesce(n.mother, p.mother),"
+        " birth_order = coalesce(n.birth_order, p.birth_order), notified_at = coalesce(n.notified_at, p.notified_at)"
         " from unnest($1::uuid[], $2::text[], $3::uuid[], $4::int[], $5::timestamptz[]) n(id, status,"
         " mother, birth_order, notified_at) where p.id = n.id",
-        [it.id for it in children], [it.status for it in children], [it.mother for it in children],
-        [it.order for it in children], [it.notified_at for it in children],
-    )  # fmt: skip
+        [after.id for after, _ in changed],
+        *([new if new != old else None for new, old in column] for column in _columns(changed)),
+    )
+
+
+def _row(child: KnownChild) -> tuple[str, UUID | None, int, datetime]:
+    return child.status, child.mother, child.order, child.notified_at
+
+
+def _columns(children: Sequence[tuple[KnownChild, KnownChild]]) -> list[list[tuple[Any, Any]]]:
+    return [[(_row(after)[place], _row(was)[place]) for after, was in children] for place in range(4)]
 
 
 async def _insert_child(tx: Tx, child: KnownChild, municipality: str) -> None:
@@ -278,13 +370,20 @@ def blind(secrets: Secrets, identifier: Identifier) -> bytes:
     return blind_index(secrets.blind_index_key(), "identifier", f"{identifier.system}|{identifier.value}")
 
 
-async def claims_of(tx: Tx, secrets: Secrets, person: UUID, municipality: str) -> dict[Identifier, frozenset[UUID]]:
-    """A person's identifiers and which messages say so."""
-    rows = await tx.fetch("select sealed, brought_by from identifier where person = $1 and removed_at is null", person)
-    if not rows:
-        return {}
-    seal = await seal_of(tx, secrets, municipality, person)
-    return {Identifier(*orjson.loads(seal.open(row["sealed"], _IDENTIFIER))): frozenset(row["brought_by"]) for row in rows}
+async def claims_of(tx: Tx, secrets: Secrets, person: UUID) -> dict[Identifier, frozenset[UUID]]:
+    """A person's identifiers, the newest first, and which messages say so; also those of all that were merged into them."""
+    rows = await tx.fetch(
+        "select person, municipality, sealed, brought_by from identifier where person in (select stands_for($1))"
+        " and removed_at is null order by added_at desc",
+        person,
+    )
+    found: dict[Identifier, frozenset[UUID]] = {}
+    seals: dict[UUID, Seal] = {}
+    for row in rows:
+        seal = seals.get(row["person"]) or await seal_of(tx, secrets, row["municipality"], row["person"])
+        seals[row["person"]] = seal
+        found[Identifier(*orjson.loads(seal.open(row["sealed"], _IDENTIFIER)))] = frozenset(row["brought_by"])
+    return found
 
 
 async def write_claims(tx: Tx, secrets: Secrets, person: UUID, municipality: str, before: Claims, after: Claims) -> None:
@@ -308,8 +407,14 @@ async def write_claims(tx: Tx, secrets: Secrets, person: UUID, municipality: str
 
 
 async def write_facts(tx: Tx, secrets: Secrets, person: UUID, municipality: str, facts: Mapping[str, Fact]) -> None:
+    """What a record merged into this one says stays there alone: a separation must find both as they were told."""
+    rows = await tx.fetch("select * from person where id in (select stands_for($1)) and particulars is not null", person)
+    stored = {row["id"]: await _facts(tx, secrets, row) for row in rows}
+    own = stored.pop(person, {})
+    elsewhere = [fact for others in stored.values() for fact in others.items()]
+    kept = {**own, **{name: fact for name, fact in facts.items() if (name, fact) not in elsewhere}}
     seal = await seal_of(tx, secrets, municipality, person)
-    text = orjson.dumps({name: [fact.value, fact.at] for name, fact in facts.items()}).decode()
+    text = orjson.dumps({name: [fact.value, fact.at] for name, fact in kept.items()}).decode()
     await tx.execute("update person set particulars = $2 where id = $1", person, seal.close(text, _PARTICULARS))
 
 
@@ -327,10 +432,16 @@ async def _write_details(tx: Tx, secrets: Secrets, mother: UUID, told: Told, det
             tx,
             secrets,
             person,
-            {**contact, **person.contact} if known and known.at > told.told_at else {**person.contact, **contact},
+            {**contact, **person.own_contact} if known and known.at > told.told_at else {**person.own_contact, **contact},
         )
-    if details.get("is_protected"):
-        await tx.execute("update person set protected = true where id = $1", mother)
+    if details.get("is_protected") and not person.protected:
+        await set_protected(tx, person, protected=True)
+
+
+async def set_protected(tx: Tx, person: Person, protected: bool) -> None:
+    """Of every record that lives on as this person; and says so."""
+    await tx.execute("update person set protected = $2 where id in (select stands_for($1))", person.id, protected)
+    tx.publish(person.id, ProtectionChanged(person=person.id, municipality=person.municipality, protected=protected))
 
 
 async def write_contact(tx: Tx, secrets: Secrets, person: Person, contact: Mapping[str, str]) -> None:
@@ -340,31 +451,67 @@ async def write_contact(tx: Tx, secrets: Secrets, person: Person, contact: Mappi
     )
 
 
-async def person_of(tx: Tx, secrets: Secrets, person: UUID) -> Person | None:
-    """A person as the asking party may see them, opened."""
-    row = await tx.fetchrow("select * from person where id = $1", person)
-    return await _opened(tx, secrets, row) if row else None
+async def person_of(tx: Tx, secrets: Secrets, person: UUID, to_change: bool = False) -> Person | None:
+    """A person as the asking party may see them, opened; locked if they are to be changed."""
+    lock = " for no key update" if to_change else ""
+    rows = await tx.fetch(
+        f"select *, lives_on_as(mother) as mother_now, lives_on_as(merged_into) as survivor from person"  # noqa: S608 - no input
+        f" where id in (select stands_for($1)) order by id{lock}",
+        person,
+    )
+    return await _opened(tx, secrets, rows) if rows and rows[0]["id"] == person else None
 
 
-async def _opened(tx: Tx, secrets: Secrets, row: asyncpg.Record) -> Person:
+async def _opened(tx: Tx, secrets: Secrets, rows: Sequence[asyncpg.Record]) -> Person:
+    """The first, the oldest, read together with all that live on as it: of facts told twice the newest word stands."""
+    row = rows[0]
     facts: dict[str, Fact] = {}
     contact: dict[str, str] = {}
-    if row["particulars"] or row["contact"]:
-        seal = await seal_of(tx, secrets, row["municipality"], row["id"])
-        if row["particulars"]:
-            stored = orjson.loads(seal.open(row["particulars"], _PARTICULARS))
-            facts = {
-                name: Fact(_DATED[name](value) if name in _DATED else value, datetime.fromisoformat(at).astimezone(UTC))
-                for name, (value, at) in stored.items()
-            }
-        if row["contact"]:
-            contact = orjson.loads(seal.open(row["contact"], _CONTACT))
+    own_contact: dict[str, str] = {}
+    for one in reversed(rows):
+        for name, fact in (await _facts(tx, secrets, one)).items():
+            facts[name] = fact if name not in facts or facts[name].at <= fact.at else facts[name]
+        if one["contact"]:
+            seal = await seal_of(tx, secrets, one["municipality"], one["id"])
+            own_contact = orjson.loads(seal.open(one["contact"], _CONTACT))
+            contact |= own_contact
+        elif one is row:
+            own_contact = {}
+    born = any(one["status"] == "born" for one in rows)
     return Person(
-        row["id"], row["municipality"], row["kind"], row["status"], row["mother"], row["pregnancy"], row["birth_order"],
-        row["notified_at"], row["custody_registered"],
-        row["protected"], row["do_not_contact"], row["died_at"], row["merged_into"], facts, contact, await claims_of(tx,
-        secrets, row["id"], row["municipality"]),
-    )  # fmt: skip
+        id=row["id"],
+        municipality=row["municipality"],
+        kind=row["kind"],
+        status="born" if born else row["status"],
+        mother=next((one["mother_now"] for one in rows if one["mother_now"]), None),
+        pregnancy=row["pregnancy"],
+        order=row["birth_order"],
+        notified_at=min(one["notified_at"] for one in rows),
+        custody_registered=any(one["custody_registered"] for one in rows),
+        protected=any(one["protected"] for one in rows),
+        do_not_contact=any(one["do_not_contact"] for one in rows),
+        **{name: row[name] for name in _OF_THIS_RECORD},
+        merged_into=row["survivor"] if row["merged_into"] else None,
+        facts=facts,
+        contact=contact,
+        own_contact=own_contact,
+        claims=await claims_of(tx, secrets, row["id"]),
+    )
+
+
+_OF_THIS_RECORD = ("died_at", "died_on", "pregnancy_ended_at", "pregnancy_ended_on", "life_said_at", "life_said_by")
+
+
+async def _facts(tx: Tx, secrets: Secrets, row: asyncpg.Record) -> dict[str, Fact]:
+    """What one record says by itself."""
+    if not row["particulars"]:
+        return {}
+    seal = await seal_of(tx, secrets, row["municipality"], row["id"])
+    stored = orjson.loads(seal.open(row["particulars"], _PARTICULARS))
+    return {
+        name: Fact(_DATED[name](value) if name in _DATED else value, datetime.fromisoformat(at).astimezone(UTC))
+        for name, (value, at) in stored.items()
+    }
 
 
 async def find(tx: Tx, secrets: Secrets, identifiers: Iterable[Identifier], municipality: str) -> asyncpg.Record | None:
@@ -375,10 +522,14 @@ async def find(tx: Tx, secrets: Secrets, identifiers: Iterable[Identifier], muni
         for row in await tx.fetch("select * from match($1)", list(blinds))
     }
     person = matching.owner_of(owners, {it: owner for it, owner in owners.items() if owner.municipality == municipality})
-    return (
-        await tx.fetchrow("select id, kind, status from person where id = $1 and municipality = $2", person, municipality)
-        if person
-        else None
+    if person is None:
+        return None
+    return await tx.fetchrow(
+        "select p.id, p.kind, case when exists"
+        " (select from person m where m.id in (select stands_for(p.id)) and m.status = 'born')"
+        " then 'born' else p.status end as status from person p where p.id = $1 and p.municipality = $2",
+        person,
+        municipality,
     )
 
 
@@ -390,18 +541,37 @@ async def owner_of(tx: Tx, secrets: Secrets, identifier: Identifier) -> Owner | 
 
 
 async def custody_of(tx: Tx, child: UUID, on: date) -> frozenset[UUID]:
+    """Holders on a day. What is registered on the child itself goes before what came with a record merged into it."""
     rows = await tx.fetch(
-        "select holder from custody where child = $1 and $2 between from_on and coalesce(until_on, 'infinity')", child, on
+        "select lives_on_as(holder) as holder from custody where $2 between from_on and coalesce(until_on, 'infinity')"
+        " and child in (select r.id from stands_for($1) s(id) join person r on r.id = s.id"
+        "   where r.id = $1 or not (select custody_registered from person where id = $1))",
+        child,
+        on,
     )
     return frozenset(row["holder"] for row in rows)
 
 
+async def address_is_masked(tx: Tx, person: Person, on: date) -> bool:
+    """A child's also where its mother or a holder of custody is protected: it lives with them."""
+    about = {person.mother, *await custody_of(tx, person.id, on)} - {None} if person.kind == "child" else set()
+    rows = await tx.fetch(
+        "select protected from person where id in (select stands_for(p) from unnest($1::uuid[]) p)", list(about)
+    )
+    return life.address_is_masked(person.protected, frozenset(row["protected"] for row in rows))
+
+
 async def consents_of(tx: Tx, child: UUID) -> tuple[disclosure.Consent, ...]:
-    """Those that have not been withdrawn."""
-    rows = await tx.fetch("select * from consent where child = $1 and withdrawn_at is null", child)
+    """Those that have not been withdrawn and were given to the municipality that the child belongs to now."""
+    rows = await tx.fetch(
+        "select c.*, lives_on_as(c.given_by) as giver from consent c"
+        " join person p on p.id = $1 and p.municipality = c.municipality"
+        " where c.child in (select stands_for($1)) and c.withdrawn_at is null",
+        child,
+    )
     return tuple(
         disclosure.Consent(
-            row["given_by"],
+            row["giver"],
             row["about"],
             row["recipient_kind"],
             row["purpose"],
@@ -489,10 +659,13 @@ async def relations(tx: Tx, caller: Caller, person: Person) -> frozenset[str]:
         return frozenset({"service"})
     if caller.professional is None:
         return caller.roles & {"placement"} if caller.party.municipality == person.municipality else frozenset()
-    children = [person.id]
+    children = [person.id, *([person.merged_into] if person.merged_into else [])]
     if person.kind == "adult":
         rows = await tx.fetch(
-            "select id from person where mother = $1 union select child from custody where holder = $1", person.id
+            "with own as (select stands_for(lives_on_as($1)) as id) select lives_on_as(id) as id from person"
+            " where mother in (select id from own)"
+            " union select lives_on_as(child) from custody where holder in (select id from own)",
+            person.id,
         )
         children = [row["id"] for row in rows]
     units, led = [seat.unit for seat in caller.seats], [seat.unit for seat in caller.seats if seat.leads]
@@ -553,7 +726,9 @@ async def add_adult(
 
 async def consent(tx: Tx, number: UUID) -> asyncpg.Record | None:
     """Locked, so that of two withdrawals one finds it withdrawn."""
-    return await tx.fetchrow("select child, withdrawn_at from consent where id = $1 for update", number)
+    return await tx.fetchrow(
+        "select lives_on_as(child) as child, withdrawn_at from consent where id = $1 for no key update", number
+    )
 
 
 async def withdraw_consent(tx: Tx, number: UUID, by: UUID | None, at: datetime) -> None:

@@ -12,18 +12,19 @@ from fastapi import APIRouter, Depends, Query, Response
 from services.chassis.calendar import date_of
 from services.chassis.errors import NotAllowed, NotFound, NotUnderstood, RuleViolated, require
 from services.chassis.ids import new_id
-from services.chassis.party import Caller
 from services.chassis.request import Change, OpenChange, OpenReading, Reading, answer, change, reading
 from services.chassis.route import UsualRoute
 from services.chassis.service import runtime_of
 from services.chassis.settings import Secrets
-from services.chassis.store import Tx
-from services.events.access import Verb, may
+from services.events.access import may
 from services.events.persons import ChildIdentified, ConsentGiven, ConsentWithdrawn, CustodyChanged
 from services.persons import repository
 from services.persons.domain import disclosure, matching
-from services.persons.domain.identifiers import Identifier, preferred
+from services.persons.domain.identifiers import Identifier, current_first, preferred
+from services.persons.endpoints import lives
+from services.persons.endpoints.related import living, related
 from services.persons.repository import Person
+from services.persons.repository import lives as lives_repository
 from services.persons.schemas import (
     ChildIn,
     ChildRegisteredOut,
@@ -45,9 +46,6 @@ router = APIRouter(prefix="/persons", tags=["persons"], route_class=UsualRoute)
 Changing = Annotated[Change, Depends(change(runtime))]
 Looking = Annotated[Reading, Depends(reading(runtime))]
 
-# Where one works decides whether one takes children in; the baton then goes to the intake lead by the registry's rule.
-_TAKES_IN = frozenset({"sundhedspleje", "intake"})
-
 
 class OnlySundhedsplejenTakesChildrenIn(NotAllowed):
     """A child is registered by hand by sundhedsplejen, the intake, or a system of the municipality with the role `intake`."""
@@ -63,10 +61,6 @@ class TheUnitMustBeNamed(NotUnderstood):
 
 class TheIdentifierStandsOnAnotherPerson(RuleViolated):
     """People decide whether the two are one; nothing was changed."""
-
-
-class TheRecordWasMerged(RuleViolated):
-    """This reference was found to be the same person as another; `merged_into` names the one that lives on."""
 
 
 @router.post("/lookup", summary="Find a person of one's own municipality by a number")
@@ -109,12 +103,14 @@ async def register_child(body: ChildIn, request: Changing) -> Response:
 async def _told(body: ChildIn, changing: OpenChange) -> matching.Told:
     caller, municipality = changing.caller, changing.caller.party.municipality
     if municipality is None or not (
-        any(seat.unit_kind in _TAKES_IN for seat in caller.seats)
+        any(seat.unit_kind in repository.TAKES_IN for seat in caller.seats)
         or "intake" in caller.roles
         or await repository.leads_intake(changing.tx, municipality, caller.professional)
     ):
         raise OnlySundhedsplejenTakesChildrenIn
-    unit = body.unit or next((seat.unit for seat in sorted(caller.seats, key=lambda it: it.unit_kind not in _TAKES_IN)), None)
+    unit = body.unit or next(
+        (seat.unit for seat in sorted(caller.seats, key=lambda it: it.unit_kind not in repository.TAKES_IN)), None
+    )
     if unit is None:
         raise TheUnitMustBeNamed
     numbers, born = _identifiers(body.identifiers), body.born_at is not None
@@ -141,8 +137,9 @@ async def add_identifiers(ref: UUID, body: IdentifiersIn, request: Changing) -> 
     """A twin gets its CPR, a replacement number is followed by the real one: the same child, known by both."""
     secrets = request.runtime.settings.secrets
     async with request.begin() as changing:
-        child = await _related(changing.tx, secrets, changing.caller, ref, "identity", "act")
         numbers = _identifiers(body.identifiers)
+        await repository.take_turns(changing.tx, secrets, numbers)
+        child = await related(changing, secrets, ref, "identity", "act")
         for number in numbers:
             owner = await repository.owner_of(changing.tx, secrets, number)
             if owner and owner.person != child.id:
@@ -175,19 +172,24 @@ async def identity(
         require(may(relations, class_, "see"), bool(relations))
         if person.merged_into:
             return answer(200, {"person": ref, "merged_into": person.merged_into})
-        revealed = reveal and person.protected
+        masked = await repository.address_is_masked(looking.tx, person, date_of(looking.at))
+        revealed = reveal and masked
         await looking.saw(ref, "protected-address" if revealed else class_, purpose)
-        return answer(200, await _shown(looking, person, may(relations, "mother", "see"), revealed))
+        return answer(200, await _shown(looking, person, may(relations, "mother", "see"), revealed, masked))
 
 
-async def _shown(looking: OpenReading, person: Person, with_mother: bool, revealed: bool) -> dict[str, Any]:
+async def _shown(looking: OpenReading, person: Person, with_mother: bool, revealed: bool, masked: bool) -> dict[str, Any]:
     contact = dict(person.contact)
-    if person.protected and not revealed:
+    if masked and not revealed:
         contact.pop("address", None)
     shown = {
         "person": person.id, "kind": person.kind, "municipality": person.municipality, "status": person.status,
         **{name: person.value(name) for name in ("name", "sex", "born_at", "due_on")},
-        "identifiers": [{"system": it.system, "value": it.value, "kind": it.kind} for it in preferred(person.claims)],
+        "identifiers": [
+            {"system": it.system, "value": it.value, "kind": it.kind, "former": former}
+            for it, former in current_first(person.claims)
+        ],
+        **lives_repository.life_of(person),
         "protected": person.protected, "contact": contact,
     }  # fmt: skip
     if person.kind == "child":
@@ -205,7 +207,7 @@ async def register_custody(ref: UUID, body: CustodyIn, request: Changing) -> Res
     """Until this is done custody counts as not registered, and the mother alone consents and is told."""
     secrets = request.runtime.settings.secrets
     async with request.begin() as changing:
-        child = await _related(changing.tx, secrets, changing.caller, ref, "identity", "act")
+        child = await related(changing, secrets, ref, "identity", "act")
         holders = [await _guardian(changing, secrets, child, one) for one in body.holders]
         await repository.register_custody(changing.tx, child, holders, body.from_on)
         changing.tx.publish(
@@ -240,8 +242,8 @@ async def set_contact(ref: UUID, body: ContactIn, request: Changing) -> Response
     """Replaces what is named; what is not named stays."""
     secrets = request.runtime.settings.secrets
     async with request.begin() as changing:
-        person = await _related(changing.tx, secrets, changing.caller, ref, "identity", "act")
-        await repository.write_contact(changing.tx, secrets, person, {**person.contact, **body.model_dump(exclude_none=True)})
+        person = await related(changing, secrets, ref, "identity", "act")
+        await repository.write_contact(changing.tx, secrets, person, {**person.own_contact, **body.model_dump(exclude_none=True)})
         return await changing.answer(201, {"person": ref})
 
 
@@ -253,7 +255,7 @@ async def give_consent(ref: UUID, body: ConsentIn, request: Changing) -> Respons
     """
     secrets = request.runtime.settings.secrets
     async with request.begin() as changing:
-        child = await _related(changing.tx, secrets, changing.caller, ref, "consent", "act")
+        child = await related(changing, secrets, ref, "consent", "act")
         consent = disclosure.Consent(
             body.given_by, body.about, body.recipient_kind, body.purpose, frozenset(body.categories), body.from_on, body.until_on
         )
@@ -278,7 +280,7 @@ async def withdraw_consent(number: UUID, request: Changing) -> Response:
         consent = await repository.consent(changing.tx, number)
         if consent is None:
             raise NotFound("There is no such consent, or not for you.")
-        child = await _related(changing.tx, secrets, changing.caller, consent["child"], "consent", "act")
+        child = await related(changing, secrets, consent["child"], "consent", "act")
         if consent["withdrawn_at"]:
             raise disclosure.TheConsentIsAlreadyWithdrawn
         await repository.withdraw_consent(changing.tx, number, changing.caller.professional, changing.at)
@@ -299,7 +301,7 @@ async def decide_disclosure(body: DecisionIn, request: Looking) -> DecisionOut:
     async with request.begin() as looking:
         looking.only_services()
         looking.tx.only_reads = False
-        child = await _living(looking.tx, secrets, body.child)
+        child = await living(looking.tx, secrets, body.child)
         facts = await repository.facts_for(
             looking.tx, child, body.recipient_kind, body.purpose, body.categories, body.to_unit, body.invoked, looking.at
         )
@@ -319,23 +321,25 @@ async def decide_disclosure(body: DecisionIn, request: Looking) -> DecisionOut:
 
 @router.get("/{ref}/recipients", summary="For services: whom of the family to tell, now")
 async def recipients(ref: UUID, request: Looking) -> RecipientsOut:
-    """Before birth the pregnant woman alone; until custody is registered the mother; then each holder of custody."""
+    """Before birth the pregnant woman alone; until custody is registered the mother; then each holder of custody.
+
+    Nobody once the child has died or the pregnancy has ended: sending asks here each time.
+    """
     secrets = request.runtime.settings.secrets
     async with request.begin() as looking:
         looking.only_services()
-        child = await _living(looking.tx, secrets, ref)
+        child = await living(looking.tx, secrets, ref)
         custody = await repository.custody_of(looking.tx, child.id, date_of(looking.at))
         told = disclosure.to_be_told(child.status == "born", child.mother, custody, child.custody_registered)
-        people = [
-            person
-            for one in told
-            if (person := await repository.person_of(looking.tx, secrets, one)) and not person.do_not_contact
-        ]
+        known = [person for one in told if (person := await repository.person_of(looking.tx, secrets, one))]
+        people = [person for person in known if not person.do_not_contact and person.died_at is None]
         for person in people:
             await looking.saw(person.id, "mother", "notice")
         return RecipientsOut.model_validate(
             {
-                "do_not_contact": child.do_not_contact or child.died_at is not None or not people,
+                "do_not_contact": child.do_not_contact
+                or not child.life.is_running
+                or (bool(known) and all(person.do_not_contact for person in known)),
                 "recipients": [
                     {
                         "person": it.id,
@@ -348,23 +352,4 @@ async def recipients(ref: UUID, request: Looking) -> RecipientsOut:
         )
 
 
-async def _related(tx: Tx, secrets: Secrets, caller: Caller, ref: UUID, class_: str, verb: Verb) -> Person:
-    """The person, for a caller whose relation allows it. TheRecordWasMerged on a reference that lives on under another."""
-    person = await repository.person_of(tx, secrets, ref)
-    if person is None:
-        raise NotFound("There is no such person, or not for you.")
-    relations = await repository.relations(tx, caller, person)
-    require(may(relations, class_, verb), bool(relations))
-    if person.merged_into:
-        raise TheRecordWasMerged(merged_into=str(person.merged_into))
-    return person
-
-
-async def _living(tx: Tx, secrets: Secrets, ref: UUID) -> Person:
-    """A child for a service; a merged reference stands for the child that lives on."""
-    person = await repository.person_of(tx, secrets, ref)
-    if person and person.merged_into:
-        person = await repository.person_of(tx, secrets, person.merged_into)
-    if person is None or person.kind != "child":
-        raise NotFound("There is no such child.")
-    return person
+router.include_router(lives.router)
