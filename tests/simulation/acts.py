@@ -18,7 +18,7 @@ from tests.simulation.process import Answer, NoAnswer, Town
 from tests.simulation.scheduling import Crashed, Scheduler
 
 CODE = "0990"
-_CHILDREN_AT_MOST = 5
+_CHILDREN_AT_MOST = 6
 _AS_IT_IS = """
 select c.status, a.professional, a.unit, h.id as handover, h.receiver, h.receiver_unit, h.proposer, h.question
 from registry.child c
@@ -66,10 +66,10 @@ class Acts:
     def __post_init__(self) -> None:
         self.chance = self.scheduler.chance
         self._weighed: list[tuple[int, Callable[[], Coroutine[Any, Any, Act | None]]]] = [
-            (5, self._registers), (3, self._is_born), (14, self._proposes), (14, self._accepts), (3, self._declines),
-            (3, self._withdraws), (3, self._asks), (3, self._answers), (3, self._overrides), (2, self._is_absent),
-            (2, self._is_back), (1, self._leaves), (5, self._time_passes), (40, self._works), (4, self._crashes),
-            (3, self._lapses),
+            (5, self._registers), (4, self._is_born), (14, self._proposes), (18, self._accepts), (2, self._declines),
+            (2, self._withdraws), (3, self._asks), (3, self._answers), (3, self._overrides), (2, self._is_absent),
+            (1, self._is_back), (1, self._leaves), (6, self._time_passes), (40, self._works), (4, self._crashes),
+            (3, self._lapses), (12, self._act_at_once), (4, self._much_at_once),
         ]  # fmt: skip
 
     async def draw(self) -> Act | None:
@@ -84,6 +84,16 @@ class Acts:
         child = self._id()
         self.children.append(child)
         return self.identified(IdentifiedChild(child=child, order=1, status=self.chance.choice(["expected", "born"]), new=True))
+
+    async def _much_at_once(self) -> Act | None:
+        """Several are registered, several are absent, and what is said of them is moved on at the same time."""
+        for _ in range(2):
+            for act in (await self._registers(), await self._is_absent()):
+                if act is not None:
+                    self.scheduler.start(act)
+        process = self.chance.choice(self.town.processes)
+        self.scheduler.start(process.work(process.relays["directory"]))
+        return process.work(process.relays["persons"])
 
     async def _is_born(self) -> Act | None:
         child, found = await self._someone()
@@ -105,13 +115,15 @@ class Acts:
 
     async def _proposes(self) -> Act | None:
         child, found = await self._someone()
-        if found is None or found["professional"] is None:
+        if found is None or found["professional"] is None or (found["handover"] and self.chance.random() < 0.8):
             return None
-        to = self._seat()
-        body: dict[str, Any] = {"to": to.model_dump(mode="json"), "reason": "district"}
+        return self._proposed(child, found["professional"])
+
+    def _proposed(self, child: UUID, by: UUID) -> Act:
+        body: dict[str, Any] = {"to": self._seat().model_dump(mode="json"), "reason": "district"}
         if self.chance.random() < 0.3:
             body["effective_on"] = (date_of(BEGINS_AT + self._day) + timedelta(days=self.chance.randint(0, 5))).isoformat()
-        return self._command("propose", child, f"/registry/children/{child}/handovers", found["professional"], body)
+        return self._command("propose", child, f"/registry/children/{child}/handovers", by, body)
 
     async def _accepts(self) -> Act | None:
         child, found = await self._offered()
@@ -136,13 +148,37 @@ class Acts:
         child, found = await self._offered()
         return found and self._answer_to("answer", child, found, found["proposer"], "answer", {"text": "til sommer"})
 
-    async def _overrides(self) -> Act | None:
+    async def _act_at_once(self) -> Act | None:
+        """Two or three of those who could, at the same time."""
         child, found = await self._someone()
         if found is None:
             return None
+        possible = [self._overridden(child, leader) for leader in ("leader", "chief")]
+        if found["handover"]:
+            possible += [
+                self._answer_to("accept", child, found, found["receiver"], "acceptance"),
+                self._answer_to("decline", child, found, found["receiver"], "refusal", {"reason": "at-capacity"}),
+                self._answer_to("withdraw", child, found, found["proposer"], "withdrawal"),
+            ]
+        elif found["professional"]:
+            possible += [self._proposed(child, found["professional"]) for _ in range(2)]
+        if found["status"] == "expected":
+            possible.append(self.identified(IdentifiedChild(child=child, order=1, status="born", new=False)))
+        self.chance.shuffle(possible)
+        for _ in range(self.chance.choice([1, 2])):
+            self.scheduler.start(possible.pop())
+        act = possible.pop() if possible else None
+        for unused in possible:
+            unused.close()
+        return act
+
+    async def _overrides(self) -> Act | None:
+        child, found = await self._someone()
+        return found and self._overridden(child, self.chance.choice(["leader", "chief"]))
+
+    def _overridden(self, child: UUID, by: str) -> Act:
         body = {"to": self._seat().model_dump(mode="json"), "reason": "conflict"}
-        leader = self.ground.seats[self.chance.choice(["leader", "chief"])].professional
-        return self._command("override", child, f"/registry/children/{child}/override", leader, body)
+        return self._command("override", child, f"/registry/children/{child}/override", self.ground.seats[by].professional, body)
 
     async def _is_absent(self) -> Act | None:
         name = self.chance.choice(["nurse", "colleague", "pedagogue", "lead"])

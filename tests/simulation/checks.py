@@ -203,7 +203,10 @@ class Findings:
     def _commands(self) -> list[str]:
         """Each command that was acknowledged stands in the ledger under its version, once; nothing stands that nobody asked."""
         found = []
-        facts = {(row["subject"], row["version"]): row for row in self.ledger["registry"]}
+        commits: dict[tuple[UUID, str], list[Any]] = {}
+        for row in self.ledger["registry"]:
+            commits.setdefault((row["subject"], orjson.loads(row["envelope"])["time"]), []).append(row)
+        facts = {(child, rows[-1]["version"]): rows for (child, _), rows in commits.items()}
         versions: Counter[tuple[UUID, int]] = Counter()
         for asked in self.acts.asked:
             if not asked.done:
@@ -212,8 +215,8 @@ class Findings:
             body = asked.answer.body
             place = (UUID(body["child"]), body["version"])
             versions[place] += 1
-            if place not in facts:
-                found.append(f"{asked.what} was acknowledged as version {place[1]} and is not there")
+            if _SAID_BY[asked.what] not in {row["type"].split(".")[3] for row in facts.get(place, ())}:
+                found.append(f"{asked.what} was acknowledged as version {place[1]}, which is not its commit's last")
         found += [f"two commands were acknowledged as version {place[1]}" for place, count in versions.items() if count > 1]
         for what, kind in _SAID_BY.items():
             asked_for = Counter(asked.child for asked in self.acts.asked if asked.what == what and asked.done)

@@ -10,6 +10,7 @@ from services import catalogue
 from services.chassis.settings import Settings
 from services.events.envelope import Seat
 from tests.registry.settled import SEATS, settled
+from tests.simulation.scheduling import DEADLOCK_SECONDS
 from tests.support.issuer import Issuer
 from tests.support.world import Installation
 
@@ -89,7 +90,7 @@ class Ground:
 
 
 async def _remember(look: "asyncpg.Connection[Any]", database: str) -> None:
-    await look.execute(f"alter database \"{database}\" set deadlock_timeout = '100ms'")
+    await look.execute(f"alter database \"{database}\" set deadlock_timeout = '{int(1000 * DEADLOCK_SECONDS)}ms'")
     await look.execute(_CLOCK)
     tables = await look.fetch(_TABLES, catalogue.names())
     for table in tables:

@@ -4,18 +4,21 @@ import asyncio
 import random
 import selectors
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
 import asyncpg
 
 T = TypeVar("T")
+ACTOR: ContextVar[int] = ContextVar("actor", default=0)
 Fate = Literal["goes", "is cut before", "is cut after"]
 On = Literal["store", "bus", "network", "lock"]
 
 # Of a hundred points of each kind, how many are cut before and how many after what happens there.
 _CUTS: dict[On, float] = {"store": 0.8, "bus": 4, "network": 4, "lock": 0}
-_SECONDS_PER_POINT = 0.005
+_SECONDS_PER_POINT = 0.05
+DEADLOCK_SECONDS = 0.01
 _LOOKS_FOR_LOCKS_AFTER_SECONDS = 0.01
 
 
@@ -38,6 +41,7 @@ class Point:
     what: str
     who: Mortal | None
     let_on: "asyncio.Future[Fate]"
+    actor: int
 
 
 class QuietSelector(selectors.DefaultSelector):
@@ -77,9 +81,12 @@ class Scheduler:
         self._blocked: list[tuple[int, asyncio.Future[Any]]] = []
         self.actors: set[asyncio.Task[None]] = set()
         self.failure: BaseException | None = None
+        self._actors_so_far = 0
 
     def start(self, actor: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Something that goes on by itself, from point to point. Its failure ends the simulation."""
+        self._actors_so_far += 1
+        ACTOR.set(self._actors_so_far)
         task = asyncio.get_running_loop().create_task(actor)
         self.actors.add(task)
         task.add_done_callback(self._ended)
@@ -94,7 +101,7 @@ class Scheduler:
         """Waits until the scheduler lets on. Crashed where the process has died."""
         if who is not None and who.dead:
             raise Crashed
-        point = Point(on, what, who, asyncio.get_running_loop().create_future())
+        point = Point(on, what, who, asyncio.get_running_loop().create_future(), ACTOR.get())
         self._waiting.append(point)
         return await point.let_on
 
@@ -121,6 +128,7 @@ class Scheduler:
             await self._quiet()
         if not self._waiting:
             return False
+        self._in_order()
         point = self._waiting.pop(self.chance.randrange(len(self._waiting)))
         self.number += 1
         self.seconds += _SECONDS_PER_POINT
@@ -146,9 +154,14 @@ class Scheduler:
         if self.failure:
             raise self.failure
 
+    def _in_order(self) -> None:
+        """In which order they came may depend on how fast PostgreSQL let go of a lock."""
+        self._waiting.sort(key=lambda it: (it.actor, it.what))
+
     def kill(self, who: Mortal) -> None:
         """The process is gone wherever it stood; its open transactions are rolled back, as PostgreSQL would."""
         who.dead = True
+        self._in_order()
         for point in [point for point in self._waiting if point.who is who]:
             self._waiting.remove(point)
             point.let_on.set_exception(Crashed())
@@ -185,6 +198,8 @@ class Scheduler:
         while not statement.done():
             await asyncio.wait({statement}, timeout=_LOOKS_FOR_LOCKS_AFTER_SECONDS)
             if not statement.done() and await self._is_blocked(pid):
+                # Whoever closes a circle of locks is the one whom PostgreSQL refuses: nothing goes on before it has looked.
+                await asyncio.wait({statement}, timeout=3 * DEADLOCK_SECONDS)
                 return
 
     async def _is_blocked(self, pid: int) -> bool:
