@@ -227,6 +227,7 @@ class Acts:
     async def _crashes(self) -> Act | None:
         process = self.chance.choice(self.town.processes)
         self.town.crash(process)
+        await self.scheduler.quiet()
         if self.chance.random() < 0.7:
             await self.lapse(process.runtimes, [worker._holder for worker in process.workers()])
         return None

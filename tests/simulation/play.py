@@ -110,6 +110,7 @@ async def _live(acts: Acts, scheduler: Scheduler, town: Town, steps: int) -> Non
         scheduler.start(town.processes[0].work(worker))
         await scheduler.until(lambda: not scheduler.actors)
     for _ in range(steps):
+        await scheduler.quiet()
         act = await acts.draw()
         if act is not None:
             scheduler.start(act)

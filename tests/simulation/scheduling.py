@@ -114,18 +114,18 @@ class Scheduler:
     async def until(self, done: Callable[[], bool]) -> None:
         """Lets on until it is done. AssertionError where it does not come to an end."""
         for _ in range(20_000):
-            await self._quiet()
+            await self.quiet()
             if done():
                 return
             assert await self._one(), "everyone waits for someone else"
         raise AssertionError("this does not come to an end")
 
     async def _one(self) -> bool:
-        await self._quiet()
+        await self.quiet()
         if not self._waiting and self._blocked:
             # Each waits for a lock of the other; PostgreSQL ends one of them.
             await asyncio.wait([task for _, task in self._blocked], return_when=asyncio.FIRST_COMPLETED)
-            await self._quiet()
+            await self.quiet()
         if not self._waiting:
             return False
         self._in_order()
@@ -139,7 +139,7 @@ class Scheduler:
             self.crash(point.who)
         else:
             point.let_on.set_result(fate)
-        await self._quiet()
+        await self.quiet()
         return True
 
     def _fate(self, point: Point) -> Fate:
@@ -148,7 +148,8 @@ class Scheduler:
             return "goes"
         return "is cut before" if drawn < _CUTS[point.on] else "is cut after"
 
-    async def _quiet(self) -> None:
+    async def quiet(self) -> None:
+        """Until everyone waits at a point: whatever was started or killed has come to rest."""
         quiet = self.selector.quiet = asyncio.get_running_loop().create_future()
         await quiet
         if self.failure:
