@@ -109,7 +109,13 @@ async def test_no_statement_reads_a_grown_table_from_end_to_end(explained: Expla
     ]
     assert scanning == [], f"{len(scanning)} of {len(plans)} plans; the first:\n" + "\n".join(scanning[:3])
     ran = "\n".join(plans)
-    for words in ("from assignment where child_id = c.id", "update child set", "delete from outbox", "next_at <= chassis.now()", "from feed"):
+    for words in (
+        "from assignment where child_id = c.id",
+        "update child set",
+        "delete from outbox",
+        "next_at <= chassis.now()",
+        "from feed",
+    ):
         assert words in ran, f"nothing was explained of: {words}"
 
 

@@ -18,7 +18,7 @@ from tests.support.world import Answer
 
 Race = Callable[[Municipality, UUID, str], Awaitable[Any]]
 
-_BROKEN = """
+BROKEN = """
 select c.id from child c where c.open_end is not null and 1 <> (
   select count(*) from assignment a join seat s using (professional, unit)
   where a.child_id = c.id and a.episode = c.episode and a.finished_at = 'infinity' and s.open)
@@ -32,7 +32,7 @@ _ENDS = ("handover_effected", "handover_declined", "handover_withdrawn", "handov
 
 
 async def _nothing_is_broken(town: Municipality) -> None:
-    assert await town.world.sql("registry", _BROKEN) == []
+    assert await town.world.sql("registry", BROKEN) == []
     assert await town.world.dead_letters() == []
 
 

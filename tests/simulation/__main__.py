@@ -22,7 +22,6 @@ from tests.support.world import Installation
 def simulator() -> Iterator[Simulator]:
     """On a PostgreSQL of its own, gone afterwards."""
 
-
     with tempfile.TemporaryDirectory(prefix="tovholder-simulation-") as name:
         folder = Path(name)
         keys = make_secrets(folder / "secrets", catalogue.names(), town.municipalities(), town.client_ids())

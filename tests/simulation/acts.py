@@ -285,5 +285,3 @@ class Acts:
 
     def _id(self) -> UUID:
         return UUID(int=self.chance.getrandbits(128), version=4)
-
-

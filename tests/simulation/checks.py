@@ -195,7 +195,11 @@ class Findings:
         }
         return [
             *(["the holders are not those of the ledger"] if holders != told else []),
-            *([f"handovers are not as in the ledger: {set(states.items()) ^ set(told_states.items())}"] if states != told_states else []),
+            *(
+                [f"handovers are not as in the ledger: {set(states.items()) ^ set(told_states.items())}"]
+                if states != told_states
+                else []
+            ),
             *([f"supporters are not those of the ledger: {stand_by ^ told_by}"] if stand_by != told_by else []),
             *([f"identified and never registered: {missing}"] if missing and not self.rows["waiting"] else []),
         ]
@@ -247,7 +251,9 @@ class Findings:
             if firsts != [row["position"] for row in rows]:
                 found.append(f"the topic {place} is not the feed: {firsts}")
         for source, rows in self.ledger.items():
-            versions = Counter((row["subject"], row["version"]) for place, own in self.feed.items() if place[0] == source for row in own)
+            versions = Counter(
+                (row["subject"], row["version"]) for place, own in self.feed.items() if place[0] == source for row in own
+            )
             if set(versions.values()) - {1} or len(versions) != len(rows):
                 found.append(f"{source}'s feed is not its ledger")
         return found

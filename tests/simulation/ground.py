@@ -98,7 +98,5 @@ async def _remember(look: "asyncpg.Connection[Any]", database: str) -> None:
             await look.execute(f"delete from {table['schema']}.{table['name']}")  # noqa: S608 - names of ours
     await look.execute("create schema as_it_was")
     for table in tables:
-        await look.execute(
-            f"create table as_it_was.{table['schema']}_{table['name']} as table {table['schema']}.{table['name']}"
-        )
+        await look.execute(f"create table as_it_was.{table['schema']}_{table['name']} as table {table['schema']}.{table['name']}")
     await look.execute(_BRING_BACK.format(tables="".join(_BROUGHT_BACK.format(**table) for table in tables)))

@@ -153,9 +153,7 @@ def simulated_time(scheduler: Scheduler) -> Iterator[None]:
     """The time of leases and looks is the scheduler's; ids are drawn from the seed."""
     own = random.Random(scheduler.seed + 1)
     monotonic = SimpleNamespace(monotonic=lambda: scheduler.seconds)
-    instead: list[tuple[Any, str, Any]] = [
-        (module, "time", monotonic) for module in (consumer, relay, ticks, sending)
-    ]
+    instead: list[tuple[Any, str, Any]] = [(module, "time", monotonic) for module in (consumer, relay, ticks, sending)]
     instead += [
         (ids, "os", SimpleNamespace(urandom=own.randbytes)),
         (ids, "time", SimpleNamespace(time_ns=lambda: 1_800_000_000_000_000_000 + scheduler.number * 1_000_000)),

@@ -141,9 +141,7 @@ class Process(Mortal):
 class Town:
     """The processes that live now, and the network between them and to their clients."""
 
-    def __init__(
-        self, apps: Sequence[FastAPI], settings: Settings, scheduler: Scheduler, lines: Lines, topics: Topics
-    ) -> None:
+    def __init__(self, apps: Sequence[FastAPI], settings: Settings, scheduler: Scheduler, lines: Lines, topics: Topics) -> None:
         self._apps, self._settings, self.scheduler = apps, settings, scheduler
         self._lines, self._topics = lines, topics
         self.processes = [self._born(number) for number in range(len(apps))]
@@ -151,9 +149,7 @@ class Town:
         scheduler.crash = self.crash
 
     def _born(self, number: int) -> Process:
-        return Process(
-            "AB"[number], self._apps[number], self._settings, self.scheduler, self._lines, self._topics, self
-        )
+        return Process("AB"[number], self._apps[number], self._settings, self.scheduler, self._lines, self._topics, self)
 
     def crash(self, who: Mortal) -> None:
         """kill -9, and another process in its place."""
@@ -202,5 +198,3 @@ class SimulatedPeers(Peers):
 def applications(settings: Settings) -> list[FastAPI]:
     """One per process; made once, since it costs more than a simulation."""
     return [create_app(SERVICES, settings, work=False) for _ in range(2)]
-
-
