@@ -26,9 +26,9 @@ def position_stored_before_the_effect(_: Simulator) -> Iterator[None]:
     """The consumer's position is committed by itself: a crash in between loses what it passed."""
     advance = consumer.Consumer._advance
 
-    async def apart(self: consumer.Consumer, tx: Any, source: str, ends: dict[int, Record]) -> None:
+    async def apart(self: consumer.Consumer, tx: Any, *arguments: Any) -> Any:
         async with self._runtime.store.transaction() as own:
-            await advance(self, own, source, ends)
+            return await advance(self, own, *arguments)
 
     with _instead(consumer.Consumer, "_advance", apart):
         yield

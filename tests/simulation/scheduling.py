@@ -82,6 +82,7 @@ class Scheduler:
         self.actors: set[asyncio.Task[None]] = set()
         self.failure: BaseException | None = None
         self._actors_so_far = 0
+        self._watching = asyncio.Lock()
 
     def start(self, actor: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Something that goes on by itself, from point to point. Its failure ends the simulation."""
@@ -204,7 +205,9 @@ class Scheduler:
                 return
 
     async def _is_blocked(self, pid: int) -> bool:
-        return bool(await self.watch.fetchval("select cardinality(pg_blocking_pids($1)) > 0", pid))
+        # What a session does on its own, a beginning or a rollback, may happen beside the one statement.
+        async with self._watching:
+            return bool(await self.watch.fetchval("select cardinality(pg_blocking_pids($1)) > 0", pid))
 
     async def end(self, leftover: Iterable["asyncio.Task[None]"] = ()) -> None:
         """Nothing of this simulation goes on into the next."""
