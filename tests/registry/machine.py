@@ -237,7 +237,7 @@ class OverHttp:
         return found
 
     def register(self, child: UUID, status: str) -> None:
-        self.run(self.town.identified(IdentifiedChild(child=child, order=1, status=status, new=True)))  # type: ignore[arg-type]
+        self.run(self.town.identified(IdentifiedChild(child=child, order=1, status=status, new=True)))
 
     def born(self, child: UUID, twin: UUID | None) -> None:
         found = [IdentifiedChild(child=child, order=1, status="born", new=False)]

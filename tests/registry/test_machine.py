@@ -36,28 +36,28 @@ class Baton(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.rules = InMemory(self.seats, moved=type(self).moved)
+        self.pure = InMemory(self.seats, moved=type(self).moved)
         self.last = ""
         self.before: dict[uuid.UUID, Any] = {}
 
     def _both(self, name: str, *arguments: Any) -> None:
         self.last = name if name != "act" else arguments[0]
-        self.before = {child: (it.holder, it.version) for child, it in self.rules.children.items()}
-        outcome = getattr(self.rules, name)(*arguments)
+        self.before = {child: (it.holder, it.version) for child, it in self.pure.children.items()}
+        outcome = getattr(self.pure, name)(*arguments)
         if self.other is not None:
             assert getattr(self.other, name)(*arguments) == outcome
         if outcome not in (None, DONE):
-            assert self.before == {child: (it.holder, it.version) for child, it in self.rules.children.items()}
+            assert self.before == {child: (it.holder, it.version) for child, it in self.pure.children.items()}
 
     def _child(self, number: int) -> uuid.UUID:
-        children = list(self.rules.children)
+        children = list(self.pure.children)
         return children[number % len(children)]
 
     @initialize(status=st.sampled_from(["expected", "born"]))
     def a_first_child(self, status: str) -> None:
         self._both("register", uuid.uuid4(), status)
 
-    @precondition(lambda self: len(self.rules.children) < _CHILDREN_AT_MOST)
+    @precondition(lambda self: len(self.pure.children) < _CHILDREN_AT_MOST)
     @rule(status=st.sampled_from(["expected", "born"]))
     def register(self, status: str) -> None:
         self._both("register", uuid.uuid4(), status)
@@ -65,29 +65,29 @@ class Baton(RuleBasedStateMachine):
     @rule(number=st.integers(0, 9), twin=st.booleans())
     def is_born(self, number: int, twin: bool) -> None:
         child = self._child(number)
-        room = len(self.rules.children) < _CHILDREN_AT_MOST and self.rules.children[child].municipality == "0990"
+        room = len(self.pure.children) < _CHILDREN_AT_MOST and self.pure.children[child].municipality == "0990"
         self._both("born", child, uuid.uuid4() if twin and room else None)
 
     @rule(number=st.integers(0, 9), to=_NAMES, by=_NAMES, rightly=st.integers(0, 9), days=st.none() | st.integers(-1, 5))
     def propose(self, number: int, to: str, by: str, rightly: int, days: int | None) -> None:
         child = self._child(number)
-        who = self._name_of(self.rules.children[child].held_by) if rightly else by
-        self._both("propose", child, who, to, None if days is None else self.rules.today() + timedelta(days=days))
+        who = self._name_of(self.pure.children[child].held_by) if rightly else by
+        self._both("propose", child, who, to, None if days is None else self.pure.today() + timedelta(days=days))
 
     @rule(number=st.integers(0, 9), by=_NAMES, to=_NAMES)
     def override(self, number: int, by: str, to: str) -> None:
         self._both("override", self._child(number), by, to)
 
-    @precondition(lambda self: any(self.rules.handovers.values()))
+    @precondition(lambda self: any(self.pure.handovers.values()))
     @rule(
         name=st.sampled_from(sorted(HANDOVER_ACTS)), number=st.integers(0, 9), which=st.integers(0, 3), by=_NAMES,
         rightly=st.integers(0, 9),
     )  # fmt: skip
     def answer_a_handover(self, name: str, number: int, which: int, by: str, rightly: int) -> None:
         """Mostly the last handover, by whom it is put to; sometimes any, by anyone."""
-        offered = [child for child in self.rules.children if self.rules.handovers.get(child)]
+        offered = [child for child in self.pure.children if self.pure.handovers.get(child)]
         child = offered[number % len(offered)]
-        own = self.rules.handovers[child]
+        own = self.pure.handovers[child]
         place = max(0, len(own) - 1 - which) if not rightly else len(own) - 1
         if rightly:
             by = self._name_of(own[place].receiver if name in ("accept", "decline", "ask") else own[place].giver)
@@ -95,7 +95,7 @@ class Baton(RuleBasedStateMachine):
 
     @rule(name=st.sampled_from(sorted(DEPUTIES)))
     def is_absent(self, name: str) -> None:
-        if not any(it == name and until >= self.rules.today() for it, _, until in self.rules.absences):
+        if not any(it == name and until >= self.pure.today() for it, _, until in self.pure.absences):
             self._both("absent", name, 3)
 
     @rule(days=st.integers(1, 4))
@@ -104,12 +104,12 @@ class Baton(RuleBasedStateMachine):
 
     @invariant()
     def the_invariants_hold(self) -> None:
-        for number, child in self.rules.children.items():
-            handovers = self.rules.handovers.get(number, [])
+        for number, child in self.pure.children.items():
+            handovers = self.pure.handovers.get(number, [])
             assert child.holder is not None, "I1"
-            assert self.rules.chains[number][-1][0] == child.holder, "I2"
+            assert self.pure.chains[number][-1][0] == child.holder, "I2"
             assert sum(it.open for it in handovers) <= 1, "I3"
-            assert child.version == self.rules.said[number], "I4"
+            assert child.version == self.pure.said[number], "I4"
             if number in self.before and self.before[number][0] != child.holder:
                 assert self.last in _MOVES_THE_BATON, f"I5: {self.last} moved the baton"
             for it in handovers:
@@ -119,14 +119,14 @@ class Baton(RuleBasedStateMachine):
     @invariant()
     def the_other_side_stands_the_same(self) -> None:
         if self.other is not None:
-            for child in self.rules.children:
-                assert self.other.standing(child) == self.rules.standing(child)
+            for child in self.pure.children:
+                assert self.other.standing(child) == self.pure.standing(child)
 
     def teardown(self) -> None:
         """Absences do not outlast a play."""
         if self.other is not None:
             self.other.days_pass(5)
-            type(self).moved = self.rules.moved + timedelta(days=5)
+            type(self).moved = self.pure.moved + timedelta(days=5)
 
     def _name_of(self, seat: Seat) -> str:
         return next(name for name, it in self.seats.items() if it == seat)

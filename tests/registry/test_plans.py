@@ -1,4 +1,4 @@
-"""Among 50,000 children no statement of the registry reads a grown table from end to end, whoever runs it and in whatever function."""
+"""Among 50,000 children no statement reads a grown table from end to end, whoever runs it and in whatever function."""
 
 import re
 import uuid

@@ -22,7 +22,8 @@ BROKEN = """
 select c.id from child c where c.open_end is not null and 1 <> (
   select count(*) from assignment a join seat s using (professional, unit)
   where a.child_id = c.id and a.episode = c.episode and a.finished_at = 'infinity' and s.open)
-union all select child_id from (select child_id, started_at, lag(finished_at) over (partition by child_id, episode order by seq) as ended
+union all select child_id from (
+  select child_id, started_at, lag(finished_at) over (partition by child_id, episode order by seq) as ended
   from assignment) x where ended <> started_at
 union all select c.id from child c where c.version <> (select count(*) from ledger where subject = c.id)
 union all select h.child_id from handover h join seat s on s.professional = h.receiver and s.unit = h.receiver_unit

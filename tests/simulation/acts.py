@@ -215,7 +215,7 @@ class Acts:
 
     async def _works(self) -> Act | None:
         process = self.chance.choice(self.town.processes)
-        workers = {
+        workers: dict[str, tuple[int, Any]] = {
             **{f"{name} relay": (4, worker) for name, worker in process.relays.items()},
             **{f"{name} consumer": (6, worker) for name, worker in process.consumers.items()},
             **{f"{name} clock": (1 if name == "notifications" else 3, worker) for name, worker in process.leaders.items()},

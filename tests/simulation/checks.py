@@ -1,8 +1,8 @@
-"""What must hold once the faults have ceased: I1-I5 and I9, and that whatever was acknowledged stands once and nothing else does."""
+"""What must hold once the faults have ceased: I1-I5, I8, I9; what was acknowledged stands once, and nothing else does."""
 
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Self
 from uuid import UUID
 
@@ -21,7 +21,8 @@ _BROKEN = {
           select count(*) from registry.assignment a join registry.seat s using (professional, unit)
           where a.child_id = c.id and a.episode = c.episode and a.finished_at = 'infinity' and s.open)""",
     "I2 a chain with a gap or an overlap": """
-        select child_id from (select child_id, started_at, lag(finished_at) over (partition by child_id, episode order by seq) as ended
+        select child_id from (
+          select child_id, started_at, lag(finished_at) over (partition by child_id, episode order by seq) as ended
           from registry.assignment) x where ended <> started_at""",
     "I3 two open handovers": """
         select child_id from registry.handover where state in ('proposed', 'scheduled') group by 1 having count(*) > 1""",
@@ -32,7 +33,8 @@ _BROKEN = {
         select child_id from registry.handover where state = 'scheduled' and next_at is null
           or state = 'proposed' and next_at is null and question is null and overdue_at is null""",
     "a delivery that nobody accounts for": """
-        select id from notifications.delivery where state = 'queued' and next_try_at is null or state = 'failed' and shown_to is null""",
+        select id from notifications.delivery
+          where state = 'queued' and next_try_at is null or state = 'failed' and shown_to is null""",
 }
 
 
@@ -48,7 +50,7 @@ class Baton:
     supporters: set[tuple[str, str]] = field(default_factory=set)
     links: int = 0
     complaints: list[str] = field(default_factory=list)
-    _before: tuple[str, datetime] = ("", datetime.min)
+    _before: tuple[str, datetime] = ("", datetime.min.replace(tzinfo=UTC))
 
     def hear(self, version: int, envelope: dict[str, Any]) -> None:
         kind, fact = envelope["type"].split(".")[3], envelope["data"]
@@ -236,9 +238,9 @@ class Findings:
         envelope = orjson.loads(row["envelope"])
         fact = envelope["data"]
         if row["type"].split(".")[3] == "handover_withdrawn":
-            return fact["cause"] == "proposer"
+            return bool(fact["cause"] == "proposer")
         if row["type"].split(".")[3] == "tovholder_changed":
-            return fact["why"] == "override"
+            return bool(fact["why"] == "override")
         return "causationid" not in envelope
 
     def _topics(self) -> list[str]:
@@ -313,8 +315,9 @@ _SAID_BY = {
     "override": "tovholder_changed",
 }  # fmt: skip
 _ROWS = {
-    "holders": """select child_id, min(professional::text) filter (where finished_at = 'infinity') as professional,
-        min(unit::text) filter (where finished_at = 'infinity') as unit, count(*)::int as links from registry.assignment group by 1""",
+    "holders": """
+        select child_id, min(professional::text) filter (where open) as professional, min(unit::text) filter (where open) as unit,
+          count(*)::int as links from registry.assignment group by 1""",
     "handovers": "select id, state from registry.handover",
     "supporters": "select child_id, professional, unit from registry.supporter",
     "waiting": "select id from registry.waiting",

@@ -23,7 +23,7 @@ _CLOCK = f"""
 create or replace function chassis.now() returns timestamptz language sql volatile as
   $$ select timestamptz '{BEGINS_AT.isoformat()}' + (select moved_by from chassis.clock) $$;
 update chassis.clock set moved_by = '0';
-"""  # noqa: S608 - a constant
+"""
 _TABLES = """
 select n.nspname as schema, c.relname as name,
   (select string_agg(quote_ident(a.attname), ', ' order by a.attnum) from pg_attribute a
@@ -95,7 +95,7 @@ async def _remember(look: "asyncpg.Connection[Any]", database: str) -> None:
     tables = await look.fetch(_TABLES, catalogue.names())
     for table in tables:
         if table["name"] in _EMPTIED:
-            await look.execute(f"delete from {table['schema']}.{table['name']}")  # noqa: S608 - names of ours
+            await look.execute(f"delete from {table['schema']}.{table['name']}")
     await look.execute("create schema as_it_was")
     for table in tables:
         await look.execute(f"create table as_it_was.{table['schema']}_{table['name']} as table {table['schema']}.{table['name']}")

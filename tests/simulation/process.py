@@ -1,10 +1,9 @@
-"""A process of the product in the simulation: its endpoints, relays, consumers and clocks over simulated store, bus and network."""
+"""A process of the product: its endpoints, relays, consumers and clocks over simulated store, bus and network."""
 
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
-
 
 import orjson
 from fastapi import FastAPI

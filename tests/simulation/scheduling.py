@@ -1,4 +1,4 @@
-"""One thing at a time, drawn from the seed: every await on store, bus or network is a numbered point where anything may happen."""
+"""One thing at a time, drawn from the seed: each await on store, bus or network is a numbered point."""
 
 import asyncio
 import random
