@@ -4,6 +4,7 @@
 PYTHON ?= python3
 BUS ?= embedded
 ONLY ?=
+SEED ?=
 export REQUIRE
 
 setup = $(PYTHON) deploy/setup
@@ -14,7 +15,7 @@ $(error BUS is embedded or kafka, not $(BUS))
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo story test test-long check format lock bench kafka-jars clean
+.PHONY: help demo story test test-long simulate check format lock bench kafka-jars clean
 
 help: ## show what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -34,6 +35,10 @@ test: ## static checks and all tests, with real PostgreSQL and real Kafka
 test-long: ## the tests of `make test` and those that take minutes
 	@$(setup) test
 	@deploy/test
+
+simulate: ## fresh seeds of the simulation, under every fault but a real one; SEED=N plays one again and tells it
+	@$(setup) test
+	@$(run) tests.simulation $(if $(SEED),--seed $(SEED))
 
 check: ## format, lint, types and the architecture
 	@$(setup) python

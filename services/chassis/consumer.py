@@ -161,7 +161,7 @@ class Consumer:
                 settings.lease_seconds,
                 settings.partitions * len(self.sources),
             )
-        held = {(row["source"], row["partition"]): row for row in rows}
+        held = {(row["source"], row["partition"]): row for row in sorted(rows, key=lambda row: (row["source"], row["partition"]))}
         # A mark of ours counts only while the lease was never lost: another holder may have gone on meanwhile.
         self._marks = {
             place: self._marks[place]

@@ -13,6 +13,7 @@ from services.chassis.party import MACHINE
 from services.events.envelope import Seat
 from services.events.persons import IdentifiedChild
 from tests.registry.settled import Municipality
+from tests.registry.test_races import BROKEN
 
 
 class Attempts:
@@ -282,3 +283,64 @@ async def test_a_birth_and_an_acceptance_at_once_both_happen(town: Municipality)
     # The twin shares whoever held the elder when it was registered, and the question then open about the elder.
     if read_twin["tovholder"]["professional"] != str(town.nurse.professional):
         assert read_twin["handover"]["receiver"]["professional"] == str(town.nurse.professional)
+
+
+async def test_no_decision_that_a_login_role_can_commit_makes_two_tovholdere_or_none(town: Municipality) -> None:
+    child, other, fresh = await town.held(town.nurse), await town.child(), uuid4()
+    assert (await town.propose(child, town.colleague, by=town.nurse)).status == 201
+    await town.leaves(town.pedagogue)
+    await town.tick()
+
+    for role, party in (("machine", MACHINE.as_json()), ("api", {"kind": "municipality", "municipality": "0990"})):
+        attempts = await _hostile_decisions(town, child, other, fresh)
+        for what, decisions in attempts.items():
+            assert await _committed(town, role, party, decisions), f"{what} was committed by {role}"
+            assert await town.world.sql("registry", BROKEN) == [], f"{what} by {role}"
+            assert await town.world.sql("registry", "select 1 from child where id = $1", fresh) == []
+
+
+async def _hostile_decisions(town: Municipality, child: UUID, other: UUID, fresh: UUID) -> dict[str, list[dict[str, Any]]]:
+    """What no code of ours would ask for. `child` is held by the nurse and offered to her colleague; the pedagogue has left."""
+    version = (await town.read(child))["version"]
+    event = {"type": "dk.tovholder.registry.child_born.v1", "data": {}}
+    nurse, colleague, left = (
+        {"professional": str(it.professional), "unit": str(it.unit), "why": "override"}
+        for it in (town.nurse, town.colleague, town.pedagogue)
+    )
+    entering = {"municipality": "0990", "district": None, "status": "expected", "birth_order": 1, "sibling_of": None}
+    now = {"child": str(child), "expected": version, "partition": 0, "events": [event]}
+    new = {"child": str(fresh), "partition": 0, "events": [event], "registers": entering}
+    taking = {**now, "holder": colleague}
+    return {
+        "a child without tovholder": [new],
+        "a child with a tovholder who has left": [{**new, "holder": left}],
+        "a child with a tovholder who never was": [{**new, "holder": {**nurse, "professional": str(uuid4())}}],
+        "a child that is there, once more": [{**new, "child": str(child), "holder": nurse}],
+        "one child twice": [taking, taking],
+        "a tovholder who has left": [{**now, "holder": left}],
+        "a closed child with a tovholder": [{**taking, "status": "closed"}],
+        "a closed child with an open handover": [{**now, "status": "closed"}],
+        "another child's handover": [{**now, "child": str(other), "expected": 2, "handover": await _open_one(town, child)}],
+        "a version that is not there": [{**taking, "expected": version + 7}],
+        "no version": [{key: value for key, value in taking.items() if key != "expected"}],
+        "a child of nobody": [{**taking, "child": str(uuid4())}],
+        "an unknown state": [{**now, "status": "lost"}],
+        "a holder who is no one": [{**now, "holder": {"professional": None, "unit": None, "why": "override"}}],
+    }
+
+
+async def _open_one(town: Municipality, child: UUID) -> dict[str, Any]:
+    (row,) = await town.world.sql(
+        "registry", "select row_to_json(h) as it from handover h where child_id = $1 and state = 'proposed'", child
+    )
+    found: dict[str, Any] = row["it"]
+    return found
+
+
+async def _committed(town: Municipality, role: str, party: dict[str, str], decisions: list[dict[str, Any]]) -> str:
+    """Why it was refused, by name; empty where it was not."""
+    try:
+        await town.world.store("registry").call("commit", party, decisions, None, role=role)
+    except asyncpg.PostgresError as error:
+        return str(getattr(error, "constraint_name", None) or error.sqlstate)
+    return ""

@@ -38,7 +38,8 @@ create table assignment (
   constraint holder_has_open_seat foreign key (professional, unit, open) references seat (professional, unit, open) deferrable initially deferred,
   constraint no_open_link_on_closed_child foreign key (child_id, episode, open_end) references child (id, episode, open_end) deferrable initially deferred);
 create unique index one_first_link on assignment (child_id, episode) where prev_finished_at is null;
-create index held on assignment (professional, unit) where finished_at = 'infinity';
+-- By `open`, as the key of the seat asks when a seat is closed.
+create index held on assignment (professional, unit) where open;
 alter table child add constraint always_a_tovholder
   foreign key (id, episode, open_end) references assignment (child_id, episode, finished_at) deferrable initially deferred;
 

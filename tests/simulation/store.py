@@ -1,0 +1,178 @@
+"""PostgreSQL as a process of the simulation reaches it: real statements on real connections, each at a numbered point."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+
+from services.chassis.settings import Settings
+from services.chassis.store import Pool, _speak_json
+from tests.simulation.scheduling import Mortal, Scheduler
+
+
+class Lines:
+    """Connections by role and schema, kept from one simulation to the next."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._free: dict[tuple[str, str], list[asyncpg.Connection[Any]]] = {}
+        self._all: list[asyncpg.Connection[Any]] = []
+
+    async def take(self, role: str, schema: str) -> "asyncpg.Connection[Any]":
+        free = self._free.setdefault((role, schema), [])
+        if free:
+            return free.pop()
+        made = await asyncpg.connect(
+            host=self._settings.database_host, port=self._settings.database_port, database=self._settings.database_name,
+            user=role, password=self._settings.secrets.password(role),
+            server_settings={
+                "search_path": schema, "application_name": f"simulated-{role}", "jit": "off", "lock_timeout": "0",
+                "statement_timeout": "0", "idle_in_transaction_session_timeout": "0",
+                **({"tovholder.kind": "machine"} if role.endswith("_machine") else {}),
+            },
+        )  # fmt: skip
+        await _speak_json(made)
+        self._all.append(made)
+        return made
+
+    def give_back(self, role: str, schema: str, line: "asyncpg.Connection[Any]") -> None:
+        self._free[(role, schema)].append(line)
+
+    async def close(self) -> None:
+        for line in self._all:
+            await line.close()
+
+
+class SimulatedPool(Pool):
+    """The product's own pool over simulated connections."""
+
+    def __init__(self, settings: Settings, role: str, schema: str, who: Mortal, scheduler: Scheduler, lines: Lines) -> None:
+        super().__init__(settings, role, schema, 0)
+        self._who, self._scheduler, self._lines = who, scheduler, lines
+
+    async def _made(self) -> Any:
+        return self
+
+    def get_idle_size(self) -> int:
+        """There is always another line."""
+        return 1
+
+    @asynccontextmanager
+    async def acquire(self, timeout: float | None) -> AsyncIterator["Wire"]:
+        self._scheduler.selector.in_flight += 1
+        try:
+            line = await self._lines.take(self._role, self._schema)
+        finally:
+            self._scheduler.selector.in_flight -= 1
+        wire = Wire(line, self._role, self._who, self._scheduler)
+        try:
+            yield wire
+        finally:
+            await wire.let_go()
+            self._lines.give_back(self._role, self._schema, line)
+
+    async def close(self) -> None:
+        """The lines outlive the process."""
+
+
+class Wire:
+    """A connection that may be cut. Cut in a transaction: what was done in it is undone, as PostgreSQL does."""
+
+    def __init__(self, line: "asyncpg.Connection[Any]", role: str, who: Mortal, scheduler: Scheduler) -> None:
+        self._line, self._role, self._who, self.scheduler = line, role, who, scheduler
+        self._pid = line.get_server_pid()
+        self.depth = 0
+        self.cut = False
+
+    async def fetch(self, query: str, *arguments: Any) -> Any:
+        return await self.say(query, lambda: self._line.fetch(query, *arguments))
+
+    async def fetchrow(self, query: str, *arguments: Any) -> Any:
+        return await self.say(query, lambda: self._line.fetchrow(query, *arguments))
+
+    async def fetchval(self, query: str, *arguments: Any) -> Any:
+        return await self.say(query, lambda: self._line.fetchval(query, *arguments))
+
+    async def execute(self, query: str, *arguments: Any) -> Any:
+        return await self.say(query, lambda: self._line.execute(query, *arguments))
+
+    async def executemany(self, query: str, arguments: Any) -> Any:
+        return await self.say(query, lambda: self._line.executemany(query, arguments))
+
+    def transaction(self) -> "WireTransaction":
+        return WireTransaction(self)
+
+    async def say(self, query: str, call: Callable[[], Any]) -> Any:
+        """One statement, perhaps cut off before it or before its answer."""
+        if self.cut:
+            raise asyncpg.ConnectionDoesNotExistError("the connection was cut")
+        fate = await self.scheduler.point("store", f"{self._role}: {' '.join(query.split())[:60]}", self._who)
+        if fate != "is cut before":
+            answer = await self._in_postgres(call)
+            if self._who.dead:
+                await self.let_go()
+            if fate == "goes":
+                return answer
+        await self.let_go()
+        self.cut = True
+        raise asyncpg.ConnectionDoesNotExistError("the connection was cut")
+
+    async def quietly(self, statement: str) -> None:
+        """What the session does on its own: nothing can come between."""
+        if not self.cut:
+            await self._in_postgres(lambda: self._line.execute(statement))
+
+    async def _in_postgres(self, call: Callable[[], Any]) -> Any:
+        return await self.scheduler.in_postgres(self._pid, self.depth > 0, call)
+
+    def deeper(self) -> int:
+        self.depth += 1
+        self.scheduler.open_transactions += self.depth == 1
+        return self.depth
+
+    def shallower(self) -> None:
+        if self.depth:
+            self.depth -= 1
+            self.scheduler.open_transactions -= self.depth == 0
+
+    async def let_go(self) -> None:
+        """Whatever is open is rolled back."""
+        if self.depth:
+            await self.quietly("rollback")
+            while self.depth:
+                self.shallower()
+
+
+class WireTransaction:
+    """A transaction or, inside one, a savepoint."""
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire, self._depth = wire, 0
+
+    async def __aenter__(self) -> "WireTransaction":
+        self._depth = self._wire.deeper()
+        await self._wire.quietly("begin" if self._depth == 1 else f"savepoint s{self._depth}")
+        return self
+
+    async def start(self) -> None:
+        await self.__aenter__()
+
+    async def __aexit__(self, _: Any, error: BaseException | None, __: Any) -> None:
+        if self._wire.depth < self._depth:
+            return
+        if error is None:
+            ending = "commit" if self._depth == 1 else f"release savepoint s{self._depth}"
+            try:
+                await self._wire.say(ending, lambda: self._wire._line.execute(ending))
+            except asyncpg.ConnectionDoesNotExistError:
+                raise
+            except BaseException:
+                await self._wire.let_go()
+                raise
+            self._wire.shallower()
+        elif self._depth == 1:
+            await self._wire.let_go()
+        else:
+            await self._wire.quietly(f"rollback to savepoint s{self._depth}")
+            self._wire.shallower()
