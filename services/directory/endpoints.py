@@ -51,7 +51,7 @@ async def list_professionals(
     """Professionals who have not left, by name, a page at a time."""
     async with request.begin() as look:
         found = await repository.list_professionals(
-            look.tx, unit=unit, query=q, municipality=municipality, after=after, limit=limit + 1
+            look.tx, unit=unit, query=q, municipality=municipality, trained=None, after=after, limit=limit + 1
         )
     page = found[:limit]
     further = page[-1].id if len(found) > limit else None
