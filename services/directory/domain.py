@@ -343,15 +343,14 @@ def leave(before: Snapshot, professionals: Collection[UUID], leaving_on: date) -
     return settled(replace(before, professionals={**before.professionals, **leaving}))
 
 
-def take_on_again(before: Snapshot, professional: Professional) -> Snapshot:
-    """Someone who has left begins anew, with the seats given and as `professional` says; what they had before does not come back.
+def take_on_again(before: Professional, wanted: Professional) -> Professional:
+    """Someone who has left begins anew, with the seats wanted; what they had before does not come back.
 
     OnlyWhoHasLeftIsTakenOnAgain while the registry still empties their seats, and for someone who never left.
     """
-    if before.professionals[professional.id].state != "left":
+    if before.state != "left":
         raise OnlyWhoHasLeftIsTakenOnAgain
-    anew = replace(professional, state="active", leaving_on=None)
-    return settled(replace(before, professionals={**before.professionals, anew.id: anew}))
+    return replace(wanted, state="active", leaving_on=None)
 
 
 def more_than_a_third_goes(present: int, going: int) -> bool:
@@ -435,9 +434,7 @@ def _absences(before: Snapshot, after: Snapshot) -> Iterator[tuple[UUID, Event]]
         if absence.ended_on is None:
             yield whose, _absence(absence)
         elif earlier and earlier.ended_on is None:
-            event = AbsenceEnded(
-                absence=number, professional=whose, municipality=absence.municipality, ended_on=absence.ended_on
-            )
+            event = AbsenceEnded(absence=number, professional=whose, municipality=absence.municipality, ended_on=absence.ended_on)
             yield whose, event
 
 

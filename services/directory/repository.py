@@ -290,10 +290,16 @@ async def _write_professionals(tx: Tx, before: Snapshot, changed: Sequence[Profe
         if person.id in earlier and (gone := _units(earlier[person.id]) - _units(person)):
             await tx.later("delete from seat where professional = $1 and unit = any ($2)", person.id, list(gone))
     await _upsert(tx, SeatRow, [_seat_row(person, seat) for person in changed for seat in person.seats])
-    trained = [person for person in changed if person.competences != (earlier[person.id].competences if person.id in earlier else ())]
+    trained = [
+        person for person in changed if person.competences != (earlier[person.id].competences if person.id in earlier else ())
+    ]
     if trained:
         await tx.execute("delete from competence where professional = any ($1)", [person.id for person in trained])
-        held = [{"professional": person.id, "municipality": person.municipality, **vars(each)} for person in trained for each in person.competences]
+        held = [
+            {"professional": person.id, "municipality": person.municipality, **vars(each)}
+            for person in trained
+            for each in person.competences
+        ]
         await _upsert(tx, CompetenceRow, held, exchange=False)
 
 

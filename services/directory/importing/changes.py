@@ -118,15 +118,18 @@ async def take_in(
     yes_many_leave: bool = False,
     within: str | None = None,
     expected: tuple[UUID, int] | None = None,
+    again: UUID | None = None,
+    leaving: Mapping[UUID, str] | None = None,
 ) -> Changes:
     """The same inside the caller's transaction. `within`: the only municipality the caller may speak for; None: of all.
 
-    `expected`: a subject and the version it was decided on.
+    `expected`: a subject and the version it was decided on. `again`: someone who has left and is taken on anew by this.
+    `leaving`: professionals (and their municipality) who are gone from the system that speaks; of strangers nothing is said.
     """
     changes = Changes(dry_run=dry_run)
     try:
         async with tx.savepoint():
-            before, after = await _pictures(tx, given, issuer, within, yes_many_leave, changes)
+            before, after = await _pictures(tx, given, issuer, within, yes_many_leave, again, leaving or {}, changes)
             await repository.write(tx, before, after)
             await _tell(tx, before, after, changes, expected)
             if dry_run:
@@ -143,33 +146,49 @@ async def take_in(
 
 
 async def _pictures(
-    tx: Tx, given: Given, issuer: str | None, within: str | None, yes_many_leave: bool, changes: Changes
+    tx: Tx,
+    given: Given,
+    issuer: str | None,
+    within: str | None,
+    yes_many_leave: bool,
+    again: UUID | None,
+    leaving: Mapping[UUID, str],
+    changes: Changes,
 ) -> tuple[Snapshot, Snapshot]:
     found = sieved(given.content)
-    codes = named_by(found)
+    codes = named_by(found) | set(leaving.values())
     await repository.lock_municipalities(tx, codes)
     file = found.file
-    people, units = [person.id for person in file.professionals], [unit.id for unit in file.units]
-    before = await repository.snapshot(tx, codes, units, people, [client.client_id for client in file.clients])
+    named = (
+        [unit.id for unit in file.units],
+        [person.id for person in file.professionals],
+        [client.client_id for client in file.clients],
+    )
+    before = await repository.snapshot(tx, codes, *named)
     following = Following(found, before, issuer)
     if within is not None:
         following.only_of(within)
     if wrong := [*given.wrong, *following.wrong]:
         raise refused(wrong, given.where)
-    after = _merged(before, following, date_of(await tx.now()), changes)
+    today = date_of(await tx.now())
+    after = _merged(before, following, today, changes, again)
+    after = domain.leave(after, [number for number in leaving if number in after.professionals], today) if leaving else after
     if not yes_many_leave:
-        _not_too_many_go(before, after, following.complete)
+        people = following.complete["professionals"] | set(leaving.values())
+        _not_too_many_go(before, after, {**following.complete, "professionals": people})
     return before, after
 
 
-def _merged(before: Snapshot, following: Following, today: date, changes: Changes) -> Snapshot:
+def _merged(before: Snapshot, following: Following, today: date, changes: Changes, again: UUID | None) -> Snapshot:
     """What stands after the file: its word on what it names, what stood on the rest; what a complete file leaves out goes."""
     wanted = following.wanted
     gone = {number: person for number, person in before.professionals.items() if person.state != "active"}
+    if again is not None:
+        gone[again] = domain.take_on_again(before.professionals[again], wanted.professionals[again])
     changes.notes += [
         f"! professional {number}: is {person.state} and stays so; who has left is taken on again by name"
         for number, person in gone.items()
-        if number in wanted.professionals
+        if number in wanted.professionals and number != again
     ]
     merged = Snapshot(
         municipalities={**before.municipalities, **wanted.municipalities},
@@ -210,36 +229,36 @@ def _absences(before: Snapshot, following: Following, today: date, changes: Chan
 
 
 def _without_missing(merged: Snapshot, following: Following, today: date) -> Snapshot:
-    if not following.complete:
-        return merged
-    missing = _missing(merged.professionals, following.people_by_id, following.complete)
-    closed = _missing(merged.units, following.units_by_id, following.complete)
-    silent = _missing(merged.systems, following.clients, following.complete)
+    missing = _missing(merged.professionals, following.people_by_id, following.complete["professionals"])
+    closed = _missing(merged.units, following.units_by_id, following.complete["units"])
+    silent = _missing(merged.systems, following.clients, following.complete["clients"])
     units = {**merged.units, **{number: replace(merged.units[number], active=False) for number in closed}}
     systems = {**merged.systems, **{name: replace(merged.systems[name], active=False) for name in silent}}
     merged = replace(merged, units=units, systems=systems)
-    return domain.leave(merged, missing, today)
+    return domain.leave(merged, missing, today) if missing else merged
 
 
 def _missing(present: Mapping[Any, Any], named: Collection[Any], complete: Collection[str]) -> list[Any]:
     return [key for key, value in present.items() if value.municipality in complete and key not in named]
 
 
-def _not_too_many_go(before: Snapshot, after: Snapshot, complete: Collection[str]) -> None:
+def _not_too_many_go(before: Snapshot, after: Snapshot, complete: Mapping[str, Collection[str]]) -> None:
     active: tuple[tuple[str, Callable[[Any], bool]], ...] = (
         ("professionals", lambda person: person.state == "active"),
         ("units", lambda unit: unit.active),
     )
-    for code in sorted(complete):
-        for name, is_active in active:
-            present = [key for key, value in getattr(before, name).items() if value.municipality == code and is_active(value)]
-            going = sum(not is_active(getattr(after, name)[key]) for key in present)
-            if domain.more_than_a_third_goes(len(present), going):
+    for name, is_active in active:
+        earlier = [(key, each.municipality) for key, each in getattr(before, name).items() if is_active(each)]
+        present = Counter(code for _, code in earlier)
+        gone = Counter(code for key, code in earlier if code in complete[name] and not is_active(getattr(after, name)[key]))
+        for code, going in sorted(gone.items()):
+            if domain.more_than_a_third_goes(present[code], going):
                 raise domain.NotMoreThanAThirdGoesAtOnce(
-                    f"This would end {going:,} of {len(present):,} {name} of municipality {code}: more than a third, as when a file"
-                    " was cut off. Nothing was written. If it is meant, say --yes-many-leave (over HTTP: ?yes_many_leave=true).",
+                    f"This would end {going:,} of {present[code]:,} {name} of municipality {code}: more than a third, as when a"
+                    " file was cut off. Nothing was written. If it is meant, say --yes-many-leave"
+                    " (over HTTP: ?yes_many_leave=true).",
                     municipality=code,
-                    present=len(present),
+                    present=present[code],
                     going=going,
                 )
 

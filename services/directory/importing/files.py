@@ -1,9 +1,9 @@
-"""Files as municipalities have them: YAML, JSON, and CSV in one folder or several files; each knows where a place stands in it."""
+"""Files as municipalities have them: YAML, JSON, and CSV in a folder or several files; each knows where a place stands in it."""
 
 import csv
 import io
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -297,8 +297,3 @@ def _decoded(path: Path) -> str:
 def _delimiter(text: str) -> str:
     first = text.partition("\n")[0]
     return max(";,\t", key=first.count)
-
-
-def names_of_columns() -> Iterable[tuple[str, tuple[str, ...]]]:
-    """(file, columns), for the page that describes them."""
-    return ((f"{name}.csv", tuple(columns)) for name, columns in COLUMNS.items())

@@ -1,8 +1,8 @@
-"""One file with its references followed, into the file and into what stands; each that leads nowhere is noted, all are told at once."""
+"""One file with its references followed, into itself and what stands; what leads nowhere is noted, and all is told at once."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID, uuid5
 
 from services.directory.domain import Absence, Competence, Intake, Municipality, OwnSeat, Professional, Snapshot, System, Unit
@@ -20,7 +20,6 @@ from services.directory.importing.shape import (
 from services.events.envelope import Seat
 
 _NOBODY = UUID(int=0)
-T = TypeVar("T")
 
 
 def named_by(sieved: Sieved) -> set[str]:
@@ -31,12 +30,16 @@ def named_by(sieved: Sieved) -> set[str]:
 
 
 class Following:
-    """What the file wants, over `before`, what stands. `wrong` tells what does not fit; only where it is empty `wanted` counts."""
+    """What the file wants over `before`, what stands. `wrong` tells what does not fit; only where it is empty `wanted` counts."""
 
     def __init__(self, sieved: Sieved, before: Snapshot, issuer: str | None) -> None:
         self._sieved, self.file, self.before = sieved, sieved.file, before
         self.wrong: list[Place] = list(sieved.wrong)
-        self.complete = {each.code for each in self.file.municipalities if each.complete}
+        complete = {each.code for each in self.file.municipalities if each.complete}
+        # A list that is not there says nothing, as a field does: a file of people closes no units.
+        self.complete = {
+            name: complete if name in self.file.model_fields_set else set() for name in ("units", "professionals", "clients")
+        }
         self.units_by_id = {unit.id: unit for unit in self.file.units}
         self.people_by_id = {person.id: person for person in self.file.professionals}
         self.clients = {client.client_id for client in self.file.clients}
@@ -44,7 +47,10 @@ class Following:
         self._codes = {each.code for each in self.file.municipalities} | set(before.municipalities)
         self._units = _names((unit.id, unit.key) for unit in self.file.units)
         self._people = _names((person.id, person.username) for person in self.file.professionals)
-        self._seats = {person.id: self._seats_of(person) for person in self.file.professionals}
+        self._seats = {
+            person.id: self._seats_of(f"professionals[{index}].seats", person)
+            for index, person in sieved.numbered("professionals", self.file.professionals)
+        }
         self._nothing_twice()
         self.wanted = self._followed()
         self._nothing_above_itself()
@@ -66,8 +72,8 @@ class Following:
             for index, entry in self._sieved.numbered(name, getattr(self.file, name)):
                 if entry.municipality != municipality:
                     self.note(f"{name}[{index}].municipality", theirs)
-        for index, _ in self._sieved.numbered("clients", self.file.clients):
-            self.note(f"clients[{index}]", "systems and their keys are the operator's to register")
+        if "clients" in self.file.model_fields_set:
+            self.note("clients", "systems and their keys are the operator's to register")
 
     def _no_strangers(self) -> None:
         """What the directory knows under the same id in another municipality is not this file's to change."""
@@ -98,9 +104,11 @@ class Following:
         self._once("clients", "id", file.clients, lambda client: (client.id,))
         self._once("intakes", "unit", file.intakes, lambda intake: (_looked_up(self._units, intake.unit),))
         for index, person in self._sieved.numbered("professionals", file.professionals):
-            self._once_of_one(f"professionals[{index}].seats", "unit", [_looked_up(self._units, seat.unit) for seat in person.seats])
-            trained = [(each.competence, each.from_on) for each in person.competences]
-            self._once_of_one(f"professionals[{index}].competences", "from_on", trained)
+            at = f"professionals[{index}]"
+            if len(person.seats) > 1:
+                self._once(f"{at}.seats", "unit", person.seats, lambda seat: (_looked_up(self._units, seat.unit),))
+            if len(person.competences) > 1:
+                self._once(f"{at}.competences", "from_on", person.competences, lambda each: ((each.competence, each.from_on),))
 
     def _login(self, person: FileProfessional) -> Iterable[object]:
         return ((person.issuer or self._issuer, person.login),) if person.login else ()
@@ -112,14 +120,6 @@ class Following:
                 if value is not None and first.setdefault(value, index) != index:
                     self._again(f"{name}[{index}].{field}", f"{name}[{first[value]}].{field}")
 
-    def _once_of_one(self, at: str, field: str, values: list[Any]) -> None:
-        if len(values) < 2:
-            return
-        first: dict[object, int] = {}
-        for index, value in enumerate(values):
-            if value is not None and first.setdefault(value, index) != index:
-                self._again(f"{at}[{index}].{field}", f"{at}[{first[value]}].{field}")
-
     def _again(self, at: str, before: str) -> None:
         self.wrong.append(Place(at, "stands already at", before))
 
@@ -129,22 +129,18 @@ class Following:
             if municipality is not None and self.units_by_id[number].municipality != municipality:
                 self.note(at, "is a unit of another municipality")
             return number
-        standing = self._standing(reference, self.before.units, municipality)
+        standing = self._standing(reference, "units", municipality)
         if standing is None and reference not in self._sieved.excused:
-            self.note(at, f"no such unit in {self._looked_in(municipality)}")
+            self.note(at, f"no such unit in {self._looked_in('units', municipality)}")
         return standing.id if standing else _NOBODY
 
-    def _looked_in(self, municipality: str | None) -> str:
-        return "the file" if municipality in self.complete else "the file or the directory"
+    def _looked_in(self, name: str, municipality: str | None) -> str:
+        return "the file" if municipality in self.complete[name] else "the file or the directory"
 
-    def _standing(self, reference: Reference, of: Mapping[UUID, T], municipality: str | None) -> T | None:
+    def _standing(self, reference: Reference, name: str, municipality: str | None) -> Any:
         """What stands in the directory under an id, where the file does not say that it names everything."""
-        if municipality in self.complete:
-            return None
-        try:
-            found: Any = of.get(UUID(reference))
-        except ValueError:
-            return None
+        number = _id(reference)
+        found = getattr(self.before, name).get(number) if number and municipality not in self.complete[name] else None
         return found if found and (municipality is None or found.municipality == municipality) else None
 
     def _maybe(self, at: str, reference: Reference | None, municipality: str | None) -> UUID | None:
@@ -154,17 +150,21 @@ class Following:
         number = _looked_up(self._people, seat.professional)
         unit = self._unit(f"{at}.unit", seat.unit, municipality)
         if number is None:
-            standing = self._standing(seat.professional, self.before.professionals, municipality)
-            number, units = (standing.id, {own.unit for own in standing.seats}) if standing else (None, set())
+            standing = self._standing(seat.professional, "professionals", municipality)
+            units: Collection[UUID | None] | None = {own.unit for own in standing.seats} if standing else ()
+            number = standing.id if standing else None
         else:
             units = self._seats[number]
         if number is None and seat.professional not in self._sieved.excused:
-            self.note(f"{at}.professional", f"no such professional in {self._looked_in(municipality)}")
-        elif number is not None and unit not in units and unit != _NOBODY:
+            self.note(f"{at}.professional", f"no such professional in {self._looked_in('professionals', municipality)}")
+        elif number is not None and units is not None and unit not in units and unit != _NOBODY:
             self.note(at, "this professional has no seat in this unit")
         return Seat(professional=number or _NOBODY, unit=unit)
 
-    def _seats_of(self, person: FileProfessional) -> Collection[UUID | None]:
+    def _seats_of(self, at: str, person: FileProfessional) -> Collection[UUID | None] | None:
+        """None where some of them could not be read: then nobody is told that one is missing."""
+        if self._sieved.dropped(at):
+            return None
         known = self.before.professionals.get(person.id)
         if "seats" not in person.model_fields_set and known:
             return {own.unit for own in known.seats}
@@ -223,20 +223,28 @@ class Following:
             else:
                 said.pop("issuer", None)
             if "seats" in said:
-                seats = [self._own_seat(f"{at}.seats[{number}]", seat, given) for number, seat in enumerate(given.seats)]
+                seats = [
+                    self._own_seat(f"{at}.seats[{number}]", seat, given)
+                    for number, seat in self._sieved.numbered(f"{at}.seats", given.seats)
+                ]
                 said["seats"] = tuple(sorted(seats, key=lambda seat: seat.unit))
             if "competences" in said:
                 said["competences"] = self._competences(at, given)
             yield given.id, replace(known, **said) if known else Professional(**said)
 
     def _own_seat(self, at: str, given: FileOwnSeat, person: FileProfessional) -> OwnSeat:
-        deputy = self._seat(f"{at}.deputy", given.deputy, person.municipality) if given.deputy else None
-        if deputy and deputy.professional == person.id:
-            self.note(f"{at}.deputy", "nobody is their own deputy")
-        return OwnSeat(self._unit(f"{at}.unit", given.unit, person.municipality), given.leads, deputy, given.function)
+        unit = self._unit(f"{at}.unit", given.unit, person.municipality)
+        known = self.before.professionals.get(person.id)
+        standing = next((seat for seat in known.seats if seat.unit == unit), None) if known else None
+        said = _said(given, standing, without={"unit"})
+        if given.deputy:
+            said["deputy"] = self._seat(f"{at}.deputy", given.deputy, person.municipality)
+            if said["deputy"].professional == person.id:
+                self.note(f"{at}.deputy", "nobody is their own deputy")
+        return replace(standing, **said) if standing else OwnSeat(unit, **said)
 
     def _competences(self, at: str, person: FileProfessional) -> tuple[Competence, ...]:
-        for number, each in enumerate(person.competences):
+        for number, each in self._sieved.numbered(f"{at}.competences", person.competences):
             if each.until_on is not None and each.until_on < each.from_on:
                 self.note(f"{at}.competences[{number}].until_on", "is before the first day")
         held = (Competence(each.competence, each.from_on, each.until_on) for each in person.competences)
@@ -245,8 +253,9 @@ class Following:
     def _followed_absences(self) -> Iterator[tuple[UUID, Absence]]:
         for index, person in self._sieved.numbered("professionals", self.file.professionals):
             earlier: list[Absence] = []
-            for number, given in enumerate(person.absences):
-                at = f"professionals[{index}].absences[{number}]"
+            every = f"professionals[{index}].absences"
+            for number, given in self._sieved.numbered(every, person.absences):
+                at = f"{every}[{number}]"
                 absence = self._absence(at, given, person)
                 if any(other.covers_some_of(absence.from_on, absence.until_on) for other in earlier):
                     self.note(f"{at}.from_on", "another absence of the same person covers some of these days")
@@ -277,7 +286,9 @@ class Following:
             districts.add((given.municipality, district))
             places = (("lead", given.lead), ("deputy", given.deputy), ("leader", given.leader))
             lead, deputy, leader = (self._seat(f"{at}.{name}", seat, given.municipality) for name, seat in places)
-            if len({lead.professional, deputy.professional, leader.professional} - {_NOBODY}) < 3 - _strangers(lead, deputy, leader):
+            if len({lead.professional, deputy.professional, leader.professional} - {_NOBODY}) < 3 - _strangers(
+                lead, deputy, leader
+            ):
                 self.note(at, "lead, deputy and leader are three people")
             yield unit, Intake(unit, given.municipality, district, lead, deputy, leader)
 

@@ -29,7 +29,7 @@ class TheFileCannotBeImported(Problem):
 
 @dataclass(frozen=True)
 class Place:
-    """A place, as `professionals[3].seats[0].unit`, and what is wrong there; never the content itself. `also`: the other place."""
+    """A place, as `professionals[3].seats[0].unit`, and what is wrong there, never the content itself; `also`: another place."""
 
     at: str
     says: str
@@ -43,7 +43,7 @@ class InFile(BaseModel):
 
 
 class FileMunicipality(InFile):
-    """`complete`: the file names everybody; who is missing is leaving, what is missing is no longer active."""
+    """`complete`: the lists that are there name everybody; who is missing is leaving, what is missing is no longer active."""
 
     code: MunicipalityCode
     name: str = Field(min_length=1)
@@ -162,23 +162,35 @@ class File(InFile):
     clients: list[FileClient] = []
 
 
-LISTS: tuple[str, ...] = tuple(name for name in File.model_fields if name != "issuer")
+_ENTRIES: Mapping[str, type[InFile]] = {
+    "municipalities": FileMunicipality,
+    "units": FileUnit,
+    "professionals": FileProfessional,
+    "intakes": FileIntake,
+    "clients": FileClient,
+}
+# Lists of rows that are each right or wrong by themselves.
+_ROWS = ("seats", "competences", "absences")
 # What an entry may be referred to by, also where the entry itself is wrong: its followers are not wrong for it.
 _NAMES = ("id", "key", "username", "client_id", "code")
 
 
 @dataclass
 class Sieved:
-    """The entries that fit, with the places of those that do not."""
+    """What fits, with the places of what does not."""
 
     file: File
     wrong: list[Place] = field(default_factory=list)
     excused: set[str] = field(default_factory=set)
     _kept: Mapping[str, Sequence[int]] = field(default_factory=dict)
 
-    def numbered(self, name: str, entries: Sequence[Entry]) -> Iterable[tuple[int, Entry]]:
-        """Entries of a list with the numbers they have in the file."""
-        return zip(self._kept[name], entries, strict=True) if name in self._kept else enumerate(entries)
+    def numbered(self, at: str, entries: Sequence[Entry]) -> Iterable[tuple[int, Entry]]:
+        """Entries of a list, named by its path, with the numbers they have in the file."""
+        return zip(self._kept[at], entries, strict=True) if at in self._kept else enumerate(entries)
+
+    def dropped(self, at: str) -> bool:
+        """Whether some entry of a list could not be read."""
+        return at in self._kept
 
 
 def sieved(content: object) -> Sieved:
@@ -190,22 +202,52 @@ def sieved(content: object) -> Sieved:
     wrong = [Place(path_of(each["loc"]), each["msg"]) for each in found]
     if not isinstance(content, Mapping):
         return Sieved(File(), wrong)
-    spoilt = {each["loc"][:2] for each in found}
-    fitting: dict[str, Any] = {"issuer": content.get("issuer")} if not any(loc[0] == "issuer" for loc in spoilt) else {}
-    kept: dict[str, list[int]] = {}
-    excused: set[str] = set()
-    for name in LISTS:
-        entries = content.get(name, [])
-        if not isinstance(entries, list):
-            continue
-        kept[name] = [number for number in range(len(entries)) if (name, number) not in spoilt]
-        fitting[name] = [entries[number] for number in kept[name]]
-        excused |= {alias for loc, number in _pairs(spoilt) if loc == name for alias in _aliases(entries[number])}
-    return Sieved(File.model_validate(fitting), wrong, excused, kept)
+    return _Sieve(content, [each["loc"] for each in found]).sieved(wrong)
 
 
-def _pairs(places: Iterable[tuple[int | str, ...]]) -> Iterable[tuple[str, int]]:
-    return ((str(loc[0]), loc[1]) for loc in places if len(loc) == 2 and isinstance(loc[1], int))
+class _Sieve:
+    """Drops as little as can be: a field that may be left out, else a row of a professional's, else the whole entry."""
+
+    def __init__(self, content: Mapping[str, Any], spoilt: Iterable[tuple[int | str, ...]]) -> None:
+        self._content = content
+        self._spoilt = {self._least(location) for location in spoilt}
+        self._kept: dict[str, list[int]] = {}
+        self._excused: set[str] = set()
+
+    def sieved(self, wrong: list[Place]) -> Sieved:
+        fitting: dict[str, Any] = {
+            name: list(self._entries(name)) for name in _ENTRIES if isinstance(self._content.get(name), list)
+        }
+        if ("issuer",) not in self._spoilt:
+            fitting["issuer"] = self._content.get("issuer")
+        return Sieved(File.model_validate(fitting), wrong, self._excused, self._kept)
+
+    def _least(self, location: tuple[int | str, ...]) -> tuple[int | str, ...]:
+        model = _ENTRIES.get(str(location[0]))
+        if model is None or len(location) < 3:
+            return location[:2]
+        known = model.model_fields.get(str(location[2]))
+        if known is not None and known.is_required():
+            return location[:2]
+        return location[:4] if location[2] in _ROWS and len(location) > 3 else location[:3]
+
+    def _entries(self, name: str) -> Iterable[Any]:
+        entries = self._content[name]
+        for number in self._numbers(name, (name,), entries):
+            entry = entries[number]
+            dropped = {field for field in entry if (name, number, field) in self._spoilt}
+            for rows in [rows for rows in _ROWS if isinstance(entry.get(rows), list) and rows not in dropped]:
+                at = f"{name}[{number}].{rows}"
+                entry = {**entry, rows: [entry[rows][row] for row in self._numbers(at, (name, number, rows), entry[rows])]}
+            yield {field: value for field, value in entry.items() if field not in dropped}
+
+    def _numbers(self, at: str, location: tuple[int | str, ...], entries: list[Any]) -> list[int]:
+        gone = [number for number in range(len(entries)) if (*location, number) in self._spoilt]
+        self._excused |= {alias for number in gone for alias in _aliases(entries[number])}
+        kept = [number for number in range(len(entries)) if number not in set(gone)] if gone else list(range(len(entries)))
+        if gone:
+            self._kept[at] = kept
+        return kept
 
 
 def _aliases(entry: object) -> set[str]:
@@ -225,8 +267,28 @@ def refused(places: Sequence[Place], where: Callable[[str], str] = str) -> TheFi
     return TheFileCannotBeImported(says, places=told[:_SHOWN])
 
 
+def in_words_of_the_contract(path: str) -> str:
+    """A path without names that only the caller gave: they are not repeated over HTTP."""
+    return ".".join(part if part.partition("[")[0] in _WORDS else "?" for part in path.split("."))
+
+
 def path_of(location: Iterable[int | str]) -> str:
     path = ""
     for part in location:
         path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else part
     return path or "the file"
+
+
+_MODELS = (
+    File,
+    FileMunicipality,
+    FileUnit,
+    FileSeat,
+    FileOwnSeat,
+    FileCompetence,
+    FileAbsence,
+    FileProfessional,
+    FileIntake,
+    FileClient,
+)
+_WORDS = frozenset(name for model in _MODELS for name in model.model_fields) | {"the file"}
