@@ -127,6 +127,9 @@ def follow_directory(
         Path, typer.Option("--settings", help="Municipality, access and unit types; see the directory's page.")
     ],
     everything: Annotated[bool, typer.Option("--everything", help="First read all units and people once.")] = False,
+    yes_many_leave: Annotated[
+        bool, typer.Option("--yes-many-leave", help="More than a third of the people may go at once.")
+    ] = False,
 ) -> None:
     """Follow a municipality's organisation system (OS2mo) over its event API, for ever; safe to kill and start again."""
     from services.chassis import log
@@ -138,7 +141,14 @@ def follow_directory(
     async def following() -> None:
         source, store = os2mo.Source.read(url, settings_file), Store(settings, "directory")
         async with httpx2.AsyncClient(timeout=10) as http:
-            follower = os2mo.Follower(store, source, http, issuer=settings.issuer, lease_seconds=3 * settings.lease_seconds)
+            follower = os2mo.Follower(
+                store,
+                source,
+                http,
+                issuer=settings.issuer,
+                lease_seconds=3 * settings.lease_seconds,
+                yes_many_leave=yes_many_leave,
+            )
             if everything:
                 await follower.everything()
             await follower.follow()

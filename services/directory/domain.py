@@ -168,9 +168,6 @@ class Competence:
     from_on: date
     until_on: date | None = None
 
-    def holds_on(self, day: date) -> bool:
-        return self.from_on <= day and (self.until_on is None or day <= self.until_on)
-
 
 @dataclass(frozen=True)
 class Professional:
@@ -354,8 +351,8 @@ def take_on_again(before: Professional, wanted: Professional) -> Professional:
 
 
 def more_than_a_third_goes(present: int, going: int) -> bool:
-    """Of `present` active ones; the guard against a file that was cut off or emptied on its way."""
-    return going * 3 > present
+    """Of `present` active ones; the guard against a file that was cut off or emptied on its way. One alone is never many."""
+    return going > 1 and going * 3 > present
 
 
 def left(professional: Professional) -> ProfessionalLeft | None:

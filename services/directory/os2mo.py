@@ -196,11 +196,13 @@ class Follower:
         *,
         issuer: str | None,
         lease_seconds: int = 15,
+        yes_many_leave: bool = False,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._store, self._source, self._issuer, self._pause = store, source, issuer, pause
         self._system = Os2mo(source, http)
         self._lease = f"os2mo-{source.municipality}", uuid4(), lease_seconds
+        self._yes_many_leave = yes_many_leave
         self._listeners: dict[str, str] = {}
 
     async def follow(self) -> None:
@@ -240,9 +242,8 @@ class Follower:
 
         Who stands in the directory and not in the system is leaving; NotMoreThanAThirdGoesAtOnce where that would be many.
         """
-        epoch = await self._leading()
-        if epoch is None:
-            raise TryAgainSoon("Another process follows this system; its lease must end first.", seconds=self._lease[2])
+        while (epoch := await self._leading()) is None:
+            await self._pause(1.0)
         picture = _Picture()
         async for units in self._pages("org_units"):
             await self._read_units(picture, units)
@@ -326,7 +327,9 @@ class Follower:
             units = [*picture.units.values(), *[entry async for entry in self._closed(tx, picture)]]
             given = importing.Given({"units": units, "professionals": picture.people})
             leaving = dict.fromkeys(picture.gone_people, code)
-            changes = await importing.take_in(tx, given, issuer=self._issuer, leaving=leaving)
+            changes = await importing.take_in(
+                tx, given, issuer=self._issuer, leaving=leaving, yes_many_leave=self._yes_many_leave
+            )
         for note in changes.notes:
             logger().warning("os2mo.said_in_vain", note=note)
         if changes:

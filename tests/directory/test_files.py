@@ -9,7 +9,7 @@ import pytest
 
 from services.chassis.errors import Problem
 from services.demo import town
-from services.directory.importing import Changes, TheFileCannotBeImported, import_file, import_files
+from services.directory.importing import Changes, TheFileCannotBeImported, files, import_file, import_files
 from tests.directory import town_as_csv
 from tests.directory.town_as_csv import Rows
 from tests.support.world import World
@@ -310,3 +310,11 @@ async def test_a_competence_is_told_with_its_days_and_taken_away_again(world: Wo
     assert told["envelope"]["data"]["competences"] == [{"competence": "icdp", "from_on": "2025-01-01", "until_on": "2030-12-31"}]
     assert [each["id"] for each in found.body["professionals"]] == [ANNA]
     assert dict(gone.events) == {"CompetencesChanged": 1}
+
+
+def test_the_page_names_every_column_of_every_file() -> None:
+    page = (Path(files.__file__).parents[1] / "README.md").read_text()
+
+    for name, columns in files.COLUMNS.items():
+        [line] = [line for line in page.splitlines() if line.startswith(f"| `{name}.csv`")]
+        assert line.rstrip(" |").rpartition("| ")[2].split(", ") == list(columns)

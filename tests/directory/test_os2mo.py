@@ -240,7 +240,7 @@ async def test_an_acknowledgement_that_is_lost_brings_the_event_again_and_nothin
     assert await world.events("directory", EVA) == ["professional_joined"]
 
 
-@pytest.mark.parametrize("number", (1, 2, 8, 15, 20, 22, 23, 24, 25))
+@pytest.mark.parametrize("number", [1, 2, 8, 12, 17, 18, 19, 20, 21])
 async def test_wherever_the_system_fails_the_event_is_taken_in_once_it_is_back(
     world: World, system: Os2moServer, follower: Follower, number: int
 ) -> None:
