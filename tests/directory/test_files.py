@@ -1,5 +1,6 @@
 """CSV as Danish systems export it says the same as YAML; whatever is wrong is told at once, by file and line."""
 
+import asyncio
 import copy
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from services.chassis.errors import Problem
 from services.demo import town
 from services.directory.importing import Changes, TheFileCannotBeImported, files, import_file, import_files
 from tests.directory import town_as_csv
+from tests.directory.command import COMMAND, surroundings
 from tests.directory.town_as_csv import Rows
 from tests.support.world import World
 
@@ -310,6 +312,26 @@ async def test_a_competence_is_told_with_its_days_and_taken_away_again(world: Wo
     assert told["envelope"]["data"]["competences"] == [{"competence": "icdp", "from_on": "2025-01-01", "until_on": "2030-12-31"}]
     assert [each["id"] for each in found.body["professionals"]] == [ANNA]
     assert dict(gone.events) == {"CompetencesChanged": 1}
+
+
+async def test_the_command_says_what_would_change_and_ends_with_the_places_where_it_cannot(world: World, tmp_path: Path) -> None:
+    async def command(*arguments: str) -> tuple[int | None, str]:
+        process = await asyncio.create_subprocess_exec(
+            *COMMAND, "import", *arguments, env=surroundings(world), stdout=asyncio.subprocess.PIPE
+        )
+        said, _ = await process.communicate()
+        return process.returncode, said.decode()
+
+    new = str(uuid4())
+    good = town_as_csv.write(tmp_path / "good", {"professionals": [{"id": new, "municipality": "0990", "name": "Ny Ansat"}]})
+    bad = town_as_csv.write(tmp_path / "bad", {"professionals": [{"id": "x", "municipality": "0990", "name": "Ny Ansat"}]})
+
+    looked, refusal = await command(str(good), "--dry-run"), await command(str(bad))
+
+    assert looked == (0, f"+ professional {new}\nWould tell: 1 ProfessionalJoined.\n")
+    assert refusal[0] == 1
+    assert "One place must be put right; nothing was written.\n  professionals.csv:2: id: " in refusal[1]
+    assert await world.sql("directory", "select 1 from employee where id = $1::uuid", new) == []
 
 
 def test_the_page_names_every_column_of_every_file() -> None:

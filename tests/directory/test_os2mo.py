@@ -1,9 +1,7 @@
 """A municipality's organisation system is followed: nothing is lost, nothing done twice, whatever is down or out of order."""
 
 import asyncio
-import os
 import random
-import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,7 @@ from services.chassis.errors import NotUnderstood, Problem
 from services.chassis.migrate import owner_dsn
 from services.directory import os2mo
 from services.directory.os2mo import Follower, Source
+from tests.directory.command import COMMAND, surroundings
 from tests.directory.os2mo_server import Os2moServer, Person, Unit
 from tests.support.world import World
 
@@ -408,27 +407,15 @@ async def test_a_system_that_suddenly_knows_nobody_ends_nobody(world: World, sys
     assert await world.sql("directory", "select 1 from employee where state <> 'active'") == []
 
 
-def process(world: World, source: Source, folder: Path) -> list[str]:
-    return [sys.executable, "-m", "services", "directory", "follow", source.graphql_url, "--settings", str(folder / "os2mo.yaml")]
-
-
-def environment(world: World) -> dict[str, str]:
-    chosen = world.settings.model_dump(mode="json", exclude_none=True)
-    return {
-        **os.environ,
-        **{f"TOVHOLDER_{name.upper()}": str(value) for name, value in chosen.items() if not isinstance(value, dict)},
-        "TOVHOLDER_LEASE_SECONDS": "1",
-    }
-
-
 @pytest.mark.faults
 async def test_killed_between_commit_and_acknowledgement_it_goes_on_where_it_was(
     world: World, system: Os2moServer, source: Source, tmp_path: Path
 ) -> None:
-    command, surroundings = process(world, source, tmp_path), environment(world)
+    command = [*COMMAND, "follow", source.graphql_url, "--settings", str(tmp_path / "os2mo.yaml")]
+    environment = surroundings(world, lease_seconds=1)
     engagement = system.engage(EVA, TEAM)
     system.holds_acknowledgements.clear()
-    first = await asyncio.create_subprocess_exec(*command, env=surroundings)
+    first = await asyncio.create_subprocess_exec(*command, env=environment)
     assert await asyncio.to_thread(system.acknowledgement_came.wait, 30)
 
     first.kill()
@@ -438,7 +425,7 @@ async def test_killed_between_commit_and_acknowledgement_it_goes_on_where_it_was
     system.acknowledged.clear()
     system.handed.clear()
     system.waiting = [("engagement", engagement), ("engagement", system.engage(OLE, GROUP))]
-    second = await asyncio.create_subprocess_exec(*command, env=surroundings)
+    second = await asyncio.create_subprocess_exec(*command, env=environment)
     try:
         for _ in range(300):
             if len(system.acknowledged) == 2:

@@ -220,7 +220,8 @@ def _absences(before: Snapshot, following: Following, today: date, changes: Chan
         yield number, known
     for number, said in following.wanted.absences.items():
         earlier = before.absences.get(number)
-        if earlier is not None and earlier.registered_by is not None:
+        person = before.professionals.get(said.professional)
+        if (earlier and earlier.registered_by is not None) or (person and person.state == "left"):
             continue
         if any(other.covers_some_of(said.from_on, said.until_on) for other in by_people.get(said.professional, ())):
             changes.notes.append(f"! absence {number}: a person has registered one on these days already, which stands")
