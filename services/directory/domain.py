@@ -401,9 +401,10 @@ def _is_complete(intake: Intake, snapshot: Snapshot) -> bool:
 def differences(before: Snapshot, after: Snapshot) -> Iterator[tuple[UUID, Event]]:
     """(subject, event) for whatever others must hear, in an order a reader can follow: units before those who sit in them."""
     unchanged = _unchanged(before, after)
-    heard = {(subject, type(event)): event for subject, event in _standing(before, unchanged)}
-    for subject, event in _standing(after, unchanged):
-        if heard.get((subject, type(event)), _nothing(event)) != event:
+    trained = {number for snapshot in (before, after) for number, each in snapshot.professionals.items() if each.competences}
+    heard = {(subject, type(event)): event for subject, event in _standing(before, unchanged, trained)}
+    for subject, event in _standing(after, unchanged, trained):
+        if heard.get((subject, type(event))) != event:
             newly = isinstance(event, ProfessionalChanged) and _is_new(before.professionals.get(subject))
             yield subject, ProfessionalJoined(**event.model_dump()) if newly else event
     yield from _absences(before, after)
@@ -416,11 +417,6 @@ def differences(before: Snapshot, after: Snapshot) -> Iterator[tuple[UUID, Event
 
 def _is_new(earlier: Professional | None) -> bool:
     return earlier is None or earlier.state == "left"
-
-
-def _nothing(event: Event) -> Event | None:
-    """What nobody had to be told: that someone new is trained in nothing."""
-    return event.model_copy(update={"competences": []}) if isinstance(event, CompetencesChanged) else None
 
 
 def _absences(before: Snapshot, after: Snapshot) -> Iterator[tuple[UUID, Event]]:
@@ -442,7 +438,8 @@ def _unchanged(before: Snapshot, after: Snapshot) -> set[UUID]:
     return {number for number, person in after.professionals.items() if before.professionals.get(number) == person}
 
 
-def _standing(snapshot: Snapshot, unchanged: Collection[UUID]) -> Iterator[tuple[UUID, Event]]:
+def _standing(snapshot: Snapshot, unchanged: Collection[UUID], trained: Collection[UUID]) -> Iterator[tuple[UUID, Event]]:
+    """`trained`: of whose competences there is something to tell, now or before."""
     for municipality in snapshot.municipalities.values():
         yield subject_of_municipality(municipality.code), _municipality(municipality)
     leaders = _leaders(snapshot)
@@ -451,7 +448,8 @@ def _standing(snapshot: Snapshot, unchanged: Collection[UUID]) -> Iterator[tuple
     for professional in snapshot.professionals.values():
         if professional.state == "active" and professional.id not in unchanged:
             yield professional.id, _professional(professional, snapshot.units)
-            yield professional.id, _competences(professional)
+            if professional.id in trained:
+                yield professional.id, _competences(professional)
     for intake in snapshot.intakes.values():
         yield intake.unit, _intake(intake)
     for system in snapshot.systems.values():
