@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import accepting, committing, figures, grown, moving, recovering, telling, whole
+from benchmarks import accepting, committing, figures, grown, importing, moving, recovering, telling, whole
 from benchmarks.figures import Figure
 from benchmarks.installation import Installation
 
@@ -28,6 +28,7 @@ GROUPS: dict[Callable[[Installation], list[Figure]], tuple[str, ...]] = {
     recovering.takeover_s: ("takeover_s",),
     recovering.drain_30k_s: ("drain_30k_s",),
     grown.grown: ("accept_http_c32_1m_per_s", "child_read_1m_per_s"),
+    importing.directory_import: ("directory_import_20k_s", "directory_import_again_s"),
     whole.all_in_one_rss_mb: ("all_in_one_rss_mb",),
     whole.demo_restart_s: ("demo_restart_s",),
 }

@@ -91,24 +91,74 @@ def topics(file: Annotated[Path, typer.Option(help="What there should be.")] = P
 
 @directory_commands.command("import")
 def import_directory(
-    file: Path, dry_run: Annotated[bool, typer.Option(help="Say what would change, change nothing.")] = False
+    files: Annotated[list[Path], typer.Argument(help="A YAML or JSON file, a folder of CSV files, or CSV files.")],
+    dry_run: Annotated[bool, typer.Option(help="Say what would change, change nothing.")] = False,
+    yes_many_leave: Annotated[
+        bool, typer.Option("--yes-many-leave", help="More than a third of the people or units may go.")
+    ] = False,
 ) -> None:
-    """Import professionals, units, intake leads and systems from a file; repeatable, says what changed."""
+    """Import professionals, units, absences, intake leads and systems; repeatable, says what changed by person and unit."""
     from services.directory import importing
 
     settings = Settings()
 
-    async def importing_file() -> importing.Changes:
+    async def importing_files() -> importing.Changes:
         store = Store(settings, "directory")
         try:
-            return await importing.import_file(store, file, issuer=settings.issuer, dry_run=dry_run)
+            return await importing.import_files(
+                store, files, issuer=settings.issuer, dry_run=dry_run, yes_many_leave=yes_many_leave
+            )
         finally:
             await store.close()
 
     try:
-        out.print(str(asyncio.run(importing_file())), highlight=False)
+        out.print(str(asyncio.run(importing_files())), highlight=False, markup=False, soft_wrap=True)
     except Problem as error:
-        out.print(str(error), style="red")
+        out.print(str(error), style="red", highlight=False, markup=False, soft_wrap=True)
+        raise typer.Exit(1) from error
+
+
+@directory_commands.command("follow")
+def follow_directory(
+    url: Annotated[
+        str, typer.Argument(help="The system's GraphQL address with its version, as https://mo.example.dk/graphql/v25")
+    ],
+    settings_file: Annotated[
+        Path, typer.Option("--settings", help="Municipality, access and unit types; see the directory's page.")
+    ],
+    everything: Annotated[bool, typer.Option("--everything", help="First read all units and people once.")] = False,
+    yes_many_leave: Annotated[
+        bool, typer.Option("--yes-many-leave", help="More than a third of the people may go at once.")
+    ] = False,
+) -> None:
+    """Follow a municipality's organisation system (OS2mo) over its event API, for ever; safe to kill and start again."""
+    from services.chassis import log
+    from services.directory import os2mo
+
+    settings = Settings()
+    log.set_up(settings.log_level)
+
+    async def following() -> None:
+        source, store = os2mo.Source.read(url, settings_file), Store(settings, "directory")
+        async with httpx2.AsyncClient(timeout=10) as http:
+            follower = os2mo.Follower(
+                store,
+                source,
+                http,
+                issuer=settings.issuer,
+                lease_seconds=3 * settings.lease_seconds,
+                yes_many_leave=yes_many_leave,
+            )
+            if everything:
+                await follower.everything()
+            await follower.follow()
+
+    try:
+        asyncio.run(following())
+    except KeyboardInterrupt:
+        raise typer.Exit(0) from None
+    except Problem as error:
+        out.print(str(error), style="red", highlight=False, markup=False, soft_wrap=True)
         raise typer.Exit(1) from error
 
 

@@ -88,5 +88,8 @@ def create_app(services: Sequence[Service], settings: Settings, work: bool = Tru
     capability.serve(app, services)
     capability.serve_descriptions(app, services, settings)
     problems.install(app)
-    app.add_middleware(Around, limits=(("/fhir", settings.message_limit), ("", settings.body_limit)))
+    app.add_middleware(
+        Around,
+        limits=(("/fhir", settings.message_limit), ("/directory/imports", settings.message_limit), ("", settings.body_limit)),
+    )
     return app

@@ -193,6 +193,7 @@ _WORDS = {
     "login": "employee-1",
     "client_id": "ward-system",
     "roles": "placement",
+    "competence": "cos-p",
     "categories": "development",
     "withheld": "mother-health",
     "kinds": "cpr",

@@ -1,13 +1,7 @@
 """Who works where, who leads, who is away, and which systems may call: the one source for every service."""
 
 from services.chassis.service import Service
-from services.directory.domain import (
-    AClientIsOneSystem,
-    ALoginBelongsToOneProfessional,
-    AnAbsenceEndsAfterItBegins,
-    ASorNumberStandsForOneUnit,
-    TheDeputyIsAnotherPerson,
-)
+from services.directory import domain
 from services.directory.endpoints import router
 from services.directory.handlers import show_as_left
 from services.events import directory as said
@@ -22,6 +16,7 @@ service = Service(
         said.ProfessionalChanged,
         said.ProfessionalLeaving,
         said.ProfessionalLeft,
+        said.CompetencesChanged,
         said.AbsenceRegistered,
         said.AbsenceEnded,
         said.UnitChanged,
@@ -29,11 +24,5 @@ service = Service(
         said.MunicipalityChanged,
         said.ClientChanged,
     ),
-    rules={
-        "employee_login": ALoginBelongsToOneProfessional,
-        "sor_number_pkey": ASorNumberStandsForOneUnit,
-        "one_system_per_id": AClientIsOneSystem,
-        "absence_ends_after_it_begins": AnAbsenceEndsAfterItBegins,
-        "absence_deputy_is_another_person": TheDeputyIsAnotherPerson,
-    },
+    rules=domain.CONSTRAINTS,
 )

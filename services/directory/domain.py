@@ -6,13 +6,15 @@ from datetime import date
 from typing import Literal
 from uuid import UUID
 
-from services.chassis.errors import NotAllowed, RuleViolated
+from services.chassis.errors import NotAllowed, Problem, RuleViolated
 from services.events import Event
 from services.events.directory import (
     AbsenceEnded,
     AbsenceRegistered,
     ClientChanged,
     ClientKind,
+    CompetencesChanged,
+    HeldCompetence,
     HeldSeat,
     IntakeChanged,
     MunicipalityChanged,
@@ -74,6 +76,47 @@ class AClientIsOneSystem(RuleViolated):
     """The same client id or id already stands for another system."""
 
 
+class ACompetenceEndsAfterItBegins(RuleViolated):
+    """The last day of a competence is not before its first."""
+
+
+class OnlyWhoHasLeftIsTakenOnAgain(RuleViolated):
+    """The professional works here still, or is leaving: their seats are emptied first."""
+
+
+class OnlyAnAdministratorOrTheUnitsLeadersTakeSomeoneOn(NotAllowed):
+    """Who works where is said by the municipality's administrator, or by someone who leads every unit it touches."""
+
+
+class OnlyAnAdministratorChangesTheStructure(NotAllowed):
+    """Units, log-ins, and whole imports are the municipality's administrator's, or the product's own services'."""
+
+
+class OnlyAnAdministratorOrALeaderAboveNamesCompetences(NotAllowed):
+    """What someone is trained in is said by the administrator or a leader of their unit or above."""
+
+
+class OnlyAnAdministratorOrTheIntakesLeaderNamesTheIntake(NotAllowed):
+    """Who takes in children is said by the administrator, or by the leader who stands in the intake."""
+
+
+class NotMoreThanAThirdGoesAtOnce(RuleViolated):
+    """A whole import that leaves out more than a third of the people or units is more likely cut off than meant."""
+
+    status = 422
+
+
+# The rules that stand in PostgreSQL too, by the names of their constraints.
+CONSTRAINTS: Mapping[str, type[Problem]] = {
+    "employee_login": ALoginBelongsToOneProfessional,
+    "sor_number_pkey": ASorNumberStandsForOneUnit,
+    "one_system_per_id": AClientIsOneSystem,
+    "absence_ends_after_it_begins": AnAbsenceEndsAfterItBegins,
+    "absence_deputy_is_another_person": TheDeputyIsAnotherPerson,
+    "competence_ends_after_it_begins": ACompetenceEndsAfterItBegins,
+}
+
+
 @dataclass(frozen=True)
 class Municipality:
     """Rules in working days or days; `closing_days` are local, beside the public holidays."""
@@ -109,16 +152,29 @@ class Unit:
 
 @dataclass(frozen=True)
 class OwnSeat:
-    """A seat as its professional has it."""
+    """A seat as its professional has it. `function`: its UUID in FK Organisation, where the municipality's system says it."""
 
     unit: UUID
     leads: bool = False
     deputy: Seat | None = None
+    function: UUID | None = None
+
+
+@dataclass(frozen=True)
+class Competence:
+    """What someone is trained in, both days included; `until_on` None: without end."""
+
+    competence: str
+    from_on: date
+    until_on: date | None = None
 
 
 @dataclass(frozen=True)
 class Professional:
-    """A named employee; `seats` in order of unit. Name and e-mail never leave in an event."""
+    """A named employee; `seats` in order of unit, `competences` of code and day. Name and e-mail never leave in an event.
+
+    `administers`: speaks for the municipality in the directory's own changes, and nowhere else.
+    """
 
     id: UUID
     municipality: str
@@ -129,6 +185,8 @@ class Professional:
     seats: tuple[OwnSeat, ...]
     state: State = "active"
     leaving_on: date | None = None
+    administers: bool = False
+    competences: tuple[Competence, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -163,7 +221,10 @@ class System:
 
 @dataclass(frozen=True)
 class Absence:
-    """`from_on` to `until_on`, both included, None = until further notice; `ended_on` is the first day back."""
+    """`from_on` to `until_on`, both included, None = until further notice; `ended_on` is the first day back.
+
+    `registered_by` is None for what the municipality's own system said: that system may also take it back.
+    """
 
     id: UUID
     professional: UUID
@@ -172,6 +233,7 @@ class Absence:
     until_on: date | None
     deputy: Seat | None
     ended_on: date | None = None
+    registered_by: UUID | None = None
 
     def covers_some_of(self, from_on: date, until_on: date | None) -> bool:
         """Whether some day from `from_on` to `until_on` (None: without end) is a day of this absence."""
@@ -190,6 +252,7 @@ class Snapshot:
     professionals: Mapping[UUID, Professional] = field(default_factory=dict)
     intakes: Mapping[UUID, Intake] = field(default_factory=dict)
     systems: Mapping[str, System] = field(default_factory=dict)
+    absences: Mapping[UUID, Absence] = field(default_factory=dict)
 
     def open(self, seat: Seat) -> bool:
         """Whether the seat's professional is active and has it."""
@@ -207,6 +270,29 @@ def registers_departure(leads_above: bool) -> None:
     """`leads_above`: the caller leads a unit of the professional's, or one above it."""
     if not leads_above:
         raise OnlyALeaderRegistersADeparture
+
+
+def takes_on(administers: bool, leads_all: bool) -> None:
+    """`leads_all`: the caller leads each unit the change touches, or one above it."""
+    if not administers and not leads_all:
+        raise OnlyAnAdministratorOrTheUnitsLeadersTakeSomeoneOn
+
+
+def changes_structure(administers: bool) -> None:
+    if not administers:
+        raise OnlyAnAdministratorChangesTheStructure
+
+
+def names_competences(administers: bool, leads_above: bool) -> None:
+    """`leads_above`: the caller leads a unit of the professional's, or one above it."""
+    if not administers and not leads_above:
+        raise OnlyAnAdministratorOrALeaderAboveNamesCompetences
+
+
+def names_intake(administers: bool, caller: UUID | None, present: Intake | None) -> None:
+    """`present`: the intake as it stands, None where there is none yet."""
+    if not administers and (caller is None or present is None or caller != present.leader.professional):
+        raise OnlyAnAdministratorOrTheIntakesLeaderNamesTheIntake
 
 
 def usual_deputy(professional: Professional) -> Seat | None:
@@ -227,14 +313,7 @@ def register_absence(
     for other in others:
         if other.id != absence.id and other.covers_some_of(absence.from_on, absence.until_on):
             raise AbsencesOfOneProfessionalDoNotOverlap(absence=str(other.id))
-    return AbsenceRegistered(
-        absence=absence.id,
-        professional=professional.id,
-        municipality=professional.municipality,
-        from_on=absence.from_on,
-        until_on=absence.until_on,
-        deputy=absence.deputy,
-    )
+    return _absence(absence)
 
 
 def _may_deputise(seat: Seat, of: Professional, deputy: Professional | None) -> None:
@@ -259,6 +338,21 @@ def leave(before: Snapshot, professionals: Collection[UUID], leaving_on: date) -
         if professional.state == "active"
     }
     return settled(replace(before, professionals={**before.professionals, **leaving}))
+
+
+def take_on_again(before: Professional, wanted: Professional) -> Professional:
+    """Someone who has left begins anew, with the seats wanted; what they had before does not come back.
+
+    OnlyWhoHasLeftIsTakenOnAgain while the registry still empties their seats, and for someone who never left.
+    """
+    if before.state != "left":
+        raise OnlyWhoHasLeftIsTakenOnAgain
+    return replace(wanted, state="active", leaving_on=None)
+
+
+def more_than_a_third_goes(present: int, going: int) -> bool:
+    """Of `present` active ones; the guard against a file that was cut off or emptied on its way. One alone is never many."""
+    return going > 1 and going * 3 > present
 
 
 def left(professional: Professional) -> ProfessionalLeft | None:
@@ -307,16 +401,34 @@ def _is_complete(intake: Intake, snapshot: Snapshot) -> bool:
 def differences(before: Snapshot, after: Snapshot) -> Iterator[tuple[UUID, Event]]:
     """(subject, event) for whatever others must hear, in an order a reader can follow: units before those who sit in them."""
     unchanged = _unchanged(before, after)
-    heard = {(subject, type(event)): event for subject, event in _standing(before, unchanged)}
-    for subject, event in _standing(after, unchanged):
+    trained = {number for snapshot in (before, after) for number, each in snapshot.professionals.items() if each.competences}
+    heard = {(subject, type(event)): event for subject, event in _standing(before, unchanged, trained)}
+    for subject, event in _standing(after, unchanged, trained):
         if heard.get((subject, type(event))) != event:
-            newly = isinstance(event, ProfessionalChanged) and subject not in before.professionals
+            newly = isinstance(event, ProfessionalChanged) and _is_new(before.professionals.get(subject))
             yield subject, ProfessionalJoined(**event.model_dump()) if newly else event
+    yield from _absences(before, after)
     for number, professional in after.professionals.items():
         earlier = before.professionals.get(number)
         if earlier and earlier.state == "active" and professional.state == "leaving" and professional.leaving_on:
             code, on = professional.municipality, professional.leaving_on
             yield number, ProfessionalLeaving(professional=number, municipality=code, leaving_on=on)
+
+
+def _is_new(earlier: Professional | None) -> bool:
+    return earlier is None or earlier.state == "left"
+
+
+def _absences(before: Snapshot, after: Snapshot) -> Iterator[tuple[UUID, Event]]:
+    for number, absence in after.absences.items():
+        earlier, whose = before.absences.get(number), absence.professional
+        if absence == earlier:
+            continue
+        if absence.ended_on is None:
+            yield whose, _absence(absence)
+        elif earlier and earlier.ended_on is None:
+            event = AbsenceEnded(absence=number, professional=whose, municipality=absence.municipality, ended_on=absence.ended_on)
+            yield whose, event
 
 
 def _unchanged(before: Snapshot, after: Snapshot) -> set[UUID]:
@@ -326,7 +438,8 @@ def _unchanged(before: Snapshot, after: Snapshot) -> set[UUID]:
     return {number for number, person in after.professionals.items() if before.professionals.get(number) == person}
 
 
-def _standing(snapshot: Snapshot, unchanged: Collection[UUID]) -> Iterator[tuple[UUID, Event]]:
+def _standing(snapshot: Snapshot, unchanged: Collection[UUID], trained: Collection[UUID]) -> Iterator[tuple[UUID, Event]]:
+    """`trained`: of whose competences there is something to tell, now or before."""
     for municipality in snapshot.municipalities.values():
         yield subject_of_municipality(municipality.code), _municipality(municipality)
     leaders = _leaders(snapshot)
@@ -335,6 +448,8 @@ def _standing(snapshot: Snapshot, unchanged: Collection[UUID]) -> Iterator[tuple
     for professional in snapshot.professionals.values():
         if professional.state == "active" and professional.id not in unchanged:
             yield professional.id, _professional(professional, snapshot.units)
+            if professional.id in trained:
+                yield professional.id, _competences(professional)
     for intake in snapshot.intakes.values():
         yield intake.unit, _intake(intake)
     for system in snapshot.systems.values():
@@ -398,6 +513,25 @@ def _professional(professional: Professional, units: Mapping[UUID, Unit]) -> Pro
             HeldSeat(unit=seat.unit, unit_kind=units[seat.unit].kind, leads=seat.leads, deputy=seat.deputy)
             for seat in professional.seats
         ],
+    )
+
+
+def _competences(professional: Professional) -> CompetencesChanged:
+    return CompetencesChanged(
+        professional=professional.id,
+        municipality=professional.municipality,
+        competences=[HeldCompetence(**vars(held)) for held in professional.competences],
+    )
+
+
+def _absence(absence: Absence) -> AbsenceRegistered:
+    return AbsenceRegistered(
+        absence=absence.id,
+        professional=absence.professional,
+        municipality=absence.municipality,
+        from_on=absence.from_on,
+        until_on=absence.until_on,
+        deputy=absence.deputy,
     )
 
 

@@ -16,9 +16,10 @@ from sqlalchemy.types import CHAR, Text, TypeEngine, Uuid
 from sqlmodel import SQLModel, col, select
 
 from services.chassis.store import Tx
-from services.directory.domain import Absence, Intake, Municipality, OwnSeat, Professional, Snapshot, System, Unit
+from services.directory.domain import Absence, Competence, Intake, Municipality, OwnSeat, Professional, Snapshot, System, Unit
 from services.directory.tables import (
     AbsenceRow,
+    CompetenceRow,
     EmployeeRow,
     IntakeRow,
     MunicipalityRow,
@@ -61,12 +62,14 @@ async def snapshot(
     intakes = await rows(tx, select(IntakeRow).where(here(IntakeRow.municipality)))
     named = _among(col(SystemRow.client_id), clients, Text())
     systems = await rows(tx, select(SystemRow).where(or_(here(SystemRow.municipality), named)))
+    absences = await rows(tx, select(AbsenceRow).where(here(AbsenceRow.municipality)))
     return Snapshot(
         municipalities={row["code"]: _municipality(row) for row in municipalities},
         units={unit.id: unit for unit in found},
         professionals={professional.id: professional for professional in people},
         intakes={row["unit"]: _intake(row) for row in intakes},
         systems={row["client_id"]: _system(row) for row in systems},
+        absences={row["id"]: _absence(row) for row in absences},
     )
 
 
@@ -82,8 +85,27 @@ async def professionals_where(tx: Tx, condition: Any, limit: int | None = None) 
     of: dict[UUID, list[OwnSeat]] = {}
     for row in await rows(tx, select(SeatRow).where(theirs).order_by(col(SeatRow.unit))):
         deputy = _seat(row["deputy"], row["deputy_unit"])
-        of.setdefault(row["professional"], []).append(OwnSeat(row["unit"], row["leads"], deputy))
-    return [Professional(**dict(row), seats=tuple(of.get(row["id"], ()))) for row in people]
+        of.setdefault(row["professional"], []).append(OwnSeat(row["unit"], row["leads"], deputy, row["function"]))
+    held = await _competences(tx, [row["id"] for row in people])
+    return [
+        Professional(**dict(row), seats=tuple(of.get(row["id"], ())), competences=tuple(held.get(row["id"], ())))
+        for row in people
+    ]
+
+
+async def _competences(tx: Tx, of: list[UUID]) -> dict[UUID, list[Competence]]:
+    theirs = _among(col(CompetenceRow.professional), of, Uuid())
+    in_order = select(CompetenceRow).where(theirs).order_by(col(CompetenceRow.competence), col(CompetenceRow.from_on))
+    held: dict[UUID, list[Competence]] = {}
+    for row in await rows(tx, in_order):
+        held.setdefault(row["professional"], []).append(Competence(row["competence"], row["from_on"], row["until_on"]))
+    return held
+
+
+async def administers(tx: Tx, number: UUID | None) -> bool:
+    """Whether this professional speaks for the municipality in the directory."""
+    found = await rows(tx, select(EmployeeRow.administers).where(EmployeeRow.id == number, EmployeeRow.state == "active"))
+    return bool(found and found[0]["administers"])
 
 
 async def professional(tx: Tx, number: UUID) -> Professional | None:
@@ -92,9 +114,19 @@ async def professional(tx: Tx, number: UUID) -> Professional | None:
 
 
 async def list_professionals(
-    tx: Tx, *, unit: UUID | None, query: str | None, municipality: str | None, after: UUID | None, limit: int
+    tx: Tx,
+    *,
+    unit: UUID | None,
+    query: str | None,
+    municipality: str | None,
+    trained: tuple[str, date] | None,
+    after: UUID | None,
+    limit: int,
 ) -> list[Professional]:
-    """Those who have not left, by name. `query`: the beginning of any word of it; `after`: the last of the page before."""
+    """Those who have not left, by name. `query`: the beginning of any word of it; `after`: the last of the page before.
+
+    `trained`: a competence that is held on a day.
+    """
     name, number = col(EmployeeRow.name), col(EmployeeRow.id)
     wanted: list[Any] = [col(EmployeeRow.state) != "left"]
     if unit:
@@ -104,6 +136,11 @@ async def list_professionals(
         wanted.append(or_(folded.startswith(word, autoescape=True), folded.contains(f" {word}", autoescape=True)))
     if municipality:
         wanted.append(col(EmployeeRow.municipality) == municipality)
+    if trained:
+        code, day = trained
+        until = col(CompetenceRow.until_on)
+        on_the_day = and_(CompetenceRow.from_on <= day, or_(until.is_(None), until >= day))  # type: ignore[arg-type]
+        wanted.append(number.in_(select(CompetenceRow.professional).where(CompetenceRow.competence == code, on_the_day)))
     if after:
         last = select(EmployeeRow.name).where(EmployeeRow.id == after).scalar_subquery()
         wanted.append(or_(name > last, and_(name == last, number > after)))
@@ -121,9 +158,25 @@ async def lock_municipalities(tx: Tx, codes: Iterable[str]) -> None:
         await tx.execute("select pg_advisory_xact_lock(hashtext('directory'), hashtext($1))", code)
 
 
-async def units(tx: Tx, *, kind: str | None = None, municipality: str | None = None, number: UUID | None = None) -> list[Unit]:
-    """Units the asking party may see, by name."""
-    asked = {col(UnitRow.kind): kind, col(UnitRow.municipality): municipality, col(UnitRow.id): number}
+async def units(
+    tx: Tx,
+    *,
+    kind: str | None = None,
+    municipality: str | None = None,
+    district: UUID | None = None,
+    sor: str | None = None,
+    number: UUID | None = None,
+) -> list[Unit]:
+    """Units the asking party may see, by name. `district`: those that serve it; `sor`: the one a SOR number stands for."""
+    asked: dict[Any, Any] = {
+        col(UnitRow.kind): kind,
+        col(UnitRow.municipality): municipality,
+        col(UnitRow.district): district,
+        col(UnitRow.id): number,
+    }
+    if sor is not None:
+        found = await rows(tx, select(SorNumberRow.unit).where(SorNumberRow.sor == sor))
+        asked[col(UnitRow.id)] = found[0]["unit"] if found else UUID(int=0)
     return await units_where(tx, and_(true(), *(column == value for column, value in asked.items() if value is not None)))
 
 
@@ -135,6 +188,13 @@ async def units_where(tx: Tx, condition: Any) -> list[Unit]:
     for row in await rows(tx, select(SorNumberRow).where(theirs).order_by(col(SorNumberRow.sor))):
         numbers.setdefault(row["unit"], []).append(row["sor"])
     return [Unit(**dict(row), sor=tuple(numbers.get(row["id"], ()))) for row in found]
+
+
+async def intakes(tx: Tx, municipality: str | None = None) -> list[Intake]:
+    """The intakes the asking party may see: a municipality's own before those of its districts."""
+    wanted = col(IntakeRow.municipality) == municipality if municipality else true()
+    in_order = (col(IntakeRow.municipality), col(IntakeRow.district).nulls_first())
+    return [_intake(row) for row in await rows(tx, select(IntakeRow).where(wanted).order_by(*in_order))]
 
 
 async def leaders(tx: Tx, units: Collection[UUID]) -> list[asyncpg.Record]:
@@ -167,7 +227,7 @@ async def absence(tx: Tx, number: UUID) -> Absence | None:
     return _absence(found[0]) if found else None
 
 
-async def add_absence(tx: Tx, absence: Absence, by: UUID, at: datetime) -> None:
+async def add_absence(tx: Tx, absence: Absence, by: UUID | None, at: datetime) -> None:
     deputy = absence.deputy
     await tx.execute(
         "insert into absence (id, professional, municipality, from_on, until_on, deputy, deputy_unit, registered_by,"
@@ -197,8 +257,12 @@ async def write(tx: Tx, before: Snapshot, after: Snapshot) -> None:
     await _upsert(tx, MunicipalityRow, [asdict(changed) for changed in _changed(before.municipalities, after.municipalities)])
     await _write_units(tx, list(_changed(before.units, after.units)))
     await _write_professionals(tx, before, list(_changed(before.professionals, after.professionals)))
+    if moved := [unit for unit in before.intakes if unit not in after.intakes]:
+        await tx.execute("delete from intake where unit = any ($1)", moved)
     await _upsert(tx, IntakeRow, [_intake_row(changed) for changed in _changed(before.intakes, after.intakes)])
     await _upsert(tx, SystemRow, [asdict(changed) for changed in _changed(before.systems, after.systems)])
+    at = await tx.now()
+    await _upsert(tx, AbsenceRow, [_absence_row(changed, at) for changed in _changed(before.absences, after.absences)])
 
 
 def _changed(before: Any, after: Any) -> Iterable[Any]:
@@ -221,11 +285,22 @@ async def _write_professionals(tx: Tx, before: Snapshot, changed: Sequence[Profe
     if moved:
         # Two people may exchange log-ins within one statement's rows, which the unique index would refuse on the way.
         await tx.execute("update employee set login = null where id = any ($1)", moved)
-    await _upsert(tx, EmployeeRow, [asdict(person) for person in changed])
+    await _upsert(tx, EmployeeRow, [vars(person) for person in changed])
     for person in changed:
         if person.id in earlier and (gone := _units(earlier[person.id]) - _units(person)):
             await tx.later("delete from seat where professional = $1 and unit = any ($2)", person.id, list(gone))
     await _upsert(tx, SeatRow, [_seat_row(person, seat) for person in changed for seat in person.seats])
+    trained = [
+        person for person in changed if person.competences != (earlier[person.id].competences if person.id in earlier else ())
+    ]
+    if trained:
+        await tx.execute("delete from competence where professional = any ($1)", [person.id for person in trained])
+        held = [
+            {"professional": person.id, "municipality": person.municipality, **vars(each)}
+            for person in trained
+            for each in person.competences
+        ]
+        await _upsert(tx, CompetenceRow, held, exchange=False)
 
 
 def _units(professional: Professional) -> set[UUID]:
@@ -241,7 +316,14 @@ def _seat_row(person: Professional, seat: OwnSeat) -> dict[str, Any]:
         "leads": seat.leads,
         "deputy": deputy and deputy.professional,
         "deputy_unit": deputy and deputy.unit,
+        "function": seat.function,
     }
+
+
+def _absence_row(absence: Absence, at: datetime) -> dict[str, Any]:
+    deputy = absence.deputy
+    places = {"deputy": deputy and deputy.professional, "deputy_unit": deputy and deputy.unit}
+    return {**vars(absence), **places, "registered_at": at}
 
 
 async def _upsert(tx: Tx, table: type[SQLModel], values: Sequence[dict[str, Any]], exchange: bool = True) -> None:
@@ -284,4 +366,5 @@ def _system(row: asyncpg.Record) -> System:
 
 def _absence(row: asyncpg.Record) -> Absence:
     deputy = _seat(row["deputy"], row["deputy_unit"])
-    return Absence(row["id"], row["professional"], row["municipality"], row["from_on"], row["until_on"], deputy, row["ended_on"])
+    days = (row["from_on"], row["until_on"], deputy, row["ended_on"])
+    return Absence(row["id"], row["professional"], row["municipality"], *days, row["registered_by"])

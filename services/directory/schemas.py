@@ -4,10 +4,10 @@ from datetime import date
 from typing import Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from services.events.directory import UnitKind
-from services.events.envelope import Municipality, Seat
+from services.events.envelope import Code, Municipality, Seat
 
 
 class _Given(BaseModel):
@@ -29,6 +29,141 @@ class DepartureIn(_Given):
     leaving_on: date | None = None
 
 
+class SeatIn(_Given):
+    """`function`: its UUID in FK Organisation."""
+
+    unit: UUID
+    leads: bool = False
+    deputy: Seat | None = None
+    function: UUID | None = None
+
+
+class CompetenceIn(_Given):
+    competence: Code
+    from_on: date
+    until_on: date | None = None
+
+
+class CompetencesIn(_Given):
+    """The whole list, past ones too; what is not in it is not held."""
+
+    competences: list[CompetenceIn] = Field(max_length=200)
+
+
+class ProfessionalIn(_Given):
+    """`id`: the Bruger's UUID in FK Organisation, kept as it is; made anew where there is none. `login`: the provider's `sub`."""
+
+    id: UUID | None = None
+    municipality: Municipality
+    name: str = Field(min_length=1, max_length=200)
+    email: str | None = Field(None, max_length=320)
+    issuer: str | None = Field(None, max_length=500)
+    login: str | None = Field(None, max_length=200)
+    administers: bool = False
+    seats: list[SeatIn] = Field([], max_length=200)
+    competences: list[CompetenceIn] = Field([], max_length=200)
+
+
+class ProfessionalChangeIn(_Given):
+    """A field that is left out stays as it is; null takes away; `seats` is the whole list."""
+
+    name: str = Field("", min_length=1, max_length=200)
+    email: str | None = Field(None, max_length=320)
+    issuer: str | None = Field(None, max_length=500)
+    login: str | None = Field(None, max_length=200)
+    administers: bool = False
+    seats: list[SeatIn] = Field([], max_length=200)
+
+
+class ReturnIn(_Given):
+    """Someone who had left begins anew. The log-in and address of before stay unless they are said."""
+
+    seats: list[SeatIn] = Field(min_length=1, max_length=200)
+    name: str = Field("", min_length=1, max_length=200)
+    email: str | None = Field(None, max_length=320)
+    issuer: str | None = Field(None, max_length=500)
+    login: str | None = Field(None, max_length=200)
+
+
+class UnitIn(_Given):
+    """`id`: the OrgEnhed's UUID in FK Organisation, kept as it is; made anew where there is none.
+
+    A ward or midwife centre has an `organisation` and no municipality, and is the operator's to register.
+    """
+
+    id: UUID | None = None
+    municipality: Municipality | None = None
+    organisation: Code | None = None
+    kind: UnitKind
+    name: str = Field(min_length=1, max_length=200)
+    parent: UUID | None = None
+    district: UUID | None = None
+    sor: list[str] = Field([], max_length=50)
+    private: bool = False
+    active: bool = True
+
+
+class UnitChangeIn(_Given):
+    """A field that is left out stays as it is; null takes away; `sor` is the whole list."""
+
+    kind: UnitKind = "sundhedspleje"
+    name: str = Field("", min_length=1, max_length=200)
+    parent: UUID | None = None
+    district: UUID | None = None
+    sor: list[str] = Field([], max_length=50)
+    private: bool = False
+    active: bool = True
+
+
+class IntakeIn(_Given):
+    """Three people on three open seats; without `district` the whole municipality's."""
+
+    municipality: Municipality
+    unit: UUID
+    district: UUID | None = None
+    lead: Seat
+    deputy: Seat
+    leader: Seat
+
+
+class ReferenceOut(BaseModel):
+    """What was made or changed; its version is the ETag."""
+
+    id: UUID
+
+
+class DifferenceOut(BaseModel):
+    """`sign`: + new, ~ changed, - goes. `says`: the fields that differ, by id and code; of people no name and no address."""
+
+    sign: Literal["+", "~", "-"]
+    kind: str
+    key: str
+    says: list[str]
+
+
+class ImportOut(BaseModel):
+    """`differences`: the first thousand. `events`: how many facts of each kind were told, or would be."""
+
+    dry_run: bool
+    differences: list[DifferenceOut]
+    more: int
+    events: dict[str, int]
+    notes: list[str]
+
+
+class IntakeOut(BaseModel):
+    unit: UUID
+    municipality: Municipality
+    district: UUID | None
+    lead: Seat
+    deputy: Seat
+    leader: Seat
+
+
+class IntakesOut(BaseModel):
+    intakes: list[IntakeOut]
+
+
 class AbsenceOut(BaseModel):
     """`ended_on`: the first day back, where the absence was ended."""
 
@@ -41,9 +176,20 @@ class AbsenceOut(BaseModel):
 
 
 class SeatOut(BaseModel):
+    """`function`: its UUID in FK Organisation, where the municipality's system gave it."""
+
     unit: UUID
     leads: bool
     deputy: Seat | None
+    function: UUID | None
+
+
+class CompetenceOut(BaseModel):
+    """Held from the first to the last day, both included; past and coming ones too."""
+
+    competence: Code
+    from_on: date
+    until_on: date | None
 
 
 class ProfessionalOut(BaseModel):
@@ -54,7 +200,9 @@ class ProfessionalOut(BaseModel):
     name: str
     state: Literal["active", "leaving", "left"]
     leaving_on: date | None
+    administers: bool
     seats: list[SeatOut]
+    competences: list[CompetenceOut]
 
 
 class ProfessionalWithAbsences(ProfessionalOut):

@@ -71,6 +71,7 @@ class EmployeeRow(_Table, table=True):
     login: str | None = Field(sa_type=Text)
     state: str = Field(sa_type=Text)
     leaving_on: date | None
+    administers: bool
 
 
 class SeatRow(_Table, table=True):
@@ -84,6 +85,19 @@ class SeatRow(_Table, table=True):
     leads: bool
     deputy: UUID | None
     deputy_unit: UUID | None
+    function: UUID | None
+
+
+class CompetenceRow(_Table, table=True):
+    """What a professional is trained in, from its first to its last day."""
+
+    __tablename__ = "competence"
+
+    professional: UUID = Field(primary_key=True, foreign_key="employee.id")
+    competence: str = Field(sa_type=Text, primary_key=True)
+    from_on: date = Field(primary_key=True)
+    until_on: date | None
+    municipality: str = Field(sa_type=CHAR(4))
 
 
 class IntakeRow(_Table, table=True):
@@ -118,7 +132,7 @@ class AbsenceRow(_Table, table=True):
     deputy: UUID | None
     deputy_unit: UUID | None
     ended_on: date | None
-    registered_by: UUID
+    registered_by: UUID | None
     registered_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
 
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from services.events.envelope import Code, Event, Municipality, Seat
 
-UnitKind = Literal["sundhedspleje", "institution", "dagpleje", "social", "maternity", "intake", "placement"]
+UnitKind = Literal["sundhedspleje", "institution", "dagpleje", "social", "maternity", "midwife-centre", "intake", "placement"]
 ClientKind = Literal["service", "organisation", "municipality"]
 
 
@@ -134,3 +134,21 @@ class ClientChanged(Event, source="directory"):
     sends_for: list[str]
     roles: list[Code]
     active: bool
+
+
+class HeldCompetence(BaseModel):
+    """What a professional is trained in, from its first to its last day, both included; no last day: without end."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    competence: Code
+    from_on: date
+    until_on: date | None
+
+
+class CompetencesChanged(Event, source="directory"):
+    """All that a professional is trained in, past and coming; what is not in the list is not held. Subject: the professional."""
+
+    professional: UUID
+    municipality: Municipality
+    competences: list[HeldCompetence]

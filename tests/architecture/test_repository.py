@@ -29,7 +29,9 @@ NAMES_IN_A_SERVICE = {
     # A package says more than one file can in one thought: `domain/`, `fhir/`, `endpoints/`.
     *("domain", "endpoints", "fhir", "tables.py", "migrations"),
     # What the clock does; edges to the world outside; what a municipality's staff may read and change.
-    *("ticks.py", "importing.py", "mail.py", "audience.yaml", "plans"),
+    *("ticks.py", "mail.py", "audience.yaml", "plans"),
+    # The directory's ways in: files of any form through one door, and a municipality's own system that is followed.
+    *("importing", "os2mo.py"),
 }
 PACKAGE_REGISTRIES = (
     *("pypi" + ".org", "pythonhosted" + ".org", "registry.npmjs" + ".org", "repo.maven.apache" + ".org", "repo1.maven" + ".org"),

@@ -10,6 +10,7 @@ from services.directory import domain
 from services.directory.domain import Absence, Intake, Municipality, OwnSeat, Professional, Snapshot, Unit
 from services.events import Event
 from services.events.directory import (
+    CompetencesChanged,
     IntakeChanged,
     MunicipalityChanged,
     ProfessionalChanged,
@@ -221,3 +222,68 @@ def test_who_was_not_there_before_has_joined() -> None:
 def test_left_is_said_once() -> None:
     assert domain.left(person(10, state="leaving")) is not None
     assert domain.left(person(10, state="left")) is None
+
+
+@pytest.mark.parametrize(
+    ("present", "going", "too_many"), [(3, 1, False), (2, 1, False), (15, 5, False), (15, 6, True), (3, 2, True)]
+)
+def test_a_third_may_go_at_once_and_one_alone_always(present: int, going: int, too_many: bool) -> None:
+    assert domain.more_than_a_third_goes(present, going) is too_many
+
+
+def test_someone_new_who_is_trained_in_nothing_is_not_told_of_twice() -> None:
+    before, after = Snapshot(units=town().units), town()
+
+    found = told(before, after)
+
+    assert len(found[ProfessionalJoined]) == 4
+    assert CompetencesChanged not in found
+
+
+def test_what_someone_is_trained_in_is_told_whole_and_that_it_is_nothing_any_more() -> None:
+    before = town()
+    trained = replace(before.professionals[UUID(int=14)], competences=(domain.Competence("cos-p", JUNE),))
+    after = replace(before, professionals={**before.professionals, trained.id: trained})
+
+    begun, ended = told(before, after), told(after, before)
+
+    assert list(begun) == list(ended) == [CompetencesChanged]
+    assert [len(found[CompetencesChanged][0].model_dump()["competences"]) for found in (begun, ended)] == [1, 0]
+
+
+@pytest.mark.parametrize("state", ["active", "leaving"])
+def test_only_who_has_left_is_taken_on_again(state: str) -> None:
+    with pytest.raises(domain.OnlyWhoHasLeftIsTakenOnAgain):
+        domain.take_on_again(person(14, state=state), person(14))
+
+
+def test_who_is_taken_on_again_has_joined() -> None:
+    before = town()
+    gone = replace(before.professionals[UUID(int=14)], state="left", leaving_on=JUNE, seats=())
+    before = replace(before, professionals={**before.professionals, gone.id: gone})
+    anew = domain.take_on_again(gone, replace(gone, seats=(OwnSeat(TEAM),)))
+
+    found = told(before, replace(before, professionals={**before.professionals, anew.id: anew}))
+
+    assert [type(event) for events in found.values() for event in events] == [ProfessionalJoined]
+
+
+@pytest.mark.parametrize(("administers", "leads"), [(True, False), (False, True)])
+def test_an_administrator_or_who_leads_each_unit_takes_someone_on(administers: bool, leads: bool) -> None:
+    domain.takes_on(administers, leads)
+    domain.names_competences(administers, leads)
+
+    with pytest.raises(domain.OnlyAnAdministratorOrTheUnitsLeadersTakeSomeoneOn):
+        domain.takes_on(False, False)
+    with pytest.raises(domain.OnlyAnAdministratorOrALeaderAboveNamesCompetences):
+        domain.names_competences(False, False)
+
+
+def test_the_leader_of_an_intake_names_it_and_nobody_names_one_that_is_not_there() -> None:
+    [intake] = town().intakes.values()
+
+    domain.names_intake(False, UUID(int=13), intake)
+
+    for caller, present in ((UUID(int=11), intake), (None, intake), (UUID(int=13), None)):
+        with pytest.raises(domain.OnlyAnAdministratorOrTheIntakesLeaderNamesTheIntake):
+            domain.names_intake(False, caller, present)

@@ -52,9 +52,11 @@ async def test_a_professional_is_shown_with_seats_and_version(town_as_it_is: Wor
             "unit": town_as_it_is.names["nord"],
             "leads": False,
             "deputy": {"professional": town_as_it_is.names["dorte"], "unit": town_as_it_is.names["nord"]},
+            "function": None,
         }
     ]
-    assert answer.headers["etag"] == '"1"'
+    assert answer.body["competences"] == [{"competence": "cos-p", "from_on": "2024-03-01", "until_on": None}]
+    assert answer.headers["etag"] == '"2"'
     assert "email" not in answer.body
 
 
