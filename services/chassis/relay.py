@@ -29,6 +29,8 @@ class Relay:
         self._leases: dict[int, int] = {}
         self._renew_at = 0.0
         self._taking = asyncio.Lock()
+        self._sending = False
+        self._until = 0.0
         self._troubles: dict[str, str | None] = {}
         self.trouble: str | None = None
 
@@ -88,28 +90,39 @@ class Relay:
         self._leases, self._renew_at = {}, 0.0
 
     async def _hold(self) -> None:
-        """Takes and renews leases; the two loops take turns."""
-        if time.monotonic() < self._renew_at:
-            return
+        """Takes and renews leases, a fair share of them while others live.
+
+        What is being sent is not given away: while a send lasts the loop that sends renews, or after a while the other, giving nothing.
+        """
         settings = self._runtime.settings
+        third = settings.lease_seconds / 3
+        if time.monotonic() < self._renew_at + third * self._sending:
+            return
         async with self._taking, self._runtime.store.connection() as connection:
+            asked_at = time.monotonic()
             rows = await connection.fetch(
                 "select * from take_relay($1, $2, $3, $4)",
                 self._holder,
                 settings.partitions,
                 settings.lease_seconds,
-                settings.partitions,
+                not self._sending,
             )
             self._leases = {row["partition"]: row["epoch"] for row in rows}
-            self._renew_at = time.monotonic() + settings.lease_seconds / 3
+            self._renew_at, self._until = asked_at + third, asked_at + settings.lease_seconds
 
     async def _send(self) -> int:
         """Feed rows above `sent`, awaited as one; `sent` moves over the unbroken acknowledged prefix while the lease is ours."""
         assert self._writer is not None, "only a relay with a writer sends"
         await self._hold()
-        leases = dict(self._leases)
-        if not leases:
+        if not self._leases:
             return 0
+        self._sending = True
+        try:
+            return await self._send_of(dict(self._leases), self._writer)
+        finally:
+            self._sending = False
+
+    async def _send_of(self, leases: dict[int, int], writer: KafkaWriter) -> int:
         async with self._runtime.store.connection() as connection:
             rows = await connection.fetch(
                 "select f.partition, f.position, l.envelope::text as body from relay r cross join lateral"
@@ -121,8 +134,11 @@ class Relay:
             )
         if not rows:
             return 0
+        if self._is_past():
+            self._forget_leases()
+            return 0
         records = [Record(self._name, row["partition"], row["position"], row["body"]) for row in rows]
-        await self._writer.write(self._name, records)
+        await writer.write(self._name, records)
         ends = {record.partition: record.position for record in records}
         async with self._runtime.store.connection() as connection:
             marked = await connection.fetch(
@@ -135,6 +151,10 @@ class Relay:
         if not all(row["sent"] for row in marked):
             self._forget_leases()
         return len(rows)
+
+    def _is_past(self) -> bool:
+        """Whether the leases have run out: this process slept, and another may be sending by now."""
+        return time.monotonic() > self._until
 
     async def stop(self) -> None:
         """Gives the leases back, so that another goes on at once."""
