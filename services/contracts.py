@@ -14,20 +14,22 @@ from services import capability, catalogue
 from services.chassis import who
 from services.chassis.envelope import envelope
 from services.chassis.service import Service
-from services.events import Event, event_types
+from services.events import Event, current, event_types
+from services.events.current import CurrentTovholder
 from services.events.directory import subject_of_municipality
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 EXAMPLE_TIME = "2026-03-02T08:30:00.000000Z"
 
 _BASE = "https://tovholder.example/contracts/events/"
+_CURRENT = "current_tovholder"
 _EXAMPLE_IDS = UUID("5d0c3f9a-6c1e-5a53-9a0e-2f1b7d8c4e60")
 
 
 def write(folder: Path) -> list[Path]:
     """Writes every contract below `folder` and removes those of events and services that are no more. Returns the files."""
     texts = {folder / name: text for name, text in files().items()}
-    for kind in ("events", "examples", "openapi"):
+    for kind in ("events", "examples", "openapi", "current"):
         for path in (folder / kind).glob("*.json"):
             if path not in texts:
                 path.unlink()
@@ -43,6 +45,8 @@ def files() -> dict[str, str]:
     for event in published():
         found[f"events/{event.type}.schema.json"] = _json(schema(event))
         found[f"examples/{event.type}.json"] = _json(example(event))
+    found[f"current/{_CURRENT}.schema.json"] = _json(current_schema())
+    found[f"current/{_CURRENT}.example.json"] = _json(current_example())
     found["openapi/whole.json"] = _json(capability.whole())
     for name in catalogue.names():
         found[f"openapi/{name}.json"] = _json(capability.part(name))
@@ -173,6 +177,18 @@ def _codes(part: Any) -> set[Any] | None:
     return set(part["enum"]) if "enum" in part else None
 
 
+def current_schema() -> dict[str, Any]:
+    """JSON Schema of a value of the compacted topic."""
+    name = f"{_CURRENT}.schema.json"
+    return {"$schema": DRAFT, "$id": f"{_BASE.removesuffix('events/')}current/{name}", **CurrentTovholder.model_json_schema()}
+
+
+def current_example() -> Any:
+    """One value as it stands on the compacted topic: synthetic ids, every optional part there."""
+    content = CurrentTovholder.model_json_schema()
+    return CurrentTovholder.model_validate(_example(content, content, "")).model_dump(mode="json")
+
+
 # -- Examples ---------------------------------------------------------------------------------------------------------------
 
 _DATES = {
@@ -290,9 +306,16 @@ def asyncapi() -> dict[str, Any]:
                 "messages": {message: {"$ref": f"#/components/messages/{message}"} for message in messages},
             }
             for name, messages in said.items()
+        }
+        | {
+            "current": {
+                "address": current.TOPIC,
+                "description": "Compacted: the last value per child, derived by the registry's relay. The key is the child's reference.",
+                "messages": {_CURRENT: {"$ref": f"#/components/messages/{_CURRENT}"}},
+            }
         },
-        "operations": _operations(said),
-        "components": {"messages": {event.type: _message(event) for event in published()}},
+        "operations": _operations(said) | {"registry.keeps.current": _operation("send", "current", [_CURRENT])},
+        "components": {"messages": {event.type: _message(event) for event in published()} | {_CURRENT: _current_message()}},
     }
 
 
@@ -325,6 +348,18 @@ def _message(event: type[Event]) -> dict[str, Any]:
         "payload": {
             "schemaFormat": "application/schema+json;version=draft-2020-12",
             "schema": {"$ref": f"./events/{event.type}.schema.json"},
+        },
+    }
+
+
+def _current_message() -> dict[str, Any]:
+    return {
+        "name": _CURRENT,
+        "summary": _text(CurrentTovholder),
+        "contentType": "application/json",
+        "payload": {
+            "schemaFormat": "application/schema+json;version=draft-2020-12",
+            "schema": {"$ref": f"./current/{_CURRENT}.schema.json"},
         },
     }
 

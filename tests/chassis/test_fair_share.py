@@ -78,14 +78,14 @@ async def test_what_is_being_sent_is_not_given_away(rails: Rails) -> None:
     first, second = rails.running.relays["speaker"], another_relay(rails)
     await take_turns(first)
 
-    first._sending = True
+    first._sending = 1
     for worker in (second, first, second):
         worker._renew_at = -first._runtime.settings.lease_seconds
         await worker._hold()
     assert len(first._leases) == 4
     assert second._leases == {}
 
-    first._sending = False
+    first._sending = 0
     await take_turns(first, second)
     assert await shares(rails, "relay", "speaker") == [2, 2]
     await second.stop()

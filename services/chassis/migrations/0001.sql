@@ -29,9 +29,12 @@ create table outbox (id bigint generated always as identity primary key, partiti
   with (autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_cost_delay = 0);
 create table ledger (subject uuid not null, version bigint not null, at timestamptz not null, type text not null, envelope jsonb not null, primary key (subject, version));
 create table feed (partition smallint not null, position bigint not null, subject uuid not null, version bigint not null, primary key (partition, position), unique (subject, version));
--- One row per partition: the dense end of the feed, how far Kafka has it, and who may move it (lease on the real clock, with a fencing epoch).
+-- One row per partition: the dense end of the feed, how far Kafka has it, how far the compacted topic is derived from it, and who may move it (lease on the real clock, with a fencing epoch).
 create table relay (partition smallint primary key, position bigint not null default 0, sent bigint not null default 0,
-  epoch bigint not null default 0, holder uuid, until timestamptz not null default '-infinity') with (fillfactor = 50);
+  derived bigint not null default 0, epoch bigint not null default 0, holder uuid, until timestamptz not null default '-infinity') with (fillfactor = 50);
+-- Subjects whose present state is to be sent again to the compacted topic; `asked` tells a later asking from the one that was answered.
+create table republish (subject uuid primary key, partition smallint not null, asked uuid not null default gen_random_uuid()) with (autovacuum_vacuum_threshold = 1000);
+create index republish_partition on republish (partition);
 
 -- What this service has applied of each source.
 create table position (source text not null, partition smallint not null, position bigint not null default 0, topic_offset bigint,
@@ -155,6 +158,21 @@ end $$;
 create function relay_sent(p_partition smallint, p_epoch bigint, p_position bigint) returns boolean language sql security definer set search_path = {{schema}} as
   $$ update relay set sent = p_position where partition = p_partition and epoch = p_epoch and sent < p_position returning true $$;
 
+create function ask_republish(p_subjects uuid[], p_partitions smallint[]) returns void language sql security definer set search_path = {{schema}} as $$
+  insert into republish (subject, partition) select distinct * from unnest(p_subjects, p_partitions) order by 1 on conflict (subject) do update set asked = gen_random_uuid() $$;
+
+-- Marks what was sent to the compacted topic, if every lease was held until then. If not, another may have sent newer values before: all are asked for again.
+create function relay_derived(p_partitions smallint[], p_epochs bigint[], p_ends bigint[], p_asked uuid[], p_askings uuid[], p_sent uuid[], p_sent_partitions smallint[])
+returns boolean language plpgsql security definer set search_path = {{schema}} as $$
+declare held int;
+begin
+  select count(*) into held from (select r.partition from relay r join unnest(p_partitions, p_epochs) l(partition, epoch) on r.partition = l.partition and r.epoch = l.epoch order by r.partition for update of r) x;
+  if held <> cardinality(p_partitions) then perform ask_republish(p_sent, p_sent_partitions); return false; end if;
+  update relay r set derived = e.position from unnest(p_partitions, p_ends) e(partition, position) where r.partition = e.partition and r.derived < e.position;
+  delete from republish r using unnest(p_asked, p_askings) a(subject, asked) where r.subject = a.subject and r.asked = a.asked;
+  return true;
+end $$;
+
 -- The same for what is consumed of a source.
 create function take_positions(p_holder uuid, p_sources text[], p_partitions int, p_seconds int, p_gives boolean)
   returns table (source text, partition smallint, epoch bigint, "position" bigint, topic_offset bigint) language plpgsql security definer set search_path = {{schema}} as $$
@@ -240,11 +258,11 @@ grant insert on access, sealing_key to {{schema}}_api;
 grant select, insert, update, delete on seen, parked, kept, dead_letter, professional, workplace, client to {{schema}}_machine;
 grant select, insert, update on sealing_key to {{schema}}_machine;
 grant select, insert on access to {{schema}}_machine;
-grant select on outbox to {{schema}}_machine;
+grant select on outbox, republish, worker to {{schema}}_machine;
 grant update (position, topic_offset) on position to {{schema}}_machine;
 grant delete on answer to {{schema}}_machine;
 grant select on feed, ledger to tovholder_bus;
 revoke execute on all functions in schema {{schema}} from public;
 grant execute on function enter, may_see, caller, open_request, publish, store_answer to {{schema}}_api, {{schema}}_machine;
 grant execute on function may_see to tovholder_bus;
-grant execute on function take_relay, relay_move, relay_sent, take_positions, hear, pass_by, take_lease, free_leases to {{schema}}_machine;
+grant execute on function take_relay, relay_move, relay_sent, ask_republish, relay_derived, take_positions, hear, pass_by, take_lease, free_leases to {{schema}}_machine;
