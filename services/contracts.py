@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID, uuid5
 
 import yaml
+from pydantic import BaseModel
 
 from services import capability, catalogue
 from services.chassis import who
@@ -115,8 +116,8 @@ def schema(event: type[Event]) -> dict[str, Any]:
     return {**made, "$defs": named} if named else made
 
 
-def _text(event: type[Event]) -> str:
-    return " ".join((event.__doc__ or "").split())
+def _text(described: type[BaseModel]) -> str:
+    return " ".join((described.__doc__ or "").split())
 
 
 def broken_promises(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
@@ -310,7 +311,7 @@ def asyncapi() -> dict[str, Any]:
         | {
             "current": {
                 "address": current.TOPIC,
-                "description": "Compacted: the last value per child, derived by the registry's relay. The key is the child's reference.",
+                "description": "Compacted: the last value per child, by its reference; derived by the registry's relay.",
                 "messages": {_CURRENT: {"$ref": f"#/components/messages/{_CURRENT}"}},
             }
         },

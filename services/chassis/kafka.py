@@ -238,7 +238,11 @@ class KafkaTopic:
 
     def __init__(self, settings: Settings) -> None:
         self._consumer = AIOKafkaConsumer(
-            **_common(settings), group_id=None, enable_auto_commit=False, auto_offset_reset="none", max_partition_fetch_bytes=1_048_576
+            **_common(settings),
+            group_id=None,
+            enable_auto_commit=False,
+            auto_offset_reset="none",
+            max_partition_fetch_bytes=1_048_576,
         )
 
     async def start(self) -> None:
@@ -250,7 +254,7 @@ class KafkaTopic:
             raise BusIsAway(type(error).__name__) from error
 
     async def records(self, topic: str, partition: int, start: int | None = None) -> AsyncIterator[list[Sent]]:
-        """What stands on a partition from an offset, or from its beginning, to its end as it is now; in pages. Raises BusIsAway."""
+        """What stands on a partition from an offset, or its beginning, to its end as it is now; in pages. Raises BusIsAway."""
         place = TopicPartition(topic, partition)
         try:
             self._consumer.assign([place])

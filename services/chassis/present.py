@@ -16,8 +16,8 @@ _AT_ONCE = 500
 class Deriving:
     """Reads the present state of every subject that the feed or a person names, and sends it, keyed by the subject.
 
-    The state is read after the lease was checked and sent within the lease's time. A lease lost meanwhile shows when the step is marked: the keys
-    that were on their way are then asked for again, and whoever holds the partition sends their newest state once more.
+    The state is read after the lease was checked and sent within the lease's time. A lease lost meanwhile shows when the step is
+    marked: the keys that were on their way are then asked for again, and whoever holds the partition sends their newest state.
     """
 
     def __init__(self, runtime: Runtime, present: Present, writer: KafkaWriter) -> None:

@@ -101,7 +101,7 @@ class Relay:
     async def _hold(self) -> None:
         """Takes and renews leases, a fair share of them while others live.
 
-        What is being sent is not given away: while a send lasts the loop that sends renews, or after a while the other, giving nothing.
+        What is being sent is not given away: meanwhile whoever sends renews first, the others only after a while, giving nothing.
         """
         settings = self._runtime.settings
         third = settings.lease_seconds / 3

@@ -46,7 +46,7 @@ class FetchFirst:
 
 @dataclass(frozen=True)
 class Present:
-    """A compacted topic of how each subject stands now. `read`: subjects → their values; those of which there is none are absent."""
+    """A compacted topic of how each subject stands now. `read`: subjects → their values, absent where there is none."""
 
     topic: str
     read: Callable[[Connection, Sequence[UUID]], Awaitable[Mapping[UUID, BaseModel]]]

@@ -1,4 +1,4 @@
-"""How a child stands now, in one line per child: what the compacted topic of present tovholdere and `GET /registry/current` carry."""
+"""How each child stands now: what the compacted topic of present tovholdere and `GET /registry/current` carry."""
 
 from typing import Literal
 from uuid import UUID

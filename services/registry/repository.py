@@ -7,6 +7,7 @@ from datetime import date, datetime
 from typing import Any, Protocol
 from uuid import UUID
 
+import asyncpg
 from asyncpg.exceptions import PostgresError
 
 from services.chassis import calendar
@@ -411,29 +412,33 @@ async def events_after(tx: Tx, child: UUID, after: int, limit: int) -> list[dict
     return [row["envelope"] for row in rows]
 
 
-_CURRENT = """
-select c.id, c.municipality, c.status, c.version, a.professional, a.unit, coalesce(a.started_at, l.ended_at, c.last_at) as since
+CURRENT = """
+select c.id, c.municipality, c.status, c.version, a.professional, a.unit,
+    coalesce(a.started_at, l.ended_at, c.last_at) as since
   from child c left join assignment a on a.child_id = c.id and a.episode = c.episode and a.finished_at = 'infinity'
-  left join lateral (select max(l.finished_at) as ended_at from assignment l where l.child_id = c.id and c.status = 'closed') l on true
+  left join lateral (select max(e.finished_at) as ended_at from assignment e where e.child_id = c.id and c.status = 'closed') l
+    on true
 """
 
 
 async def current_of(connection: Connection, children: Sequence[UUID]) -> dict[UUID, CurrentTovholder]:
     """How these children stand now; one that the registry does not know is absent."""
-    rows = await connection.fetch(_CURRENT + " where c.id = any ($1)", list(children))
-    return {row["id"]: _current(row) for row in rows}
+    rows = await connection.fetch(CURRENT + " where c.id = any ($1)", list(children))
+    return {row["id"]: current_in(row) for row in rows}
 
 
 async def current_after(tx: Tx, child: UUID | None, limit: int) -> list[CurrentTovholder]:
     """How children stand now, in order of their reference, from after one on."""
-    rows = await tx.fetch(_CURRENT + " where $1::uuid is null or c.id > $1 order by c.id limit $2", child, limit)
-    return [_current(row) for row in rows]
+    rows = await tx.fetch(CURRENT + " where $1::uuid is null or c.id > $1 order by c.id limit $2", child, limit)
+    return [current_in(row) for row in rows]
 
 
-def _current(row: Mapping[str, Any]) -> CurrentTovholder:
+def current_in(row: asyncpg.Record) -> CurrentTovholder:
+    """How a child stands, from a row of CURRENT."""
     holder = Seat(professional=row["professional"], unit=row["unit"]) if row["professional"] else None
     return CurrentTovholder(
-        child=row["id"], municipality=row["municipality"], tovholder=holder, since=row["since"], status=row["status"], version=row["version"]
+        child=row["id"], municipality=row["municipality"], tovholder=holder, since=row["since"],
+        status=row["status"], version=row["version"],
     )  # fmt: skip
 
 

@@ -71,7 +71,9 @@ async def test_what_a_dead_process_held_goes_to_the_living_once_its_lease_has_ru
     await take_turns(living)
 
     assert await shares(rails, "relay", "speaker") == [4]
-    assert [row["holder"] for row in await rails.sql("speaker", "select holder from worker where work = 'relay'")] == [living._holder]
+    assert [row["holder"] for row in await rails.sql("speaker", "select holder from worker where work = 'relay'")] == [
+        living._holder
+    ]
 
 
 async def test_what_is_being_sent_is_not_given_away(rails: Rails) -> None:
@@ -114,7 +116,7 @@ async def test_consumers_share_what_they_hear_fairly_and_each_event_has_its_effe
         await take_turns(first, second)
 
     assert [await rails.numbers(subject) for subject in subjects] == [list(range(5))] * len(subjects)
-    assert all([len(worker._epochs) == 4 for worker in (first, second)])
+    assert [len(worker._epochs) for worker in (first, second)] == [4, 4]
     await second.stop()
 
 
@@ -126,7 +128,7 @@ async def test_a_killed_process_is_replaced_within_five_seconds(rails: Rails) ->
     killed.start()
     try:
         async with asyncio.timeout(20):
-            while await _shared(rails) != [2, 2]:
+            while await _shared(rails) != [2, 2]:  # noqa: ASYNC110 - the store alone knows
                 await asyncio.sleep(0.05)
         for task in killed._tasks:
             task.cancel()

@@ -25,7 +25,9 @@ def test_no_contract_is_missing_or_out_of_date() -> None:
 
 def test_no_contract_is_kept_of_what_is_no_more() -> None:
     present = {
-        str(path.relative_to(FOLDER)) for kind in ("events", "examples", "openapi", "fhir", "current") for path in (FOLDER / kind).iterdir()
+        str(path.relative_to(FOLDER))
+        for kind in ("events", "examples", "openapi", "fhir", "current")
+        for path in (FOLDER / kind).iterdir()
     }
 
     assert present - set(contracts.files()) == set()

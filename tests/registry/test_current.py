@@ -1,7 +1,7 @@
 """The compacted topic says of every child who is tovholder now, and no relay that slept leaves an older word as the last."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -24,13 +24,13 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaBroker]:
 
 
 @pytest.fixture
-async def kafka(town: Municipality, broker: KafkaBroker) -> AsyncIterator[Settings]:
+async def kafka(town: Municipality, broker: KafkaBroker) -> Settings:
     """The registry's relay sends to the broker from now on."""
     settings = settings_on(town.world, broker)
     await fresh_topics(settings)
     await town.world.running.relays["registry"].stop()
     town.world.running.relays["registry"] = relay_of(town.world, settings)
-    yield settings
+    return settings
 
 
 async def relay(town: Municipality) -> None:
