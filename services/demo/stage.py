@@ -19,11 +19,11 @@ import asyncpg
 import httpx2
 
 from services import catalogue
+from services.audit.findings import Finding
 from services.chassis import topics
 from services.chassis.migrate import migrate, owner_dsn, prepare
 from services.chassis.settings import Settings
 from services.chassis.store import Store
-from services.audit.findings import Finding
 from services.demo import checking, story, town
 from services.demo.actors import SCOPE, WEB_CLIENT, LiveScene, Running
 from services.demo.installed import REPOSITORY, NotInstalled

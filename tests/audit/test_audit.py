@@ -164,15 +164,21 @@ async def test_what_is_still_on_its_way_is_no_difference(town: Municipality, aud
 HARM = {
     "delete from sundhedspleje.feed where position = 1": "has no place in the feed",
     "update registry.relay set position = position - 1 where position > 2": "is ahead of the feed of registry",
-    "update sundhedspleje.child_case set holder = gen_random_uuid() where child = '{child}'": "sundhedspleje names another tovholder",
+    "update sundhedspleje.child_case set holder = gen_random_uuid() where child = '{child}'": (
+        "sundhedspleje names another tovholder"
+    ),
     "delete from daycare.child where id = '{child}'": "daycare names nobody as tovholder of child",
     "delete from notifications.notice where kind = 'tovholder_changed'": "nobody was told of",
     "delete from notifications.delivery": "went to nobody",
     "delete from registry.ledger where subject = '{child}' and version = 2": "registry: the events of {child} have a hole",
     "update registry.child set version = 99 where id = '{child}'": "registry: the version of child {child} is not",
     "update registry.seat set open = false, taking = false": "child {child}: 1 open links, 0 on an open seat",
-    "insert into registry.parked select 'persons', gen_random_uuid(), 7, '{{}}', now() - interval '2 hours'": "is parked for an hour",
-    "insert into registry.dead_letter (source, body, reason) values ('persons', 'x', 'y')": "registry could not apply None of persons: y",
+    "insert into registry.parked select 'persons', gen_random_uuid(), 7, '{{}}', now() - interval '2 hours'": (
+        "is parked for an hour"
+    ),
+    "insert into registry.dead_letter (source, body, reason) values ('persons', 'x', 'y')": (
+        "registry could not apply None of persons: y"
+    ),
 }
 
 

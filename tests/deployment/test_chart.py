@@ -77,7 +77,13 @@ def test_the_chart_passes_helm_s_own_check_without_a_warning() -> None:
     [
         ("mode=split",),
         ("mode=all",),
-        ("defaults.replicas=1", "networkPolicy.enabled=false", "serviceAccount.create=false", "migration.enabled=false", "audit.enabled=false"),
+        (
+            "defaults.replicas=1",
+            "networkPolicy.enabled=false",
+            "serviceAccount.create=false",
+            "migration.enabled=false",
+            "audit.enabled=false",
+        ),
         ("ingress.enabled=false", "config.gatewayUrl=https://tovholder.example.test", "config.kafka.security=PLAINTEXT"),
         ("image.digest=sha256:" + "0" * 64, "image.pullSecrets[0]=pull", "services.registry.replicas=5"),
     ],
