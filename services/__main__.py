@@ -153,7 +153,7 @@ def audit(
                 out.print(
                     f"{'[red]differs[/red]' if finding.broken else '[green]holds[/green]'}  {finding.name}: {finding.looked_at}"
                 )
-            number = sum(len(finding.differences) + finding.unnamed for finding in findings)
+            number = sum(len(finding.differences) for finding in findings)
             await own.note(number)
             if number:
                 _print_differences(findings)
@@ -175,8 +175,8 @@ def _print_differences(findings: Sequence[Finding]) -> None:
     for finding in findings:
         for difference in finding.differences:
             table.add_row(finding.name, difference.what, difference.mend)
-        if finding.unnamed:
-            table.add_row(finding.name, f"{finding.unnamed} more", "")
+        if finding.more:
+            table.add_row(finding.name, "and more", "mend these first")
     out.print(table)
 
 

@@ -1,13 +1,14 @@
 """I1–I3 and I5: one tovholder per child, whole chains, one open handover at most, and the baton moved only as it may."""
 
-from services.audit.findings import Finding, Look, found, one
+from services.audit.findings import Finding, Look, found, one, some
 
 _WITHOUT = "deploy/runbooks/child-without-tovholder.md"
 
 
 async def one_tovholder(look: Look) -> Finding:
     """I1."""
-    rows = await look(
+    rows = await some(
+        look,
         "registry",
         "select c.id, count(a.*) as open, count(s.*) as on_open_seat from child c"
         " left join assignment a on a.child_id = c.id and a.episode = c.episode and a.finished_at = 'infinity'"
@@ -22,7 +23,8 @@ async def one_tovholder(look: Look) -> Finding:
 
 async def no_gap(look: Look) -> Finding:
     """I2: each link begins where the one before ended, and they are numbered without a hole."""
-    rows = await look(
+    rows = await some(
+        look,
         "registry",
         "select child_id, seq from (select child_id, seq, started_at, finished_at, lag(finished_at) over chain as before,"
         "   row_number() over chain as number"
@@ -37,7 +39,8 @@ async def no_gap(look: Look) -> Finding:
 
 async def one_open_handover(look: Look) -> Finding:
     """I3."""
-    rows = await look(
+    rows = await some(
+        look,
         "registry",
         "select child_id, count(*) as open from handover where state in ('proposed', 'scheduled')"
         " group by child_id having count(*) > 1 order by child_id",
@@ -49,7 +52,8 @@ async def one_open_handover(look: Look) -> Finding:
 
 async def only_rightful_changes(look: Look) -> Finding:
     """I5: acceptance by the named receiver, at once or on its date; registration; stand-in; override with a reason."""
-    rows = await look(
+    rows = await some(
+        look,
         "registry",
         "select a.child_id, a.seq, a.why from assignment a left join handover h on h.id = a.handover and h.child_id = a.child_id"
         " where not coalesce(case"

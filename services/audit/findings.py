@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-# So many differences of one check are named; the others are counted.
+# So many differences of one check are named; then it looks no further. Nobody reads more, and what is held stays small.
 NAMED = 1000
 _BUCKETS = 1024
 _BUCKETS_AT_ONCE = 64
@@ -36,12 +36,12 @@ class Finding:
     name: str
     looked_at: str
     differences: Sequence[Difference] = ()
-    unnamed: int = 0
+    more: bool = False
 
     @property
     def broken(self) -> list[str]:
         """What breaks it, in words."""
-        return [difference.what for difference in self.differences] + ([f"{self.unnamed} more"] if self.unnamed else [])
+        return [difference.what for difference in self.differences] + (["and more"] if self.more else [])
 
     def row(self) -> tuple[str, str, str]:
         return self.name, self.looked_at, "[red]broken[/red]" if self.broken else "[green]holds[/green]"
@@ -49,8 +49,8 @@ class Finding:
     def still(self, again: "Finding") -> "Finding":
         """What stands in both looks: what was on its way at the first has arrived, or has changed, at the second."""
         both = set(self.differences) & set(again.differences)
-        unnamed = min(self.unnamed, again.unnamed) if both else 0
-        return Finding(again.name, again.looked_at, [one for one in again.differences if one in both], unnamed)
+        more = bool(both) and self.more and again.more
+        return Finding(again.name, again.looked_at, [one for one in again.differences if one in both], more)
 
 
 def found(name: str, looked_at: str, words: Sequence[str], mend: str = RUNBOOK) -> Finding:
@@ -59,8 +59,8 @@ def found(name: str, looked_at: str, words: Sequence[str], mend: str = RUNBOOK) 
 
 
 def finding(name: str, looked_at: str, differences: Sequence[Difference]) -> Finding:
-    """A finding that names the first differences and counts the others."""
-    return Finding(name, looked_at, differences[:NAMED], max(0, len(differences) - NAMED))
+    """A finding that names the first differences and says whether there are more."""
+    return Finding(name, looked_at, differences[:NAMED], len(differences) > NAMED)
 
 
 @dataclass(frozen=True)
@@ -88,8 +88,8 @@ async def digests(look: Look, side: Side) -> Digests:
 
 async def differing(
     look: Look, one: Side, other: Side, known: Digests | None = None
-) -> AsyncIterator[tuple[str, Any | None, Any | None]]:
-    """Each key whose value differs, or that one side lacks, with both rows. `known`: the digests of `one`, if there already.
+) -> AsyncIterator[list[tuple[str, Any | None, Any | None]]]:
+    """Pages of keys whose value differs, or that one side lacks, with both rows. `known`: the digests of `one`, if there already.
 
     Only buckets that differ are read, some at a time: what is held is a fraction of the sets, however much differs.
     """
@@ -98,10 +98,12 @@ async def differing(
     for start in range(0, len(buckets), _BUCKETS_AT_ONCE):
         chosen = buckets[start : start + _BUCKETS_AT_ONCE]
         left, right = await _rows(look, one, chosen), await _rows(look, other, chosen)
-        for key in sorted(left.keys() | right.keys()):
-            first, second = left.get(key), right.get(key)
-            if first is None or second is None or first["value"] != second["value"]:
-                yield key, first, second
+        pairs = [(key, left.get(key), right.get(key)) for key in sorted(left.keys() | right.keys())]
+        yield [
+            (key, first, second)
+            for key, first, second in pairs
+            if first is None or second is None or first["value"] != second["value"]
+        ]
 
 
 async def _rows(look: Look, side: Side, buckets: Sequence[int]) -> dict[str, Any]:
@@ -113,6 +115,11 @@ async def _rows(look: Look, side: Side, buckets: Sequence[int]) -> dict[str, Any
         list(buckets),
     )
     return {row["key"]: row for row in rows}
+
+
+async def some(look: Look, service: str, query: str, *arguments: object) -> Sequence[Any]:
+    """As many rows of a query for what is wrong as are named, and one more."""
+    return await look(service, f"{query} limit {NAMED + 1}", *arguments)
 
 
 async def one(look: Look, service: str, query: str, *arguments: object) -> Any:

@@ -1,10 +1,12 @@
 """I9: every event's audience was computed, and every delivery is accounted for."""
 
+from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 from services import catalogue
-from services.audit.findings import Difference, Finding, Look, Side, differing, finding, found, one
-from services.audit.trail import has_passed
+from services.audit.findings import NAMED, Difference, Finding, Look, Side, differing, finding, found, one, some
+from services.audit.trail import passed
 from services.notifications.domain import audiences
 
 _UNDELIVERED = "deploy/runbooks/notices-undelivered.md"
@@ -32,19 +34,27 @@ async def everyone_told(look: Look) -> Finding:
             "notifications", "select distinct event as key, '' as value, kind as note from notice where kind = any ($1)", (kinds,)
         )
         facts += (await one(look, service.name, f"select count(*) as number from ({said.query}) x", types))["number"]  # noqa: S608
-        async for event, fact, notice in differing(look, said, notices):
-            if fact is None:
-                differences.append(Difference(f"a notice of {notice['note'] if notice else ''} {event}, which nobody said"))
-                continue
-            kind, subject, version = fact["note"].split(" ")
-            if await has_passed(look, "notifications", service.name, UUID(subject), int(version)):
-                differences.append(Difference(f"nobody was told of {kind} {event}", "deploy/runbooks/dead-letters.md"))
-    rows = await look(
+        async for page in differing(look, said, notices):
+            differences += await _untold(look, service.name, page)
+            if len(differences) > NAMED:
+                break
+    rows = await some(
+        look,
         "notifications",
-        "select id, kind from notice n where not exists (select from delivery d where d.notice = n.id) order by id limit 10000",
+        "select id, kind from notice n where not exists (select from delivery d where d.notice = n.id) order by id",
     )
     differences += [Difference(f"notice {row['id']} of {row['kind']} went to nobody", _UNDELIVERED) for row in rows]
     return finding("I9  everyone concerned was told", f"{facts} facts", differences)
+
+
+async def _untold(look: Look, source: str, page: Sequence[tuple[str, Any, Any]]) -> list[Difference]:
+    facts = {event: tuple(fact["note"].split(" ")) for event, fact, _ in page if fact}
+    heard = await passed(look, "notifications", source, [(UUID(subject), int(version)) for _, subject, version in facts.values()])
+    return [
+        Difference(f"nobody was told of {kind} {event}", "deploy/runbooks/dead-letters.md")
+        for event, (kind, subject, version) in facts.items()
+        if (UUID(subject), int(version)) in heard
+    ] + [Difference(f"a notice of {notice['note']} {event}, which nobody said") for event, fact, notice in page if fact is None]
 
 
 def _kinds_of(source: str) -> set[str]:
@@ -54,10 +64,11 @@ def _kinds_of(source: str) -> set[str]:
 
 async def every_delivery_accounted_for(look: Look) -> Finding:
     """Delivered, seen, told, stopped by the family's wish, passed on; queued and not long due; or failed and shown to someone."""
-    rows = await look(
+    rows = await some(
+        look,
         "notifications",
         "select id, state, reason, shown_to from delivery where (state = 'failed' and (reason is null or shown_to is null))"
-        " or (state = 'queued' and next_try_at < chassis.now() - interval '1 hour') order by id limit 10000",
+        " or (state = 'queued' and next_try_at < chassis.now() - interval '1 hour') order by id",
     )
     counted = await look("notifications", "select state, count(*) as number from delivery group by state order by state")
     words = [

@@ -9,7 +9,7 @@ from uuid import UUID
 import orjson
 
 from services import catalogue
-from services.audit.findings import Difference, Finding, Look, finding
+from services.audit.findings import NAMED, Difference, Finding, Look, finding
 from services.chassis.bus import topic_of
 from services.chassis.ids import partition_of
 from services.chassis.kafka import KafkaTopic, Sent
@@ -17,6 +17,7 @@ from services.chassis.settings import Settings
 from services.events.current import TOPIC
 from services.registry.repository import CURRENT, current_in
 
+_COMPACTED = "The compacted topic names every present tovholder"
 _PAGE = 5000
 _NOT_SENT = "deploy/runbooks/outbox-not-sent.md"
 
@@ -38,6 +39,8 @@ async def topics_equal_feeds(look: Look, settings: Settings) -> Finding:
                 found, number = await _partition_equals_feed(look, reading, service, partition, sent)
                 differences += found
                 records += number
+                if len(differences) > NAMED:
+                    break
     finally:
         await reading.close()
     return finding("Topics are what the feeds say", f"{records} records", differences)
@@ -70,6 +73,8 @@ async def _partition_equals_feed(
                 )
             elif _event(record) != kept[record.position]:
                 differences.append(Difference(f"{place}: position {record.position} is another event than the feed's"))
+        if len(differences) > NAMED:
+            return differences, number
     if number and last < sent:
         differences.append(_missing(place, last + 1, sent))
     return differences, number
@@ -112,10 +117,12 @@ async def compacted_topic_equals_tovholdere(look: Look, settings: Settings, ask:
                 for child, value in page:
                     if last.pop(child, None) != value:
                         differences.append(_stale(child, ask))
+                if len(differences) > NAMED:
+                    return finding(_COMPACTED, f"{children} children and more", differences)
             differences += [_stale(child, ask) for child, value in sorted(last.items()) if value is not None]
     finally:
         await reading.close()
-    return finding("The compacted topic names every present tovholder", f"{children} children", differences)
+    return finding(_COMPACTED, f"{children} children", differences)
 
 
 def _stale(child: UUID, ask: Ask) -> Difference:

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from services import catalogue
-from services.audit.findings import Difference, Finding, Look, Side, differing, digests, finding, found, one
+from services.audit.findings import NAMED, Difference, Finding, Look, Side, differing, digests, finding, found, one, some
 from services.chassis import who
 from services.chassis.ids import partition_of
 
@@ -19,18 +19,21 @@ async def dense_versions(look: Look) -> Finding:
     words, number = [], 0
     for service in catalogue.names():
         number += (await one(look, service, "select count(*) as number from (select distinct subject from ledger) s"))["number"]
-        rows = await look(
+        rows = await some(
+            look,
             service,
             "select subject from ledger group by subject having min(version) <> 1 or max(version) <> count(*) order by subject",
         )
         words += [f"{service}: the events of {row['subject']} have a hole" for row in rows]
-        rows = await look(
+        rows = await some(
+            look,
             service,
             "select s.id from subject s left join (select subject, max(version) as version from ledger group by subject) l"
             " on l.subject = s.id where s.version <> coalesce(l.version, 0) order by s.id",
         )
         words += [f"{service}: the version of {row['id']} is not that of its last event" for row in rows]
-    rows = await look(
+    rows = await some(
+        look,
         "registry",
         "select c.id from child c left join (select subject, max(version) as version from ledger group by subject) l"
         " on l.subject = c.id where c.version <> coalesce(l.version, 0) order by c.id",
@@ -45,13 +48,14 @@ async def ledger_is_feed(look: Look) -> Finding:
     number = 0
     for service in catalogue.names():
         number += (await one(look, service, "select count(*) as number from ledger"))["number"]
-        apart = await look(
+        apart = await some(
+            look,
             service,
             "select coalesce(l.subject, f.subject) as subject, coalesce(l.version, f.version) as version,"
             " l.subject is null as unsaid,"
             " exists (select from outbox o where o.subject = l.subject and o.version = l.version) as waits"
             " from ledger l full join feed f using (subject, version) where l.subject is null or f.subject is null"
-            " order by 1, 2 limit 10000",
+            " order by 1, 2",
         )
         differences += [_apart(service, row) for row in apart]
         ends = await look(
@@ -103,16 +107,10 @@ async def what_was_passed_was_applied(look: Look) -> Finding:
             if source not in hears(service):
                 continue
             pairs += 1
-            async for subject, spoken, heard in differing(look, said, Side(service.name, _SEEN, (source,)), known):
-                difference = await _missed(
-                    look,
-                    service.name,
-                    source,
-                    UUID(subject),
-                    int(spoken["value"]) if spoken else 0,
-                    int(heard["value"]) if heard else 0,
-                )
-                differences += [difference] if difference else []
+            async for page in differing(look, said, Side(service.name, _SEEN, (source,)), known):
+                differences += await _missed(look, service.name, source, page)
+                if len(differences) > NAMED:
+                    break
     return finding("What was passed was applied", f"{pairs} hearers of a source", differences)
 
 
@@ -121,33 +119,36 @@ def hears(service: Any) -> set[str]:
     return {event.source for event in (*service.handlers, *who.HANDLERS)}
 
 
-async def _missed(look: Look, service: str, source: str, subject: UUID, said: int, applied: int) -> Difference | None:
-    if applied > said:
+async def _missed(look: Look, service: str, source: str, page: Sequence[tuple[str, Any, Any]]) -> list[Difference]:
+    versions = {UUID(key): (int(said["value"]) if said else 0, int(seen["value"]) if seen else 0) for key, said, seen in page}
+    behind = [(subject, applied + 1) for subject, (said, applied) in versions.items() if applied < said]
+    gone_by = await passed(look, service, source, behind)
+    letters = await look(service, "select subject from dead_letter where source = $1 and resolved_at is null", source)
+    shown = {row["subject"] for row in letters}
+    differences = []
+    for subject, (said, applied) in versions.items():
         what = f"{service} has applied version {applied} of {subject}; {source} has said {said}"
-        return Difference(what, "deploy/runbooks/restore.md")
-    if not await has_passed(look, service, source, subject, applied + 1):
-        return None
-    letters = await look(
-        service, "select 1 from dead_letter where source = $1 and subject = $2 and resolved_at is null", source, subject
-    )
-    if letters:
-        return None
-    what = f"{service} has applied version {applied} of {subject}; {source} has said {said}"
-    return Difference(what, "tovholder audit --mend", partial(_raise_gap, look, service, source, subject))
+        if applied > said:
+            differences.append(Difference(what, "deploy/runbooks/restore.md"))
+        elif (subject, applied + 1) in gone_by and subject not in shown:
+            differences.append(Difference(what, "tovholder audit --mend", partial(_raise_gap, look, service, source, subject)))
+    return differences
 
 
-async def has_passed(look: Look, service: str, source: str, subject: UUID, version: int) -> bool:
-    """Whether a hearer's position is at or behind the place of this event in the feed."""
-    placed = await look(source, "select partition, position from feed where subject = $1 and version = $2", subject, version)
-    if not placed:
-        return False
-    rows = await look(
-        service,
-        "select position from position where source = $1 and partition = $2",
+async def passed(look: Look, service: str, source: str, events: Sequence[tuple[UUID, int]]) -> set[tuple[UUID, int]]:
+    """Which of these events (subject, version) a hearer's position is at or behind; the others are on their way."""
+    at = {
+        row["partition"]: row["position"]
+        for row in await look(service, "select partition, position from position where source = $1", source)
+    }
+    placed = await look(
         source,
-        placed[0]["partition"],
+        "select f.subject, f.version, f.partition, f.position from unnest($1::uuid[], $2::bigint[]) e(subject, version)"
+        " join feed f on f.subject = e.subject and f.version = e.version",
+        [subject for subject, _ in events],
+        [version for _, version in events],
     )
-    return bool(rows) and rows[0]["position"] >= placed[0]["position"]
+    return {(row["subject"], row["version"]) for row in placed if row["position"] <= at.get(row["partition"], 0)}
 
 
 async def _raise_gap(look: Look, service: str, source: str, subject: UUID) -> None:
@@ -170,8 +171,8 @@ async def nothing_laid_aside(look: Look) -> Finding:
     differences, number = [], 0
     for service in catalogue.names():
         number += (await one(look, service, "select count(*) as number from dead_letter"))["number"]
-        rows = await look(
-            service, "select id, source, type, reason from dead_letter where resolved_at is null order by first_at limit 10000"
+        rows = await some(
+            look, service, "select id, source, type, reason from dead_letter where resolved_at is null order by first_at"
         )
         differences += [
             Difference(
@@ -188,11 +189,12 @@ async def nothing_waits_too_long(look: Look) -> Finding:
     differences = []
     for service in catalogue.names():
         for table in ("parked", "kept"):
-            rows = await look(
+            rows = await some(
+                look,
                 service,
                 f"select source, subject, min(version) as version from {table}"  # noqa: S608 - one of two names
                 " where since < clock_timestamp() - interval '1 hour' group by source, subject"
-                " order by source, subject limit 10000",
+                " order by source, subject",
             )
             differences += [
                 Difference(
