@@ -151,7 +151,10 @@ async def test_a_process_that_wakes_after_its_leases_went_to_another_changes_not
         sleeper.wake()
         woken_at = await _real_time(town)
         late = await outstanding
-        await until(_all_leases(town, lambda lease: lease.until > woken_at + _LEASE), "the leases were renewed since")
+        await until(
+            _all_leases(town, lambda lease: lease.holder is not None and lease.until > woken_at + _LEASE),
+            "the leases were renewed since",
+        )
 
         assert late.status in (201, 409, 503)
         assert late.status != 201 or late.body == offered.body
@@ -176,7 +179,9 @@ async def test_two_processes_share_the_work_and_what_a_killed_one_had_is_taken_o
     async def one_has_all() -> bool | None:
         alive = await _real_time(town)
         leases = [lease for lease in await _leases(town) if lease.place.startswith(("relay", "position"))]
-        return (len({lease.holder for lease in leases}) == 2 and all(lease.until > alive for lease in leases)) or None
+        return (
+            len({lease.holder for lease in leases}) == 2 and all(lease.holder and lease.until > alive for lease in leases)
+        ) or None
 
     try:
         second.start()
