@@ -3,21 +3,26 @@
 import asyncio
 import os
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
+from uuid import UUID
 
 import httpx2
 import typer
 import uvicorn
 from rich.console import Console
+from rich.progress import Progress
 from rich.table import Table
 
 from services import catalogue
 from services.app import create_app
+from services.audit.findings import Finding
+from services.chassis.bus import BusIsAway
 from services.chassis.errors import Problem
 from services.chassis.settings import Settings
 from services.chassis.store import Store
+from services.events.current import TOPIC
 
 T = TypeVar("T")
 
@@ -87,6 +92,92 @@ def topics(file: Annotated[Path, typer.Option(help="What there should be.")] = P
     except kafka_topics.TopicsDiffer as error:
         out.print(str(error), style="red")
         raise typer.Exit(1) from error
+
+
+@program.command()
+def republish(
+    child: Annotated[UUID | None, typer.Option(help="One child, by its reference.")] = None,
+    municipality: Annotated[str | None, typer.Option(help="All children of a municipality, by its code of four figures.")] = None,
+    everyone: Annotated[bool, typer.Option("--all", help="All children there are.")] = False,
+    per_second: Annotated[int, typer.Option(min=1, help="How many at most are asked for in a second.")] = 2000,
+) -> None:
+    """Send the present tovholder of children to the compacted topic again, by the relay that runs. Repeatable at any time."""
+    from services.audit import republishing
+
+    if (child is not None) + (municipality is not None) + everyone != 1:
+        raise typer.BadParameter("say which: --child REF, --municipality CODE or --all")
+    settings = Settings()
+    if settings.bus == "embedded":
+        out.print("The embedded bus has no compacted topic: GET /registry/current always says the present state.", style="yellow")
+        return
+
+    async def asking() -> int:
+        run = republishing.Republishing(settings, child, municipality, per_second)
+        try:
+            with Progress(console=out) as bar:
+                task = bar.add_task("Children sent", total=None)
+                async for step in run.run():
+                    bar.update(task, total=step.of, completed=max(0, step.asked - step.waiting))
+            return step.of
+        finally:
+            await run.close()
+
+    try:
+        number = asyncio.run(asking())
+    except (republishing.NothingToRepublish, republishing.NoRelayWorks, Problem) as error:
+        out.print(str(error), style="red")
+        raise typer.Exit(1) from error
+    out.print(f"{number} children: their present tovholder stands on {TOPIC} anew.", highlight=False)
+    out.print(
+        "Whoever missed events reads GET /registry/feed?partition=N&after=POSITION from the last position heard, or one child's"
+        " GET /registry/subjects/REF/events?after=VERSION.",
+        highlight=False,
+    )
+
+
+@program.command()
+def audit(
+    mend: Annotated[bool, typer.Option("--mend", help="Also do what is safe beside everything that runs.")] = False,
+    rest: Annotated[float, typer.Option(min=0, help="Seconds until what was found is looked for again.")] = 10,
+) -> None:
+    """Check the invariants over database and topics; say what differs and what mends it. Ends with 1 on a difference."""
+    from services.audit import auditing
+
+    settings = Settings()
+
+    async def auditing_all() -> int:
+        async with auditing.audit_of(settings) as own:
+            findings = []
+            async for finding in own.findings(rest):
+                findings.append(finding)
+                out.print(
+                    f"{'[red]differs[/red]' if finding.broken else '[green]holds[/green]'}  {finding.name}: {finding.looked_at}"
+                )
+            number = sum(len(finding.differences) for finding in findings)
+            await own.note(number)
+            if number:
+                _print_differences(findings)
+            if mend and number:
+                out.print(f"{await own.mend(findings)} of {number} are being mended; the next audit shows whether they are.")
+            return number
+
+    try:
+        number = asyncio.run(auditing_all())
+    except (Problem, BusIsAway) as error:
+        out.print(f"The audit did not come to its end: {error}", style="red")
+        raise typer.Exit(2) from error
+    out.print(f"{number} differences." if number else "Everything is as it must be.")
+    raise typer.Exit(1 if number else 0)
+
+
+def _print_differences(findings: Sequence[Finding]) -> None:
+    table = Table("what must hold", "what differs", "what mends it")
+    for finding in findings:
+        for difference in finding.differences:
+            table.add_row(finding.name, difference.what, difference.mend)
+        if finding.more:
+            table.add_row(finding.name, "and more", "mend these first")
+    out.print(table)
 
 
 @directory_commands.command("import")

@@ -9,25 +9,28 @@ from typing import Any
 from uuid import UUID, uuid5
 
 import yaml
+from pydantic import BaseModel
 
 from services import capability, catalogue
 from services.chassis import who
 from services.chassis.envelope import envelope
 from services.chassis.service import Service
-from services.events import Event, event_types
+from services.events import Event, current, event_types
+from services.events.current import CurrentTovholder
 from services.events.directory import subject_of_municipality
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 EXAMPLE_TIME = "2026-03-02T08:30:00.000000Z"
 
 _BASE = "https://tovholder.example/contracts/events/"
+_CURRENT = "current_tovholder"
 _EXAMPLE_IDS = UUID("5d0c3f9a-6c1e-5a53-9a0e-2f1b7d8c4e60")
 
 
 def write(folder: Path) -> list[Path]:
     """Writes every contract below `folder` and removes those of events and services that are no more. Returns the files."""
     texts = {folder / name: text for name, text in files().items()}
-    for kind in ("events", "examples", "openapi"):
+    for kind in ("events", "examples", "openapi", "current"):
         for path in (folder / kind).glob("*.json"):
             if path not in texts:
                 path.unlink()
@@ -43,6 +46,8 @@ def files() -> dict[str, str]:
     for event in published():
         found[f"events/{event.type}.schema.json"] = _json(schema(event))
         found[f"examples/{event.type}.json"] = _json(example(event))
+    found[f"current/{_CURRENT}.schema.json"] = _json(current_schema())
+    found[f"current/{_CURRENT}.example.json"] = _json(current_example())
     found["openapi/whole.json"] = _json(capability.whole())
     for name in catalogue.names():
         found[f"openapi/{name}.json"] = _json(capability.part(name))
@@ -111,8 +116,8 @@ def schema(event: type[Event]) -> dict[str, Any]:
     return {**made, "$defs": named} if named else made
 
 
-def _text(event: type[Event]) -> str:
-    return " ".join((event.__doc__ or "").split())
+def _text(described: type[BaseModel]) -> str:
+    return " ".join((described.__doc__ or "").split())
 
 
 def broken_promises(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
@@ -171,6 +176,18 @@ def _codes(part: Any) -> set[Any] | None:
     if "const" in part:
         return {part["const"]}
     return set(part["enum"]) if "enum" in part else None
+
+
+def current_schema() -> dict[str, Any]:
+    """JSON Schema of a value of the compacted topic."""
+    name = f"{_CURRENT}.schema.json"
+    return {"$schema": DRAFT, "$id": f"{_BASE.removesuffix('events/')}current/{name}", **CurrentTovholder.model_json_schema()}
+
+
+def current_example() -> Any:
+    """One value as it stands on the compacted topic: synthetic ids, every optional part there."""
+    content = CurrentTovholder.model_json_schema()
+    return CurrentTovholder.model_validate(_example(content, content, "")).model_dump(mode="json")
 
 
 # -- Examples ---------------------------------------------------------------------------------------------------------------
@@ -292,9 +309,16 @@ def asyncapi() -> dict[str, Any]:
                 "messages": {message: {"$ref": f"#/components/messages/{message}"} for message in messages},
             }
             for name, messages in said.items()
+        }
+        | {
+            "current": {
+                "address": current.TOPIC,
+                "description": "Compacted: the last value per child, by its reference; derived by the registry's relay.",
+                "messages": {_CURRENT: {"$ref": f"#/components/messages/{_CURRENT}"}},
+            }
         },
-        "operations": _operations(said),
-        "components": {"messages": {event.type: _message(event) for event in published()}},
+        "operations": _operations(said) | {"registry.keeps.current": _operation("send", "current", [_CURRENT])},
+        "components": {"messages": {event.type: _message(event) for event in published()} | {_CURRENT: _current_message()}},
     }
 
 
@@ -327,6 +351,18 @@ def _message(event: type[Event]) -> dict[str, Any]:
         "payload": {
             "schemaFormat": "application/schema+json;version=draft-2020-12",
             "schema": {"$ref": f"./events/{event.type}.schema.json"},
+        },
+    }
+
+
+def _current_message() -> dict[str, Any]:
+    return {
+        "name": _CURRENT,
+        "summary": _text(CurrentTovholder),
+        "contentType": "application/json",
+        "payload": {
+            "schemaFormat": "application/schema+json;version=draft-2020-12",
+            "schema": {"$ref": f"./current/{_CURRENT}.schema.json"},
         },
     }
 

@@ -117,7 +117,7 @@ class Consumer:
 
     async def _round(self, wait_seconds: float) -> dict[str, Exception]:
         """One batch of each source that does not rest. Returns why a source must wait, by source; the others went on."""
-        await self._hold()
+        await self._hold(gives=True)
         marks = [mark for mark in self._marks.values() if self._rests_until.get(mark.source, 0.0) <= time.monotonic()]
         if not marks:
             await asyncio.sleep(wait_seconds)
@@ -148,7 +148,8 @@ class Consumer:
         self._rests = {source: min(2.0, self._rests.get(source, 0.025) * 2) for source in failed}
         self._rests_until = {source: time.monotonic() + rest for source, rest in self._rests.items()}
 
-    async def _hold(self) -> None:
+    async def _hold(self, gives: bool = False) -> None:
+        """Takes and renews leases. `gives`: between batches, what is beyond a fair share goes to the others that live."""
         if time.monotonic() < self._renew_at:
             return
         settings = self._runtime.settings
@@ -159,7 +160,7 @@ class Consumer:
                 self.sources,
                 settings.partitions,
                 settings.lease_seconds,
-                settings.partitions * len(self.sources),
+                gives,
             )
         held = {(row["source"], row["partition"]): row for row in sorted(rows, key=lambda row: (row["source"], row["partition"]))}
         # A mark of ours counts only while the lease was never lost: another holder may have gone on meanwhile.
@@ -410,11 +411,22 @@ class Consumer:
         asked = [(envelope, kind, step) for envelope in envelopes for kind, step in self._remote_steps(envelope)]
         if not asked:
             return {}
-        found = await asyncio.gather(*(self._fetch(*one) for one in asked), return_exceptions=True)
+        keeping = asyncio.create_task(self._keep_leases())
+        try:
+            found = await asyncio.gather(*(self._fetch(*one) for one in asked), return_exceptions=True)
+        finally:
+            keeping.cancel()
         for outcome in found:
             if isinstance(outcome, BaseException):
                 raise outcome
         return {envelope.id: outcome for (envelope, _, _), outcome in zip(asked, found, strict=True)}
+
+    async def _keep_leases(self) -> None:
+        """While a slow peer is waited for: else the partitions would go to and fro between processes that all wait for it."""
+        while True:
+            await asyncio.sleep(self._runtime.settings.lease_seconds / 3)
+            with contextlib.suppress(TryAgainSoon):
+                await self._hold()
 
     def _remote_steps(self, envelope: Envelope) -> list[tuple[type[Event], FetchFirst]]:
         if envelope.type not in self._remote:

@@ -1,11 +1,12 @@
 """Apache Kafka through aiokafka, away from its unsafe defaults; a client that met an error is thrown away, never mended."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.errors import OffsetOutOfRangeError
+from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 from aiokafka.helpers import create_ssl_context
 
 from services.chassis.bus import BusIsAway, Mark, Record, source_of_topic, topic_of
@@ -58,6 +59,17 @@ def _pass_on_cancellation() -> None:
         raise
 
 
+@dataclass(frozen=True)
+class Sent:
+    """One record as it goes to a topic or stands on it. `position`: that of the feed, 0 where there is none."""
+
+    partition: int
+    value: bytes | None
+    key: bytes = b""
+    position: int = 0
+    offset: int = 0
+
+
 class KafkaWriter:
     """Sends feed rows and waits for every acknowledgement; any error means: unknown, send again from the first unacknowledged."""
 
@@ -66,6 +78,16 @@ class KafkaWriter:
         self._producer: AIOKafkaProducer | None = None
 
     async def write(self, source: str, records: Sequence[Record]) -> None:
+        """Feed rows to their source's topic, as `put`."""
+        await self.put(
+            topic_of(source),
+            [
+                Sent(one.partition, one.body if isinstance(one.body, bytes) else one.body.encode(), position=one.position)
+                for one in records
+            ],
+        )
+
+    async def put(self, topic: str, records: Sequence[Sent]) -> None:
         """All acknowledged by all in-sync replicas, or BusIsAway and the producer is discarded.
 
         An idempotent producer retries for ever (aiokafka issue 1101) and can be left with a hole in its sequence (issue 1017):
@@ -75,11 +97,13 @@ class KafkaWriter:
         try:
             async with asyncio.timeout(_ACK_SECONDS):
                 producer = await self._started()
-                topic = topic_of(source)
                 for record in records:
-                    body = record.body if isinstance(record.body, bytes) else record.body.encode()
-                    headers = [("position", str(record.position).encode())]
-                    waiting.append(await producer.send(topic, value=body, partition=record.partition, headers=headers))
+                    headers = [("position", str(record.position).encode())] if record.position else []
+                    waiting.append(
+                        await producer.send(
+                            topic, value=record.value, key=record.key or None, partition=record.partition, headers=headers
+                        )
+                    )
                 await asyncio.gather(*waiting)
         # aiokafka also raises AssertionError (an unknown partition) and plain errors of its sender task.
         except (Exception, asyncio.CancelledError) as error:
@@ -207,3 +231,49 @@ def _position(headers: Sequence[tuple[str, bytes]]) -> int:
         return int(dict(headers).get("position", b"0"))
     except ValueError:
         return 0
+
+
+class KafkaTopic:
+    """Looks through a topic as it stands, a partition at a time, without a consumer's memory; for the audit."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._consumer = AIOKafkaConsumer(
+            **_common(settings),
+            group_id=None,
+            enable_auto_commit=False,
+            auto_offset_reset="none",
+            max_partition_fetch_bytes=1_048_576,
+        )
+
+    async def start(self) -> None:
+        """BusIsAway where no broker answers."""
+        try:
+            async with asyncio.timeout(_ACK_SECONDS):
+                await self._consumer.start()
+        except Exception as error:
+            raise BusIsAway(type(error).__name__) from error
+
+    async def records(self, topic: str, partition: int, start: int | None = None) -> AsyncIterator[list[Sent]]:
+        """What stands on a partition from an offset, or its beginning, to its end as it is now; in pages. Raises BusIsAway."""
+        place = TopicPartition(topic, partition)
+        try:
+            self._consumer.assign([place])
+            async with asyncio.timeout(_ACK_SECONDS):
+                first = (await self._consumer.beginning_offsets([place]))[place]
+                end = (await self._consumer.end_offsets([place]))[place]
+            at = max(first, start or 0)
+            self._consumer.seek(place, at)
+            while at < end:
+                async with asyncio.timeout(_ACK_SECONDS):
+                    found = (await self._consumer.getmany(place, timeout_ms=1000, max_records=_MOST_AT_ONCE)).get(place, [])
+                if found:
+                    at = found[-1].offset + 1
+                    yield [Sent(partition, one.value, one.key or b"", _position(one.headers), one.offset) for one in found]
+                elif (at := await self._consumer.position(place)) < end:
+                    # The broker had nothing within a second, though it named a later end.
+                    await asyncio.sleep(0)
+        except (KafkaError, TimeoutError, OSError, AssertionError) as error:
+            raise BusIsAway(type(error).__name__) from error
+
+    async def close(self) -> None:
+        await _stopped(self._consumer)

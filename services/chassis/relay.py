@@ -11,12 +11,15 @@ from services.chassis.bus import Hints, Record
 from services.chassis.errors import TryAgainSoon
 from services.chassis.kafka import KafkaWriter
 from services.chassis.log import logger
+from services.chassis.present import Deriving
 from services.chassis.service import Runtime
 
 _CHUNK = 2000
 _SEND = 500
 # A hint wakes the relay at once. Without one (another process wrote) it looks: soon after something came, then less and less.
 _SOON_SECONDS, _LATEST_SECONDS = 0.02, 0.25
+# What is derived follows this process' own moves, which hint; only what a person asks for comes without one.
+_ASKED_SECONDS = 1.0
 
 
 class Relay:
@@ -25,10 +28,14 @@ class Relay:
     def __init__(self, runtime: Runtime, hints: Hints, writer: KafkaWriter | None) -> None:
         self._runtime, self._hints, self._writer = runtime, hints, writer
         self._name = runtime.service.name
+        present = runtime.service.present
+        self._deriving = Deriving(runtime, present, KafkaWriter(runtime.settings)) if writer and present else None
         self._holder = uuid4()
         self._leases: dict[int, int] = {}
         self._renew_at = 0.0
         self._taking = asyncio.Lock()
+        self._sending = 0
+        self._until = 0.0
         self._troubles: dict[str, str | None] = {}
         self.trouble: str | None = None
 
@@ -36,6 +43,8 @@ class Relay:
         """Until cancelled. Trouble pauses it, nothing is skipped. Kafka away never keeps rows from their place in the feed."""
         moving = asyncio.create_task(self._run(self._move, f"outbox:{self._name}", "outbox"))
         sending = [asyncio.create_task(self._run(self._send, f"feed:{self._name}", "kafka"))] if self._writer else []
+        if self._deriving:
+            sending.append(asyncio.create_task(self._run(self._derive, f"feed:{self._name}", "present", _ASKED_SECONDS)))
         try:
             await asyncio.gather(moving, *sending)
         finally:
@@ -43,14 +52,16 @@ class Relay:
                 task.cancel()
             await asyncio.gather(moving, *sending, return_exceptions=True)
 
-    async def _run(self, step: Callable[[], Awaitable[int]], hint: str, what: str) -> None:
+    async def _run(
+        self, step: Callable[[], Awaitable[int]], hint: str, what: str, latest_seconds: float = _LATEST_SECONDS
+    ) -> None:
         rest, look = 0.0, _SOON_SECONDS
         while True:
             try:
                 moved = await step()
                 rest = 0.0
                 self._say(what, None)
-                look = _SOON_SECONDS if moved else min(look * 2, _LATEST_SECONDS)
+                look = _SOON_SECONDS if moved else min(look * 2, latest_seconds)
                 if not moved:
                     await self._hints.wait([hint], look)
             except Exception as error:
@@ -66,7 +77,7 @@ class Relay:
 
     async def once(self) -> int:
         """Moves and sends one chunk. Returns how many rows went."""
-        return await self._move() + (await self._send() if self._writer else 0)
+        return await self._move() + (await self._send() if self._writer else 0) + (await self._derive() if self._deriving else 0)
 
     async def _move(self) -> int:
         """Gives outbox rows their places in the feed, in one fenced transaction."""
@@ -88,28 +99,39 @@ class Relay:
         self._leases, self._renew_at = {}, 0.0
 
     async def _hold(self) -> None:
-        """Takes and renews leases; the two loops take turns."""
-        if time.monotonic() < self._renew_at:
-            return
+        """Takes and renews leases, a fair share of them while others live.
+
+        What is being sent is not given away: meanwhile whoever sends renews first, the others only after a while, giving nothing.
+        """
         settings = self._runtime.settings
+        third = settings.lease_seconds / 3
+        if time.monotonic() < self._renew_at + third * bool(self._sending):
+            return
         async with self._taking, self._runtime.store.connection() as connection:
+            asked_at = time.monotonic()
             rows = await connection.fetch(
                 "select * from take_relay($1, $2, $3, $4)",
                 self._holder,
                 settings.partitions,
                 settings.lease_seconds,
-                settings.partitions,
+                not self._sending,
             )
             self._leases = {row["partition"]: row["epoch"] for row in rows}
-            self._renew_at = time.monotonic() + settings.lease_seconds / 3
+            self._renew_at, self._until = asked_at + third, asked_at + settings.lease_seconds
 
     async def _send(self) -> int:
         """Feed rows above `sent`, awaited as one; `sent` moves over the unbroken acknowledged prefix while the lease is ours."""
         assert self._writer is not None, "only a relay with a writer sends"
         await self._hold()
-        leases = dict(self._leases)
-        if not leases:
+        if not self._leases:
             return 0
+        self._sending += 1
+        try:
+            return await self._send_of(dict(self._leases), self._writer)
+        finally:
+            self._sending -= 1
+
+    async def _send_of(self, leases: dict[int, int], writer: KafkaWriter) -> int:
         async with self._runtime.store.connection() as connection:
             rows = await connection.fetch(
                 "select f.partition, f.position, l.envelope::text as body from relay r cross join lateral"
@@ -121,8 +143,11 @@ class Relay:
             )
         if not rows:
             return 0
+        if self._is_past():
+            self._forget_leases()
+            return 0
         records = [Record(self._name, row["partition"], row["position"], row["body"]) for row in rows]
-        await self._writer.write(self._name, records)
+        await writer.write(self._name, records)
         ends = {record.partition: record.position for record in records}
         async with self._runtime.store.connection() as connection:
             marked = await connection.fetch(
@@ -136,9 +161,30 @@ class Relay:
             self._forget_leases()
         return len(rows)
 
+    async def _derive(self) -> int:
+        """The compacted topic, apart from the other: trouble with one does not stop the other."""
+        assert self._deriving is not None, "only a relay of a service with a compacted topic derives"
+        await self._hold()
+        if not self._leases:
+            return 0
+        self._sending += 1
+        try:
+            went = await self._deriving.step(dict(self._leases), self._is_past)
+        finally:
+            self._sending -= 1
+        if went is None:
+            self._forget_leases()
+        return went or 0
+
+    def _is_past(self) -> bool:
+        """Whether the leases have run out: this process slept, and another may be sending by now."""
+        return time.monotonic() > self._until
+
     async def stop(self) -> None:
         """Gives the leases back, so that another goes on at once."""
         if self._writer:
             await self._writer.close()
+        if self._deriving:
+            await self._deriving.close()
         with contextlib.suppress(TryAgainSoon, TimeoutError):
             await asyncio.wait_for(self._runtime.store.call("free_leases", self._holder, role="machine"), 2)

@@ -1,18 +1,19 @@
 """What a service is: a name, endpoints, handlers for what it hears, and work on the clock; and what it runs with."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
 from uuid import UUID
 
 from fastapi import APIRouter, Request
+from pydantic import BaseModel
 
 from services.chassis.authentication import Tokens
 from services.chassis.client import Peers
 from services.chassis.errors import Problem
 from services.chassis.settings import Settings
-from services.chassis.store import Store, Tx
+from services.chassis.store import Connection, Store, Tx
 from services.events import Event
 
 E = TypeVar("E", bound=Event)
@@ -46,6 +47,14 @@ class FetchFirst:
 
 
 @dataclass(frozen=True)
+class Present:
+    """A compacted topic of how each subject stands now. `read`: subjects → their values, absent where there is none."""
+
+    topic: str
+    read: Callable[[Connection, Sequence[UUID]], Awaitable[Mapping[UUID, BaseModel]]]
+
+
+@dataclass(frozen=True)
 class Service:
     """One small service. `handlers`: event → what is done; `ticks`: work that one clock of all processes does each second."""
 
@@ -55,6 +64,7 @@ class Service:
     says: tuple[type[Event], ...] = ()
     ticks: Mapping[str, Callable[["Runtime"], Awaitable[None]]] = field(default_factory=dict)
     rules: Mapping[str, type[Problem]] = field(default_factory=dict)
+    present: Present | None = None
 
     @property
     def hears(self) -> tuple[str, ...]:

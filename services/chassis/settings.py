@@ -41,7 +41,7 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     body_limit: int = 1_048_576
     message_limit: int = 52_428_800
-    lease_seconds: int = Field(default=5, ge=1)
+    lease_seconds: int = Field(default=3, ge=1)
 
     def url_of(self, service: str) -> str:
         """Where a service's API is reached: its own address, else the gateway's."""

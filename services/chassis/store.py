@@ -43,8 +43,9 @@ CONTENDED = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.
 class Pool:
     """Connections as one role to one service's schema; made on first use and again after PostgreSQL was away."""
 
-    def __init__(self, settings: Settings, role: str, schema: str, size: int) -> None:
+    def __init__(self, settings: Settings, role: str, schema: str, size: int, patience_seconds: int = 20) -> None:
         self._settings, self._role, self._schema, self._size = settings, role, schema, size
+        self._patience_seconds = patience_seconds
         self._pool: asyncpg.Pool | None = None
         self._making = asyncio.Lock()
 
@@ -61,7 +62,7 @@ class Pool:
                         min_size=0,
                         max_size=self._size,
                         timeout=5,
-                        command_timeout=30,
+                        command_timeout=self._patience_seconds + 10,
                         init=_speak_json,
                         reset=_nothing,
                         server_settings={
@@ -70,7 +71,7 @@ class Pool:
                             "jit": "off",
                             "idle_in_transaction_session_timeout": "30s",
                             "lock_timeout": "5s",
-                            "statement_timeout": "20s",
+                            "statement_timeout": f"{self._patience_seconds}s",
                             **({"tovholder.kind": "machine"} if self._role.endswith("_machine") else {}),
                         },
                     )

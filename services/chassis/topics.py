@@ -135,12 +135,15 @@ def _word(operation: AclOperation | str | int) -> str:
 
 
 def rights(content: dict[str, Any]) -> list[AclBinding]:
-    """Who may write and read which topic, as bindings, each once."""
+    """Who may write and read which topic, as bindings, each once. The auditor, where one is named, reads them all."""
     found: dict[str, AclBinding] = {}
+    named = content["rights"]["principal"]
+    auditors = [content["rights"]["auditor"]] if "auditor" in content["rights"] else []
     for topic in wanted(content):
-        for services, operations in ((topic.writers, "writer_operations"), (topic.readers, "reader_operations")):
-            for service in services:
-                principal = content["rights"]["principal"].format(service=service)
+        writers = [named.format(service=service) for service in topic.writers]
+        readers = [named.format(service=service) for service in topic.readers] + auditors
+        for principals, operations in ((writers, "writer_operations"), (readers, "reader_operations")):
+            for principal in principals:
                 for operation in content["rights"][operations]:
                     kind = getattr(AclOperation, operation)
                     binding = AclBinding(

@@ -19,6 +19,7 @@ import asyncpg
 import httpx2
 
 from services import catalogue
+from services.audit.findings import Finding
 from services.chassis import topics
 from services.chassis.migrate import migrate, owner_dsn, prepare
 from services.chassis.settings import Settings
@@ -272,7 +273,7 @@ async def _not_ready(settings: Settings, http: httpx2.AsyncClient) -> str:
     return ""
 
 
-async def _play_and_check(folder: Path, stage: Stage, tell: Callable[[story.Step], None]) -> list[checking.Finding]:
+async def _play_and_check(folder: Path, stage: Stage, tell: Callable[[story.Step], None]) -> list[Finding]:
     """The story on this stage, and what the database says afterwards. StoryBroke where it did not come to its end."""
     scene = LiveScene(folder, stage.running, stage.settings)
     stores = {name: Store(stage.settings, name) for name in catalogue.names()}

@@ -4,7 +4,7 @@ from services.chassis.service import Service
 from services.events import registry as said
 from services.registry.endpoints import router
 from services.registry.handlers import HANDLERS
-from services.registry.repository import RULES
+from services.registry.repository import PRESENT, RULES
 from services.registry.ticks import TICKS
 
 service = Service(
@@ -38,4 +38,5 @@ service = Service(
     ),
     ticks=TICKS,
     rules=RULES,
+    present=PRESENT,
 )

@@ -7,6 +7,7 @@ from datetime import date, datetime
 from typing import Any, Protocol
 from uuid import UUID
 
+import asyncpg
 from asyncpg.exceptions import PostgresError
 
 from services.chassis import calendar
@@ -15,8 +16,10 @@ from services.chassis.errors import Problem, TheChildHasMovedOn, TryAgainSoon
 from services.chassis.ids import partition_of
 from services.chassis.party import MACHINE, Bearer, Caller, Party
 from services.chassis.sealed import Seal, TextWasErased, new_wrapped_key, unwrap
+from services.chassis.service import Present
 from services.chassis.settings import Secrets
-from services.chassis.store import CONTENDED, Store, Tx, broken_rule
+from services.chassis.store import CONTENDED, Connection, Store, Tx, broken_rule
+from services.events.current import TOPIC, CurrentTovholder
 from services.events.envelope import Seat
 from services.registry.domain import (
     Absence,
@@ -407,3 +410,36 @@ async def events_after(tx: Tx, child: UUID, after: int, limit: int) -> list[dict
         "select envelope from ledger where subject = $1 and version > $2 order by version limit $3", child, after, limit
     )
     return [row["envelope"] for row in rows]
+
+
+CURRENT = """
+select c.id, c.municipality, c.status, c.version, a.professional, a.unit,
+    coalesce(a.started_at, l.ended_at, c.last_at) as since
+  from child c left join assignment a on a.child_id = c.id and a.episode = c.episode and a.finished_at = 'infinity'
+  left join lateral (select max(e.finished_at) as ended_at from assignment e where e.child_id = c.id and c.status = 'closed') l
+    on true
+"""
+
+
+async def current_of(connection: Connection, children: Sequence[UUID]) -> dict[UUID, CurrentTovholder]:
+    """How these children stand now; one that the registry does not know is absent."""
+    rows = await connection.fetch(CURRENT + " where c.id = any ($1)", list(children))
+    return {row["id"]: current_in(row) for row in rows}
+
+
+async def current_after(tx: Tx, child: UUID | None, limit: int) -> list[CurrentTovholder]:
+    """How children stand now, in order of their reference, from after one on."""
+    rows = await tx.fetch(CURRENT + " where $1::uuid is null or c.id > $1 order by c.id limit $2", child, limit)
+    return [current_in(row) for row in rows]
+
+
+def current_in(row: asyncpg.Record) -> CurrentTovholder:
+    """How a child stands, from a row of CURRENT."""
+    holder = Seat(professional=row["professional"], unit=row["unit"]) if row["professional"] else None
+    return CurrentTovholder(
+        child=row["id"], municipality=row["municipality"], tovholder=holder, since=row["since"],
+        status=row["status"], version=row["version"],
+    )  # fmt: skip
+
+
+PRESENT = Present(TOPIC, current_of)

@@ -31,6 +31,13 @@ WITHOUT = Gauge(
     "tovholder_children_without_tovholder",
     "Children of a running episode without exactly one tovholder; the store's keys allow none",
 )
+# Points in time, not ages: of several processes' values the latest is the right one.
+AUDITED = Gauge("tovholder_audit_ended_timestamp_seconds", "When an audit of the installation last came to its end")
+CLEAN = Gauge("tovholder_audit_clean_timestamp_seconds", "When an audit of the installation last found no difference")
+_LAST_AUDIT = """
+select coalesce(extract(epoch from max(at)), 0)::float as ended,
+    coalesce(extract(epoch from max(at) filter (where differences = 0)), 0)::float as clean from audit
+"""
 _CHUNK = 100
 _DUE = """
 select child_id from handover where state in ('proposed', 'scheduled') and next_at <= chassis.now()
@@ -176,6 +183,9 @@ async def proof(runtime: Runtime) -> None:
         return
     _PROVED[id(runtime)] = time.monotonic()
     WITHOUT.set((await _rows(runtime, _WITHOUT))[0]["n"])
+    last = await _rows(runtime, _LAST_AUDIT)
+    AUDITED.set(last[0]["ended"])
+    CLEAN.set(last[0]["clean"])
 
 
 _PROVED: dict[int, float] = {}

@@ -124,7 +124,7 @@ async def test_a_parked_event_whose_source_was_away_is_filled_later(rails: Rails
     await rails.sql("speaker", "update client set active = true")
 
     fresh = another(rails)
-    await rails.sql("listener", "update position set until = '-infinity'")
+    await rails.leases_run_out("listener")
     await fresh.once()
     await fresh._look_around()
     await fresh.stop()
@@ -347,7 +347,7 @@ async def test_a_consumer_that_lost_its_lease_while_it_slept_writes_nothing(rail
     await rails.say(subject, 1)
     await rails.relay()
     successor = another(rails)
-    await rails.sql("listener", "update position set until = '-infinity'")
+    await rails.leases_run_out("listener")
     await successor.once()
     assert await rails.numbers(subject) == [1]
     await rails.say(subject, 2)
@@ -373,7 +373,7 @@ async def test_two_consumers_share_the_work_without_doing_any_twice(rails: Rails
             await rails.say(subject, round_)
         await rails.relay()
         if round_ % 2:
-            await rails.sql("listener", "update position set until = '-infinity'")
+            await rails.leases_run_out("listener")
         for consumer in (one, two):
             consumer._renew_at = 0.0
             await consumer.once()

@@ -94,7 +94,7 @@ async def test_nothing_is_lost_or_out_of_order_while_many_write_and_two_relays_c
         while not done.is_set():
             await relay.once()
             if chance.random() < 0.3:
-                await rails.sql("speaker", "update relay set until = '-infinity'")
+                await rails.leases_run_out("speaker")
                 relay._renew_at = 0.0
 
     working = [asyncio.create_task(relaying(relay)) for relay in relays]
@@ -115,7 +115,7 @@ async def test_a_relay_that_lost_its_lease_while_it_slept_moves_nothing(rails: R
     zombie, successor = rails.running.relays["speaker"], another(rails)
     await rails.say(subject, 1)
     assert await zombie.once() == 1
-    await rails.sql("speaker", "update relay set until = '-infinity'")
+    await rails.leases_run_out("speaker")
     await rails.say(subject, 2)
     assert await successor.once() == 1
     await rails.say(subject, 3)

@@ -9,6 +9,7 @@ import yaml
 from fhir.resources.R4B.capabilitystatement import CapabilityStatement
 
 from services import capability, catalogue, contracts
+from services.events import current
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "contracts"
@@ -24,7 +25,9 @@ def test_no_contract_is_missing_or_out_of_date() -> None:
 
 def test_no_contract_is_kept_of_what_is_no_more() -> None:
     present = {
-        str(path.relative_to(FOLDER)) for kind in ("events", "examples", "openapi", "fhir") for path in (FOLDER / kind).iterdir()
+        str(path.relative_to(FOLDER))
+        for kind in ("events", "examples", "openapi", "fhir", "current")
+        for path in (FOLDER / kind).iterdir()
     }
 
     assert present - set(contracts.files()) == set()
@@ -83,8 +86,10 @@ def test_asyncapi_has_a_channel_for_each_topic_and_every_event_on_one() -> None:
 
     on_channels = {name: set(channel["messages"]) for name, channel in document["channels"].items()}
 
-    assert on_channels == {service.name: {event.type for event in service.says} for service in catalogue.SERVICES if service.says}
-    assert {channel["address"] for channel in document["channels"].values()} == {f"tovholder.{name}" for name in on_channels}
+    own = {service.name: {event.type for event in service.says} for service in catalogue.SERVICES if service.says}
+    assert on_channels == {**own, "current": {"current_tovholder"}}
+    addresses = {name: channel["address"] for name, channel in document["channels"].items()}
+    assert addresses == {**{name: f"tovholder.{name}" for name in own}, "current": current.TOPIC}
 
 
 @pytest.mark.parametrize(("service", "source"), sides(), ids=lambda part: str(part))
@@ -105,7 +110,9 @@ def test_asyncapi_says_of_a_service_exactly_what_it_says_and_nothing_more() -> N
 
     sent = {name: operation for name, operation in document["operations"].items() if operation["action"] == "send"}
 
-    assert set(sent) == {f"{service.name}.says" for service in catalogue.SERVICES if service.says}
+    assert set(sent) == {
+        "registry.keeps.current", *(f"{service.name}.says" for service in catalogue.SERVICES if service.says)
+    }  # fmt: skip
     assert set(document["operations"]) - set(sent) == {f"{service}.hears.{source}" for service, source in sides()}
     for service in catalogue.SERVICES:
         assert [message["$ref"].rpartition("/")[2] for message in sent[f"{service.name}.says"]["messages"]] == sorted(

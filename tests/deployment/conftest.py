@@ -7,7 +7,7 @@ import yaml
 
 from tests.support.deployment_tools import ROOT
 
-NOT_SERVICES = {"chassis", "events", "demo", "decisions"}
+NOT_SERVICES = {"chassis", "events", "demo", "audit", "decisions"}
 
 
 @pytest.fixture(scope="session")

@@ -47,6 +47,8 @@ def pod_specs(documents: list[Manifest]) -> Iterator[tuple[str, Manifest]]:
             yield name, document["spec"]
         elif document["kind"] in ("Deployment", "Job"):
             yield name, document["spec"]["template"]["spec"]
+        elif document["kind"] == "CronJob":
+            yield name, document["spec"]["jobTemplate"]["spec"]["template"]["spec"]
 
 
 def containers(spec: Manifest) -> list[Manifest]:
@@ -75,7 +77,13 @@ def test_the_chart_passes_helm_s_own_check_without_a_warning() -> None:
     [
         ("mode=split",),
         ("mode=all",),
-        ("defaults.replicas=1", "networkPolicy.enabled=false", "serviceAccount.create=false", "migration.enabled=false"),
+        (
+            "defaults.replicas=1",
+            "networkPolicy.enabled=false",
+            "serviceAccount.create=false",
+            "migration.enabled=false",
+            "audit.enabled=false",
+        ),
         ("ingress.enabled=false", "config.gatewayUrl=https://tovholder.example.test", "config.kafka.security=PLAINTEXT"),
         ("image.digest=sha256:" + "0" * 64, "image.pullSecrets[0]=pull", "services.registry.replicas=5"),
     ],
@@ -112,6 +120,7 @@ def test_the_chart_carries_the_project_s_version() -> None:
         "ingress.hots=x",
         "networkPolicy.egress.databases.ports[0]=1",
         "migration.existingSecrets=x",
+        "audit.shedule=x",
         "defaults.sealing.key=x",
         "image.tags=x",
         "serviceAccount.nam=x",
@@ -137,6 +146,8 @@ def test_a_misspelt_value_is_refused(typo: str) -> None:
         "image.digest=latest",
         "ingress.host=",
         "config.smtp.sender=",
+        "audit.schedule=nightly",
+        "audit.deadlineSeconds=0",
     ],
 )
 def test_a_value_that_cannot_be_meant_is_refused(wrong: str) -> None:
@@ -237,6 +248,7 @@ def test_a_service_may_have_a_secret_of_its_own_and_the_migration_has_another() 
     assert first["Deployment/release-tovholder-registry"] == "only-registry"
     assert first["Deployment/release-tovholder-midwife"] == "tovholder"
     assert first["Job/release-tovholder-migrate"] == "tovholder-migration"
+    assert first["CronJob/release-tovholder-audit"] == "tovholder-audit"
 
 
 @pytest.mark.parametrize("mode", ["split", "all"])
@@ -278,6 +290,9 @@ def test_every_pod_of_the_product_is_behind_a_network_policy_that_names_ports(mo
     documents = manifests(f"mode={mode}")
     policies = [one["spec"] for one in documents if one["kind"] == "NetworkPolicy"]
     pods = [one["spec"]["template"]["metadata"]["labels"] for one in documents if one["kind"] in ("Deployment", "Job")]
+    pods += [
+        one["spec"]["jobTemplate"]["spec"]["template"]["metadata"]["labels"] for one in documents if one["kind"] == "CronJob"
+    ]
 
     for labels in pods:
         assert [one for one in policies if one["podSelector"]["matchLabels"].items() <= labels.items()]
@@ -307,6 +322,18 @@ def test_the_database_is_migrated_before_an_install_and_before_an_upgrade() -> N
         ["tovholder", "topics"],
     ]
     assert "envFrom" not in migrate, "the ConfigMap does not exist before the first install"
+
+
+def test_the_audit_runs_each_night_once_at_a_time_as_a_reader_of_its_own() -> None:
+    [job] = manifests("config.kafka.security=SASL_SSL", kind="CronJob")
+    [(_, spec)] = pod_specs([job])
+    [container] = spec["containers"]
+
+    assert (job["spec"]["schedule"], job["spec"]["timeZone"]) == ("15 3 * * *", "Europe/Copenhagen")
+    assert job["spec"]["concurrencyPolicy"] == "Forbid"
+    assert container["command"] + container["args"] == ["tovholder", "audit", "--mend"]
+    assert container["env"] == [{"name": "TOVHOLDER_KAFKA_USER", "value": "tovholder-audit"}]
+    assert containers(next(pod_specs(manifests("audit.mend=false", kind="CronJob")))[1])[0]["args"] == ["audit"]
 
 
 def test_helm_test_asks_every_deployment_whether_it_is_ready() -> None:

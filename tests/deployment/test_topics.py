@@ -5,15 +5,19 @@ from typing import Any
 import pytest
 import yaml
 
+from services.events import current
 from tests.support.deployment_tools import ROOT
 
 COMMON = {"name", "service", "cleanup", "writers", "readers"}
 
 
-def test_every_service_has_one_topic_of_its_own_name(topics: dict[str, Any], service_names: set[str]) -> None:
-    names = [topic["name"] for topic in topics["topics"]]
+def test_every_service_has_one_topic_of_its_own_name_and_the_present_tovholdere_theirs(
+    topics: dict[str, Any], service_names: set[str]
+) -> None:
+    cleanup = {topic["name"]: topic["cleanup"] for topic in topics["topics"]}
 
-    assert sorted(names) == sorted(f"tovholder.{name}" for name in service_names)
+    assert len(cleanup) == len(topics["topics"])
+    assert cleanup == {**{f"tovholder.{name}": "delete" for name in service_names}, current.TOPIC: "compact"}
 
 
 def test_a_topic_says_neither_more_nor_less_than_it_must(topics: dict[str, Any]) -> None:
@@ -73,7 +77,7 @@ def test_the_example_for_strimzi_gives_exactly_these_rights(
         f"tovholder-{service}": {("topic", topic["name"], written) for topic in topics["topics"] if service in topic["writers"]}
         | {("topic", topic["name"], read) for topic in topics["topics"] if service in topic["readers"]}
         for service in service_names
-    }
+    } | {"tovholder-audit": {("topic", topic["name"], read) for topic in topics["topics"]}}
 
     assert set(strimzi_rights) == {*wanted, "tovholder-administrator"}
     assert {name: rights for name, rights in strimzi_rights.items() if name in wanted} == wanted

@@ -102,6 +102,9 @@ HARM = {
     "update registry.ledger set envelope = envelope || jsonb_build_object('note', '{personal}') where version = 1": (
         "I7  no number and no name of the family in an event"
     ),
+    "delete from daycare.seen where source = 'registry'": "What was passed was applied",
+    "update sundhedspleje.child_case set holder = gen_random_uuid()": "Each service's copy names the registry's tovholder",
+    "update persons.position set position = position + 1 where source = 'registry'": "Nobody has heard what was never said",
     "delete from registry.assignment where finished_at = 'infinity'": "I1  one tovholder per child, on an open seat",
 }
 

@@ -29,9 +29,12 @@ create table outbox (id bigint generated always as identity primary key, partiti
   with (autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_cost_delay = 0);
 create table ledger (subject uuid not null, version bigint not null, at timestamptz not null, type text not null, envelope jsonb not null, primary key (subject, version));
 create table feed (partition smallint not null, position bigint not null, subject uuid not null, version bigint not null, primary key (partition, position), unique (subject, version));
--- One row per partition: the dense end of the feed, how far Kafka has it, and who may move it (lease on the real clock, with a fencing epoch).
+-- One row per partition: the dense end of the feed, how far Kafka has it, how far the compacted topic is derived from it, and who may move it (lease on the real clock, with a fencing epoch).
 create table relay (partition smallint primary key, position bigint not null default 0, sent bigint not null default 0,
-  epoch bigint not null default 0, holder uuid, until timestamptz not null default '-infinity') with (fillfactor = 50);
+  derived bigint not null default 0, epoch bigint not null default 0, holder uuid, until timestamptz not null default '-infinity') with (fillfactor = 50);
+-- Subjects whose present state is to be sent again to the compacted topic; `asked` tells a later asking from the one that was answered.
+create table republish (subject uuid primary key, partition smallint not null, asked uuid not null default gen_random_uuid()) with (autovacuum_vacuum_threshold = 1000);
+create index republish_partition on republish (partition);
 
 -- What this service has applied of each source.
 create table position (source text not null, partition smallint not null, position bigint not null default 0, topic_offset bigint,
@@ -116,13 +119,25 @@ end $$;
 create function store_answer(p_client text, p_key text, p_fingerprint bytea, p_status int, p_body jsonb, p_version bigint) returns void language sql security definer set search_path = {{schema}} as
   $$ insert into answer (client, key, fingerprint, status, body, version) values (p_client, p_key, p_fingerprint, p_status::smallint, p_body, p_version) $$;
 
--- Leases of partitions: takes what is free, renews what is held; returns what is held now with its epoch. p_share bounds how many one holder keeps.
-create function take_relay(p_holder uuid, p_partitions int, p_seconds int, p_share int) returns table (partition smallint, epoch bigint) language plpgsql security definer set search_path = {{schema}} as $$
+-- The processes at work, each by its holder's number; whoever has not said so for a lease's time is gone.
+create table worker (work text not null, holder uuid not null, until timestamptz not null, primary key (work, holder)) with (fillfactor = 50);
+create function fair_share(p_work text, p_holder uuid, p_seconds int, p_places int) returns int language sql security definer set search_path = {{schema}} as $$
+  insert into worker values (p_work, p_holder, clock_timestamp() + make_interval(secs => p_seconds)) on conflict (work, holder) do update set until = excluded.until;
+  delete from worker where work = p_work and until < clock_timestamp() - interval '1 minute';
+  select p_places / count(*)::int + (count(*) filter (where holder < p_holder) < p_places % count(*))::int from worker where work = p_work and until >= clock_timestamp() $$;
+
+-- Leases of partitions: takes what is free up to a fair share, renews what is held; returns what is held now with its epoch. What is beyond the share is
+-- given back where p_gives: the caller has nothing on its way of it.
+create function take_relay(p_holder uuid, p_partitions int, p_seconds int, p_gives boolean) returns table (partition smallint, epoch bigint) language plpgsql security definer set search_path = {{schema}} as $$
+declare share int := fair_share('relay', p_holder, p_seconds, p_partitions); held int;
 begin
   insert into relay (partition) select generate_series(0, p_partitions - 1) on conflict do nothing;
-  update relay r set until = '-infinity', holder = null where r.holder = p_holder and r.partition not in (select x.partition from relay x where x.holder = p_holder order by x.partition limit p_share);
+  if p_gives then
+    update relay r set until = '-infinity', holder = null where r.holder = p_holder and r.partition in (select x.partition from relay x where x.holder = p_holder order by x.partition offset share);
+  end if;
+  select count(*) into held from relay r where r.holder = p_holder;
   return query update relay r set epoch = r.epoch + (r.holder is distinct from p_holder)::int, holder = p_holder, until = clock_timestamp() + make_interval(secs => p_seconds)
-    where r.partition in (select x.partition from relay x where x.holder = p_holder or x.until < clock_timestamp() order by x.holder is distinct from p_holder, x.partition limit p_share for update)
+    where r.partition in (select x.partition from relay x where x.holder = p_holder or x.until < clock_timestamp() order by x.holder is distinct from p_holder, x.partition limit greatest(share, held) for update)
       and (r.holder = p_holder or r.until < clock_timestamp()) returning r.partition, r.epoch;
 end $$;
 
@@ -143,14 +158,35 @@ end $$;
 create function relay_sent(p_partition smallint, p_epoch bigint, p_position bigint) returns boolean language sql security definer set search_path = {{schema}} as
   $$ update relay set sent = p_position where partition = p_partition and epoch = p_epoch and sent < p_position returning true $$;
 
+create function ask_republish(p_subjects uuid[], p_partitions smallint[]) returns void language sql security definer set search_path = {{schema}} as $$
+  insert into republish (subject, partition) select distinct * from unnest(p_subjects, p_partitions) order by 1 on conflict (subject) do update set asked = gen_random_uuid() $$;
+
+-- Marks what was sent to the compacted topic, if every lease was held until then. If not, another may have sent newer values before: all are asked for again.
+create function relay_derived(p_partitions smallint[], p_epochs bigint[], p_ends bigint[], p_asked uuid[], p_askings uuid[], p_sent uuid[], p_sent_partitions smallint[])
+returns boolean language plpgsql security definer set search_path = {{schema}} as $$
+declare held int;
+begin
+  select count(*) into held from (select r.partition from relay r join unnest(p_partitions, p_epochs) l(partition, epoch) on r.partition = l.partition and r.epoch = l.epoch order by r.partition for update of r) x;
+  if held <> cardinality(p_partitions) then perform ask_republish(p_sent, p_sent_partitions); return false; end if;
+  update relay r set derived = e.position from unnest(p_partitions, p_ends) e(partition, position) where r.partition = e.partition and r.derived < e.position;
+  delete from republish r using unnest(p_asked, p_askings) a(subject, asked) where r.subject = a.subject and r.asked = a.asked;
+  return true;
+end $$;
+
 -- The same for what is consumed of a source.
-create function take_positions(p_holder uuid, p_sources text[], p_partitions int, p_seconds int, p_share int) returns table (source text, partition smallint, epoch bigint, "position" bigint, topic_offset bigint)
-language plpgsql security definer set search_path = {{schema}} as $$
+create function take_positions(p_holder uuid, p_sources text[], p_partitions int, p_seconds int, p_gives boolean)
+  returns table (source text, partition smallint, epoch bigint, "position" bigint, topic_offset bigint) language plpgsql security definer set search_path = {{schema}} as $$
+declare share int := fair_share('consumer', p_holder, p_seconds, cardinality(p_sources) * p_partitions); held int;
 begin
   insert into position (source, partition) select s, p from unnest(p_sources) s, generate_series(0, p_partitions - 1) p on conflict do nothing;
+  if p_gives then
+    update position r set until = '-infinity', holder = null where r.holder = p_holder
+      and (r.source, r.partition) in (select x.source, x.partition from position x where x.holder = p_holder order by x.partition, x.source offset share);
+  end if;
+  select count(*) into held from position r where r.holder = p_holder;
   return query update position r set epoch = r.epoch + (r.holder is distinct from p_holder)::int, holder = p_holder, until = clock_timestamp() + make_interval(secs => p_seconds)
     where (r.source, r.partition) in (select x.source, x.partition from position x where x.source = any (p_sources) and (x.holder = p_holder or x.until < clock_timestamp())
-        order by x.holder is distinct from p_holder, x.partition, x.source limit p_share for update)
+        order by x.holder is distinct from p_holder, x.partition, x.source limit greatest(share, held) for update)
       and (r.holder = p_holder or r.until < clock_timestamp()) returning r.source, r.partition, r.epoch, r.position, r.topic_offset;
 end $$;
 
@@ -196,6 +232,7 @@ create function take_lease(p_name text, p_holder uuid, p_seconds int) returns bi
   on conflict (name) do update set epoch = l.epoch + (l.holder is distinct from p_holder)::int, holder = p_holder, until = excluded.until
     where l.holder = p_holder or l.until < clock_timestamp() returning epoch $$;
 create function free_leases(p_holder uuid) returns void language sql security definer set search_path = {{schema}} as $$
+  delete from worker where holder = p_holder;
   update lease set until = '-infinity', holder = null where holder = p_holder;
   update relay set until = '-infinity', holder = null where holder = p_holder;
   update position set until = '-infinity', holder = null where holder = p_holder $$;
@@ -221,11 +258,11 @@ grant insert on access, sealing_key to {{schema}}_api;
 grant select, insert, update, delete on seen, parked, kept, dead_letter, professional, workplace, client to {{schema}}_machine;
 grant select, insert, update on sealing_key to {{schema}}_machine;
 grant select, insert on access to {{schema}}_machine;
-grant select on outbox to {{schema}}_machine;
+grant select on outbox, republish, worker to {{schema}}_machine;
 grant update (position, topic_offset) on position to {{schema}}_machine;
 grant delete on answer to {{schema}}_machine;
 grant select on feed, ledger to tovholder_bus;
 revoke execute on all functions in schema {{schema}} from public;
 grant execute on function enter, may_see, caller, open_request, publish, store_answer to {{schema}}_api, {{schema}}_machine;
 grant execute on function may_see to tovholder_bus;
-grant execute on function take_relay, relay_move, relay_sent, take_positions, hear, pass_by, take_lease, free_leases to {{schema}}_machine;
+grant execute on function take_relay, relay_move, relay_sent, ask_republish, relay_derived, take_positions, hear, pass_by, take_lease, free_leases to {{schema}}_machine;

@@ -13,6 +13,7 @@ from services.chassis.service import runtime_of
 from services.events.access import may
 from services.registry import repository
 from services.registry.domain import Child, Handover, State, handing_over
+from services.registry.endpoints import current
 from services.registry.endpoints.changing import changed, seen
 from services.registry.repository import Loaded, Place
 from services.registry.schemas import Acceptance, GivenAnswer, Override, Proposal, Question, Refusal, Withdrawal
@@ -22,6 +23,7 @@ runtime = runtime_of("registry")
 Changing = Annotated[Change, Depends(change(runtime))]
 Looking = Annotated[Reading, Depends(reading(runtime))]
 Limit = Annotated[int, Query(ge=1, le=500)]
+router.include_router(current.router)
 
 
 @router.get("/children/{child_ref}")

@@ -364,3 +364,9 @@ grant select on deputised to registry_api, registry_machine;
 revoke execute on all functions in schema registry from public;
 grant execute on function enter, may_see, shares, sees_child, sees_handover, today, caller, load_child, commit to registry_api, registry_machine;
 grant execute on function intake_ladder, put_seats, stop_taking, close_seat, put_leadership to registry_machine;
+
+-- When the audit of the whole installation last came to its end, on the real clock, and what it found.
+create table audit (id bigint generated always as identity primary key, at timestamptz not null default clock_timestamp(), differences int not null);
+-- An installation begins without a difference: the alarm for an audit that does not run counts from here.
+insert into audit (differences) values (0);
+grant select, insert on audit to registry_machine;
