@@ -204,6 +204,7 @@ _WORDS = {
 
 _SUBJECTS: dict[str, Callable[[dict[str, Any]], str]] = {
     "the child": lambda data: data["child"],
+    **dict.fromkeys(("the survivor", "the merged child", "the separated child"), lambda data: data["child"]),
     "the first child": lambda data: data["children"][0]["child"] if data["children"] else data["mother"],
     "the person": lambda data: data["person"],
     "the notification": lambda data: data["notification_id"],

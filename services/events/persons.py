@@ -94,9 +94,67 @@ class ConsentWithdrawn(Event, source="persons"):
 
 
 class MoveProposed(Event, source="persons"):
-    """A notification is about someone another municipality already knows; people decide. Subject: the person."""
+    """A notification is about someone another municipality already knows; people decide. Subject: the person.
+
+    `children`: those concerned that `from_municipality` knows – the person, if a child; else the mother's running ones.
+    """
 
     person: UUID
     notification_id: UUID | None
     from_municipality: Municipality
     to_municipality: Municipality
+    children: list[UUID] = []
+
+
+class ChildMoved(Event, source="persons"):
+    """People have decided that a child belongs to another municipality. Subject: the child."""
+
+    child: UUID
+    from_municipality: Municipality
+    municipality: Municipality
+
+
+class ChildDied(Event, source="persons"):
+    """A child has died: visits and letters stop at once, the tovholder stays until a person closes. Subject: the child."""
+
+    child: UUID
+    municipality: Municipality
+    died_on: date | None
+
+
+class DeathUndone(Event, source="persons"):
+    """A death was recorded by mistake. Subject: the child."""
+
+    child: UUID
+    municipality: Municipality
+
+
+class PregnancyEnded(Event, source="persons"):
+    """A pregnancy has ended without this child. Subject: the child."""
+
+    child: UUID
+    municipality: Municipality
+    ended_on: date | None
+
+
+class PregnancyEndUndone(Event, source="persons"):
+    """The end of a pregnancy was recorded by mistake. Subject: the child."""
+
+    child: UUID
+    municipality: Municipality
+
+
+class PersonsMerged(Event, source="persons"):
+    """Two references turned out to be one child; `child`, the older, survives. Subject: the survivor."""
+
+    child: UUID
+    merged: UUID
+    municipality: Municipality
+
+
+class ProtectionChanged(Event, source="persons"):
+    """Name and address protection of a person begins or ends. Subject: the person."""
+
+    person: UUID
+    municipality: Municipality
+    protected: bool

@@ -170,3 +170,51 @@ class ProfessionalReleased(Event, source="registry"):
 
     professional: UUID
     municipality: Municipality
+
+
+ClosingReason = Literal["settled", "aged-out", "moved-abroad", "moved-to-a-municipality-outside", "wrongly-registered", "died", "pregnancy-ended", "merged"]
+
+
+class CaseClosed(Event, source="registry"):
+    """An episode has ended; nobody is tovholder any more. Subject: the child."""
+
+    child: UUID
+    municipality: Municipality
+    reason: ClosingReason
+    last: Seat
+    by: UUID | None
+
+
+class CaseReopened(Event, source="registry"):
+    """A new episode begins with a named person; TovholderChanged follows in the same commit. Subject: the child."""
+
+    child: UUID
+    municipality: Municipality
+    episode: int
+    by: UUID | None
+
+
+class CaseMerged(Event, source="registry"):
+    """This reference turned out to be the same child as an older one, which survives. Subject: the merged child."""
+
+    child: UUID
+    merged_into: UUID
+    municipality: Municipality
+
+
+class CaseSeparated(Event, source="registry"):
+    """A merge is undone: they are two children after all. Subject: the separated child."""
+
+    child: UUID
+    separated_from: UUID
+    municipality: Municipality
+
+
+class MoveRaised(Event, source="registry"):
+    """A child is thought to have moved; people decide. `to`: the intake lead there who is asked, none for a municipality outside. Subject: the child."""
+
+    child: UUID
+    municipality: Municipality
+    to_municipality: Municipality
+    to: Seat | None
+    handover: UUID | None

@@ -7,7 +7,16 @@ from services.events.daycare import ChildStarted, StartCancelled, StartMoved, St
 from services.events.directory import AbsenceEnded, AbsenceRegistered, IntakeChanged, UnitChanged
 from services.events.midwife import NotificationReceived, NotificationWithdrawn
 from services.events.notifications import Delivered, Failed, Seen, ToldInPerson
-from services.events.persons import ConsentWithdrawn, CustodyChanged, MoveProposed
+from services.events.persons import (
+    ChildDied,
+    ConsentWithdrawn,
+    CustodyChanged,
+    DeathUndone,
+    MoveProposed,
+    PersonsMerged,
+    PregnancyEnded,
+    PregnancyEndUndone,
+)
 from services.events.sundhedspleje import OverleveringGiven
 from services.notifications import handlers
 from services.notifications.endpoints import router
@@ -32,6 +41,11 @@ _TOLD: tuple[type[Event], ...] = (
     OverleveringGiven,
     ConsentWithdrawn,
     CustodyChanged,
+    ChildDied,
+    DeathUndone,
+    PregnancyEnded,
+    PregnancyEndUndone,
+    PersonsMerged,
 )
 
 _HANDLERS: dict[type[Event], Apply] = {

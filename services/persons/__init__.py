@@ -36,6 +36,13 @@ service = Service(
         persons.ConsentGiven,
         persons.ConsentWithdrawn,
         persons.MoveProposed,
+        persons.ChildMoved,
+        persons.ChildDied,
+        persons.DeathUndone,
+        persons.PregnancyEnded,
+        persons.PregnancyEndUndone,
+        persons.PersonsMerged,
+        persons.ProtectionChanged,
     ),
     rules={"an_identifier_stands_on_one_person": TheIdentifierStandsOnAnotherPerson},
 )
