@@ -172,7 +172,16 @@ class ProfessionalReleased(Event, source="registry"):
     municipality: Municipality
 
 
-ClosingReason = Literal["settled", "aged-out", "moved-abroad", "moved-to-a-municipality-outside", "wrongly-registered", "died", "pregnancy-ended", "merged"]
+ClosingReason = Literal[
+    "settled",
+    "aged-out",
+    "moved-abroad",
+    "moved-to-a-municipality-outside",
+    "wrongly-registered",
+    "died",
+    "pregnancy-ended",
+    "merged",
+]
 
 
 class CaseClosed(Event, source="registry"):

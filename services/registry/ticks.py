@@ -14,6 +14,7 @@ from services.chassis import metrics
 from services.chassis.calendar import date_of
 from services.chassis.envelope import CAUSE, Cause
 from services.chassis.errors import Problem, TryAgainSoon
+from services.chassis.ids import new_id
 from services.chassis.log import logger
 from services.chassis.service import Runtime
 from services.events.envelope import Seat
@@ -21,6 +22,8 @@ from services.events.persons import PartiesIdentified
 from services.events.registry import ProfessionalReleased
 from services.registry.domain import Child, Decision, NobodyOnTheLadderTakes
 from services.registry.domain.deadlines import supporters_end, time_asks
+from services.registry.domain.life import age_out
+from services.registry.domain.moving import move_that_waited
 from services.registry.domain.standing_in import receiver_left, stand_in
 from services.registry.handlers import registered
 from services.registry.repository import Clock, settle
@@ -42,6 +45,17 @@ select distinct a.child_id from assignment a
   join child c on c.id = a.child_id join municipality m on m.code = c.municipality
   where a.finished_at = 'infinity' and x.from_on <= today() and (x.until_on is null or x.until_on >= today())
     and coalesce(x.until_on, today()) - x.from_on >= m.absence_limit_days limit $1
+"""
+# Whoever is born before this year turned the municipality's age in an earlier year, or this year when August has begun.
+_AGED_OUT = """
+select c.id from municipality m join child c on c.municipality = m.code and c.status = 'born' and c.life_ended is null
+    and c.born_on < make_date(extract(year from today())::int - m.closing_age + (extract(month from today()) >= 8)::int, 1, 1)
+  limit $1
+"""
+_MOVING = """
+select c.id, c.moving_to from child c where c.moving_to is not null
+    and not exists (select from handover h where h.child_id = c.id and h.state in ('proposed', 'scheduled'))
+  limit $1
 """
 _WITHOUT = """
 select count(*) as n from child c where c.open_end is not null and 1 <>
@@ -105,6 +119,21 @@ async def waiting(runtime: Runtime) -> None:
             CAUSE.reset(token)
         async with runtime.store.transaction() as tx:
             await tx.execute(statement, row["id"])
+
+
+async def aged_out(runtime: Runtime) -> None:
+    """Cases close at the municipality's age."""
+    clock = Clock(runtime.store)
+    for row in await _rows(runtime, _AGED_OUT, _CHUNK):
+        await _each(row["id"], lambda child: settle(clock, child, age_out))
+
+
+async def moves(runtime: Runtime) -> None:
+    """What was heard of a move while the child was offered to somebody is raised once that has ended."""
+    clock = Clock(runtime.store)
+    for row in await _rows(runtime, _MOVING, _CHUNK):
+        to = await clock.destination(row["moving_to"])
+        await _each(row["id"], partial(settle, clock, decide=partial(move_that_waited, to=to, handover=new_id())))
 
 
 async def departures(runtime: Runtime) -> None:
@@ -186,4 +215,6 @@ TICKS = {
     "departures": departures,
     "supporters": supporters,
     "waiting": waiting,
+    "aged_out": aged_out,
+    "moves": moves,
 }

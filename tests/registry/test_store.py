@@ -75,8 +75,10 @@ def _offered(child: str = "bare", to: str = "{other}", unit: str = "{other_unit}
 
 
 _NEW = "insert into registry.child (id, municipality, status) values ('{new}', '0990', 'expected')"
-_CLOSE = "update registry.child set status = 'closed', open_end = null where id = '{child}'"
-_REOPEN = "update registry.child set status = 'born', open_end = 'infinity', episode = episode + 1 where id = '{child}'"
+_CLOSE = "update registry.child set status = 'closed', was = status, open_end = null where id = '{child}'"
+_REOPEN = (
+    "update registry.child set status = 'born', was = null, open_end = 'infinity', episode = episode + 1 where id = '{child}'"
+)
 _WITHOUT_OFFER = "update registry.handover set state = 'withdrawn', closed_at = now() where child_id = '{child}'"
 _ENDED = (_WITHOUT_OFFER, _closed(), _CLOSE)
 
