@@ -106,9 +106,11 @@ async def waiting(runtime: Runtime) -> None:
     WAITING.set(len(rows))
     for row in rows:
         token = CAUSE.set(Cause(row["correlation"], str(row["id"])) if row["correlation"] else None)
+        now_known: list[UUID] = []
         try:
-            await registered(Clock(runtime.store), PartiesIdentified.model_validate(row["content"]))
-            statement = "delete from waiting where id = $1"
+            event = PartiesIdentified.model_validate(row["content"])
+            await registered(Clock(runtime.store), event)
+            statement, now_known = "delete from waiting where id = $1", [it.child for it in event.children]
         except TryAgainSoon:
             raise
         except Problem as nobody:
@@ -119,6 +121,10 @@ async def waiting(runtime: Runtime) -> None:
             CAUSE.reset(token)
         async with runtime.store.transaction() as tx:
             await tx.execute(statement, row["id"])
+            for child in now_known:
+                tx.now_known(child)
+            if runtime.consumer:
+                await runtime.consumer.apply_kept(tx)
 
 
 async def aged_out(runtime: Runtime) -> None:

@@ -23,8 +23,8 @@ from tests.support.world import Answer
 OUTSIDE = "0997"
 
 
-async def post(town: Municipality, by: Seat, child: UUID, act: str, body: Any = None, **headers: str) -> Answer:
-    return await town.as_(by).post(f"/registry/children/{child}/{act}", body, **headers)
+async def post(town: Municipality, by: Seat, child: UUID, act: str, body: Any = None) -> Answer:
+    return await town.as_(by).post(f"/registry/children/{child}/{act}", body)
 
 
 async def merged(town: Municipality, survivor: UUID, other: UUID) -> None:
@@ -401,6 +401,17 @@ async def test_a_death_heard_before_the_child_is_kept_until_it_is_known(town: Mu
     await died(town, child)
 
     await town.identified(IdentifiedChild(child=child, order=1, status="born", new=True))
+
+    assert (await town.read(child))["life_ended"]["how"] == "died"
+
+
+async def test_what_is_heard_of_a_child_that_waits_for_a_seat_is_applied_once_it_has_one(town: Municipality) -> None:
+    child = uuid4()
+    await town.identified(IdentifiedChild(child=child, order=1, status="expected", new=True), municipality="0998")
+    await died(town, child)
+
+    await town.intake_of("0998")
+    await town.tick()
 
     assert (await town.read(child))["life_ended"]["how"] == "died"
 

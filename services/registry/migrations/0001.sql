@@ -19,7 +19,7 @@ create table child (
   -- was: the status before the closing. life_ended: a death or the end of a pregnancy, which closes nothing. moving_to: a move that waits for an
   -- open handover to end. merged_into: the reference that survives; survivor_version: its version once they were merged, by which an undo is judged.
   born_on date, was text check (was in ('expected', 'born')), life_ended text check (life_ended in ('died', 'pregnancy-ended')), life_ended_on date,
-  moving_to char(4), moving_by uuid, merged_into uuid references child check (merged_into <> id), survivor_version bigint,
+  moving_to char(4), moving_by uuid, merged_into uuid references child constraint not_merged_into_itself check (merged_into <> id), survivor_version bigint,
   constraint closed_and_was_together check ((status = 'closed') = (was is not null)),
   constraint merged_into_only_on_closed check (merged_into is null or status = 'closed'),
   constraint only_a_running_case_moves check (moving_to is null or status <> 'closed'),
@@ -90,7 +90,7 @@ create index supporter_seat on supporter (professional, unit);
 -- Why each episode ended, by whom (null: by rule), and for a municipality outside the product who took over and when they confirmed it.
 create table closing (child_id uuid not null references child, municipality char(4) not null, episode int not null, reason text not null, by uuid, at timestamptz not null,
   confirmed_on date, receiver bytea, note bytea, primary key (child_id, episode),
-  check (reason <> 'moved-to-a-municipality-outside' or (confirmed_on is not null and receiver is not null)));
+  constraint outside_is_confirmed check (reason <> 'moved-to-a-municipality-outside' or (confirmed_on is not null and receiver is not null)));
 -- What a leader or the intake lead is to decide: `merged` (two references became one; about: the other), `move` (to a municipality that does not use
 -- the product, or of a closed case).
 create table matter (id uuid primary key default gen_random_uuid(), child_id uuid not null references child, municipality char(4) not null,
