@@ -53,9 +53,9 @@ select c.id from municipality m join child c on c.municipality = m.code and c.st
   limit $1
 """
 _MOVING = """
-select c.id, c.moving_to from child c where c.moving_to is not null
+select c.id from child c where c.moving_to = $1
     and not exists (select from handover h where h.child_id = c.id and h.state in ('proposed', 'scheduled'))
-  limit $1
+  limit $2
 """
 _WITHOUT = """
 select count(*) as n from child c where c.open_end is not null and 1 <>
@@ -135,11 +135,12 @@ async def aged_out(runtime: Runtime) -> None:
 
 
 async def moves(runtime: Runtime) -> None:
-    """What was heard of a move while the child was offered to somebody is raised once that has ended."""
+    """A move that waited is raised once the child is offered to nobody else and somebody there takes."""
     clock = Clock(runtime.store)
-    for row in await _rows(runtime, _MOVING, _CHUNK):
-        to = await clock.destination(row["moving_to"])
-        await _each(row["id"], partial(settle, clock, decide=partial(move_that_waited, to=to, handover=new_id())))
+    for waiting_for in await _rows(runtime, "select distinct moving_to as code from child where moving_to is not null"):
+        to = await clock.destination(waiting_for["code"])
+        for row in await _rows(runtime, _MOVING, to.municipality, _CHUNK) if to.answers else ():
+            await _each(row["id"], partial(settle, clock, decide=partial(move_that_waited, to=to, handover=new_id())))
 
 
 async def departures(runtime: Runtime) -> None:

@@ -30,6 +30,11 @@ class Destination:
     inside: bool
     ladder: tuple[Rung, ...]
 
+    @property
+    def answers(self) -> bool:
+        """Whether a move there can be raised now: somebody takes, or people must close it to the outside."""
+        return not self.inside or any(rung.taking for rung in self.ladder)
+
 
 def ask_to_move(child: Child, by: UUID, to: Destination, handover: UUID, at: datetime) -> Decision:
     """Raised by hand: the tovholder, their deputy or a leader says that the family has moved."""

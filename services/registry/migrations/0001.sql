@@ -25,7 +25,7 @@ create table child (
   constraint only_a_running_case_moves check (moving_to is null or status <> 'closed'),
   check ((status = 'closed') = (open_end is null)), unique (id, episode, open_end)) with (fillfactor = 80);
 create index ages_out on child (municipality, born_on) where status = 'born';
-create index moves on child (id) where moving_to is not null;
+create index moves on child (moving_to) where moving_to is not null;
 
 -- One link of the chain. Each begins where the one before ended; the last of a running episode ends at 'infinity';
 -- the first of a later episode begins after a link of the episode before it.
@@ -271,7 +271,10 @@ begin
       survivor_version = case when p_life ? 'survivor_version' then (p_life->>'survivor_version')::bigint else survivor_version end
     where child.id = c.id;
   if p_life->>'merged_into' is not null then
-    update matter m set child_id = (p_life->>'merged_into')::uuid where m.child_id = c.id and decided_at is null;
+    update matter m set child_id = (p_life->>'merged_into')::uuid where m.child_id = c.id and decided_at is null and m.about is distinct from (p_life->>'merged_into')::uuid
+      and not exists (select from matter o where o.child_id = (p_life->>'merged_into')::uuid and o.decided_at is null and o.kind = m.kind
+        and o.about is not distinct from m.about and o.to_municipality is not distinct from m.to_municipality);
+    update matter m set decided_at = t, outcome = 'merged' where m.child_id = c.id and decided_at is null;
   elsif p_life ? 'closing' then
     update matter m set decided_at = t, decided_by = (p_life->'closing'->>'by')::uuid, outcome = 'closed' where m.child_id = c.id and decided_at is null;
   end if;
