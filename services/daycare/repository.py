@@ -142,7 +142,8 @@ async def due(tx: Tx, today: date, limit: int) -> list[tuple[Start, str]]:
     rows = await tx.fetch(
         "select s.id, s.child, s.municipality, s.unit, s.starts_on, s.pedagogue, s.state, s.private, s.overlevering, s.cause,"
         " c.status as child_status from start s join child c on c.id = s.child"
-        " where s.state in ('planned', 'prepared') and s.starts_on <= $1 and c.status = 'born' and not c.life_ended order by s.id limit $2"
+        " where s.state in ('planned', 'prepared') and s.starts_on <= $1 and c.status = 'born' and not c.life_ended"
+        " order by s.id limit $2"
         " for update of s",
         today,
         limit,
