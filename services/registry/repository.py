@@ -12,7 +12,7 @@ from asyncpg.exceptions import PostgresError
 from services.chassis import calendar
 from services.chassis.envelope import envelope
 from services.chassis.errors import Problem, TheChildHasMovedOn, TryAgainSoon
-from services.chassis.ids import partition_of
+from services.chassis.ids import new_id, partition_of
 from services.chassis.party import MACHINE, Bearer, Caller, Party
 from services.chassis.sealed import Seal, TextWasErased, new_wrapped_key, unwrap
 from services.chassis.settings import Secrets
@@ -249,6 +249,8 @@ def as_json(decision: Decision, partitions: int, seal: Seal | None = None, key: 
         written["reopens"] = True
     if decision.life:
         written["life"] = decision.life
+        if matter := decision.life.get("matter"):
+            written["life"] = {**decision.life, "matter": {**matter, "id": new_id()}}
     if decision.municipality:
         written["municipality"] = decision.municipality
     if decision.shared_with is not None:

@@ -247,6 +247,24 @@ async def test_what_was_never_merged_is_not_separated(town: Municipality) -> Non
     assert (answer.status, answer.problem) == (409, "the-reference-is-not-merged")
 
 
+async def test_of_a_chain_of_merges_the_last_survivor_is_named_and_told(town: Municipality) -> None:
+    first, second, third = await town.held(town.nurse), await town.held(town.colleague), await town.held(town.pedagogue)
+    await merged(town, second, third)
+    await merged(town, first, second)
+
+    await died(town, third)
+    refused = await post(town, town.leader, third, "closing", {"reason": "settled"})
+    undone = await post(town, town.leader, third, "separation")
+
+    assert (await town.read(third))["merged_into"] == str(first)
+    assert (await town.read(first))["life_ended"]["how"] == "died"
+    # The pedagogue's unit has no leader here: who leads the survivor's tovholder learns which one it is, and may not undo it.
+    assert (refused.status, refused.body["merged_into"], undone.status) == (409, str(first), 403)
+    assert [it["about"] for it in (await town.as_(town.leader).get("/registry/matters")).body["matters"]] == [
+        str(third), str(second),
+    ]  # fmt: skip
+
+
 async def test_a_merge_that_races_an_acceptance_leaves_one_tovholder_and_no_open_offer(town: Municipality) -> None:
     for _ in range(5):
         survivor = await town.held(town.nurse)
@@ -327,6 +345,18 @@ async def test_a_move_waits_until_somebody_there_takes_in_children(town: Municip
     waiting = await town.read(child)
 
     assert (waiting["waits_to_move_to"], waiting["handover"]) == (ELSEWHERE, None)
+
+
+async def test_a_move_of_a_closed_case_is_a_matter_for_the_intake_lead(town: Municipality) -> None:
+    child = await town.held(town.nurse)
+    await post(town, town.nurse, child, "closing", {"reason": "moved-abroad"})
+
+    await moves(town, child)
+    await moves(town, child)
+
+    matters = (await town.as_(town.lead).get("/registry/matters")).body["matters"]
+    assert [(it["child"], it["kind"], it["to_municipality"]) for it in matters] == [(str(child), "move", ELSEWHERE)]
+    assert (await town.read(child))["status"] == "closed"
 
 
 async def test_the_tovholder_raises_a_move_by_hand_and_a_stranger_does_not(town: Municipality) -> None:

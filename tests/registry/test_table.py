@@ -100,6 +100,16 @@ def test_a_merge_is_undone_by_a_leader_of_the_last_unit_or_the_intake_lead_only(
     assert who_may(lambda child, by: life.separate(child, survivor, by, NOON), merged) == {"leader", "intake-lead"}
 
 
+def test_a_case_closes_by_age_only_where_the_child_lives_and_its_birth_is_known() -> None:
+    old = replace(a_child("born"), life=Life(born_on=date(2020, 12, 31)))
+
+    assert life.age_out(old, NOON)
+    assert life.age_out(replace(old, life=replace(old.life, ended="died")), NOON) is None
+    assert life.age_out(replace(old, life=Life()), NOON) is None
+    assert life.age_out(replace(old, life=Life(born_on=date(2021, 1, 1))), NOON) is None
+    assert life.age_out(replace(old, rules=replace(old.rules, closing_age=7)), NOON) is None
+
+
 @pytest.mark.parametrize("status", ["expected", "born"])
 def test_a_rule_never_needs_a_person_and_a_person_never_passes_for_a_rule(status: Literal["expected", "born", "closed"]) -> None:
     child = a_child(status)

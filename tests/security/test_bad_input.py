@@ -70,7 +70,8 @@ NAMING_A_CHILD_IN_THE_QUERY = (
     "/daycare/starts?child={child}", "/daycare/starts?unit={maelkevejen}", "/notifications/deliveries?child={child}",
     "/notifications/deliveries?recipient={dorte}", "/notifications/deliveries?recipient=me",
     "/notifications/deliveries?state=failed",
-    "/registry/handovers?to={anna}", "/registry/handovers?state=open", "/registry/matters", "/midwife/notifications?state=registered",
+    "/registry/handovers?to={anna}", "/registry/handovers?state=open", "/registry/matters",
+    "/midwife/notifications?state=registered",
     "/sundhedspleje/cases?holder=me", "/directory/professionals?municipality=0990", "/directory/professionals?unit={syd}",
     "/directory/units?municipality=0990",
 )  # fmt: skip

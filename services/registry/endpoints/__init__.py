@@ -24,8 +24,8 @@ router.include_router(life.router)
 @router.get("/children/{child_ref}")
 async def read_child(child_ref: UUID, request: Looking) -> Response:
     """Who is tovholder, since when, who stands by, whether the baton is offered; of a merged reference, which one survives."""
-    _, child, _ = await seen(request, Place(child=child_ref, class_="baton"))
-    return answer(200, _child_view(child), child.version)
+    loaded, child, _ = await seen(request, Place(child=child_ref, class_="baton"))
+    return answer(200, _child_view(child, loaded.survivor), child.version)
 
 
 @router.get("/children/{child_ref}/assignments")
@@ -170,7 +170,7 @@ def _seat_view(seat: Any) -> dict[str, UUID]:
     return {"professional": seat.professional, "unit": seat.unit}
 
 
-def _child_view(child: Child) -> dict[str, Any]:
+def _child_view(child: Child, survivor: Child | None) -> dict[str, Any]:
     known = child.life
     return {
         "reference": child.id,
@@ -180,7 +180,7 @@ def _child_view(child: Child) -> dict[str, Any]:
         "episode": child.episode,
         "life_ended": {"how": known.ended, "on": known.ended_on} if known.ended else None,
         "closed": {"reason": known.reason} if child.status == "closed" else None,
-        "merged_into": known.merged_into,
+        "merged_into": survivor.id if survivor else known.merged_into,
         "waits_to_move_to": known.moving_to,
         "tovholder": {**_seat_view(child.holder), "since": child.since} if child.holder else None,
         "supporters": [

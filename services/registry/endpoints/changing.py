@@ -80,6 +80,9 @@ def _decided(decide: Decide, loaded: Loaded, child: Child, person: UUID) -> Deci
         return decide(loaded, person)
     except RuleViolated as refused:
         refused.more = {**_baton(child), **refused.more}
+        if loaded.survivor and "merged_into" in refused.more:
+            # Of a chain of merges the one that stands at its end: there the command belongs.
+            refused.more["merged_into"] = loaded.survivor.id
         raise
 
 

@@ -93,7 +93,7 @@ create table closing (child_id uuid not null references child, municipality char
   constraint outside_is_confirmed check (reason <> 'moved-to-a-municipality-outside' or (confirmed_on is not null and receiver is not null)));
 -- What a leader or the intake lead is to decide: `merged` (two references became one; about: the other), `move` (to a municipality that does not use
 -- the product, or of a closed case).
-create table matter (id uuid primary key default gen_random_uuid(), child_id uuid not null references child, municipality char(4) not null,
+create table matter (id uuid primary key, child_id uuid not null references child, municipality char(4) not null,
   kind text not null check (kind in ('merged', 'move')), about uuid, to_municipality char(4), since timestamptz not null,
   decided_at timestamptz, decided_by uuid, outcome text, check ((decided_at is null) = (outcome is null)));
 create unique index one_open_matter on matter (child_id, kind, coalesce(about, child_id), coalesce(to_municipality, '')) where decided_at is null;
@@ -284,8 +284,8 @@ begin
       from jsonb_to_record(p_life->'closing') x(reason text, by uuid, confirmed_on date);
   end if;
   if p_life ? 'matter' then
-    insert into matter (child_id, municipality, kind, about, to_municipality, since)
-      select c.id, c.municipality, x.kind, x.about, x.to_municipality, t from jsonb_to_record(p_life->'matter') x(kind text, about uuid, to_municipality char(4))
+    insert into matter (id, child_id, municipality, kind, about, to_municipality, since)
+      select x.id, c.id, c.municipality, x.kind, x.about, x.to_municipality, t from jsonb_to_record(p_life->'matter') x(id uuid, kind text, about uuid, to_municipality char(4))
       on conflict do nothing;
   end if;
   if p_life ? 'decided' then
