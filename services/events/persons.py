@@ -4,7 +4,7 @@ from datetime import date
 from typing import Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from services.events.envelope import Code, Event, Municipality
 
@@ -103,7 +103,7 @@ class MoveProposed(Event, source="persons"):
     notification_id: UUID | None
     from_municipality: Municipality
     to_municipality: Municipality
-    children: list[UUID] = []
+    children: list[UUID] = Field(default_factory=list)
 
 
 class ChildMoved(Event, source="persons"):

@@ -220,7 +220,10 @@ class CaseSeparated(Event, source="registry"):
 
 
 class MoveRaised(Event, source="registry"):
-    """A child is thought to have moved; people decide. `to`: the intake lead there who is asked, none for a municipality outside. Subject: the child."""
+    """A child is thought to have moved; people decide. Subject: the child.
+
+    `to`: the intake lead there who is asked, none for a municipality outside.
+    """
 
     child: UUID
     municipality: Municipality
