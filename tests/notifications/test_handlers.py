@@ -259,6 +259,7 @@ async def test_facts_about_a_merged_reference_are_told_to_the_tovholder_of_the_o
     await telling.say(merged, ChildDied(child=merged, municipality=HAVBY, died_on=None))
     await telling.world.settle()
     await telling.say(merged, CaseSeparated(child=merged, separated_from=survivor, municipality=HAVBY))
+    await telling.world.settle()
     await telling.say(merged, CustodyChanged(child=merged, municipality=HAVBY, holders=[], from_on=AT.date()))
     await telling.world.settle()
 
