@@ -579,6 +579,10 @@ class Consumer:
         before, self._looked[(source, partition)] = self._looked.get((source, partition)), now
         return before == now
 
+    async def apply_kept(self, tx: Tx) -> None:
+        """What was kept for subjects that work on the clock has made known (`tx.now_known`), in its transaction."""
+        await self._apply_kept(tx)
+
     async def replay(self, letter: UUID, by: str) -> None:
         """Applies a dead letter again, then what waited behind it; repeatable. CannotBeApplied, saying why, if it still fails."""
         envelope = await self._letter(letter)

@@ -73,7 +73,9 @@ class Service:
 
 
 class Replays(Protocol):
-    """What the operators' address needs of the consumer."""
+    """What the operators' address and work on the clock need of the consumer."""
+
+    async def apply_kept(self, tx: Tx) -> None: ...
 
     async def replay(self, letter: UUID, by: str) -> None: ...
 

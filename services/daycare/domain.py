@@ -9,9 +9,10 @@ from uuid import UUID
 from services.chassis.errors import CannotBeApplied, NotAllowed, NotFound, RuleViolated
 from services.events.daycare import ChildStarted, StartCancelled, StartMoved, StartPlanned, TransitionPrepared
 from services.events.envelope import Event, Seat
+from services.events.registry import ClosingReason
 
 State = Literal["planned", "prepared", "started", "cancelled"]
-Cause = Literal["family", "placement", "error"]
+Cause = Literal["family", "placement", "error", "case-closed"]
 
 # The overlevering is not a condition of starting: planned → started is legal.
 TRANSITIONS: dict[State, frozenset[State]] = {
@@ -21,6 +22,22 @@ TRANSITIONS: dict[State, frozenset[State]] = {
     "cancelled": frozenset(),
 }
 DAYCARE_KINDS = ("institution", "dagpleje")
+# With these a child will not come; settled or grown too old for the case, it still does.
+ENDS_STARTS: Collection[ClosingReason] = (
+    *("moved-abroad", "moved-to-a-municipality-outside", "wrongly-registered", "died", "pregnancy-ended"),
+)
+
+
+class TheChildIsNoMore(RuleViolated):
+    """It has died, or the pregnancy has ended: no start is planned. If that is recorded wrongly, have it undone."""
+
+
+class TheCaseIsClosed(RuleViolated):
+    """The child's case is closed; a leader of its last unit or the intake lead can reopen it."""
+
+
+class TheReferenceIsMerged(RuleViolated):
+    """It turned out to be the same child as an older reference; `merged_into` names it. Repeat this with that one."""
 
 
 class OnlyTheTovholderOrThePlacementOfficeMayPlanAStart(NotAllowed):
@@ -56,6 +73,9 @@ class Child:
     status: str
     holder: UUID | None
     holder_unit: UUID | None
+    closed: bool = False
+    life_ended: bool = False
+    merged_into: UUID | None = None
 
 
 @dataclass(frozen=True)
@@ -129,6 +149,12 @@ def plan(
     number: UUID, child: Child, unit: Unit | None, starts_on: date, pedagogue: UUID | None, works_there: bool, today: date
 ) -> Decision:
     """`unit`: None where the child's municipality has no such unit. `works_there`: the pedagogue, if named, has a seat in it."""
+    if child.merged_into:
+        raise TheReferenceIsMerged(merged_into=child.merged_into)
+    if child.life_ended:
+        raise TheChildIsNoMore
+    if child.closed:
+        raise TheCaseIsClosed
     if unit is None or not unit.active or unit.kind not in DAYCARE_KINDS:
         raise TheUnitIsNoDaycareOfThisMunicipality
     if not works_there:
@@ -171,9 +197,20 @@ def prepare(start: Start | None, child: UUID, unit: UUID, overlevering: UUID) ->
     return Decision(prepared, (TransitionPrepared(**_about(prepared), overlevering=overlevering),))
 
 
-def begin(start: Start, child_status: str, today: date) -> Decision | None:
+def goes_on_with(start: Start, survivor: UUID, has_an_open_start: bool) -> Decision | None:
+    """Two references are one child: an open start is from now on the survivor's; where that has one, this one will not be."""
+    if not TRANSITIONS[start.state]:
+        return None
+    if has_an_open_start:
+        return cancel(start, "case-closed")
+    taken = replace(start, child=survivor)
+    seat = Seat(professional=start.pedagogue, unit=start.unit) if start.pedagogue else None
+    return Decision(taken, (StartPlanned(**_about(taken), pedagogue=seat),))
+
+
+def begin(start: Start, child_status: str, today: date, life_ended: bool = False) -> Decision | None:
     """On the date a born child has started; an unborn one waits until it is born or the start is moved."""
-    if "started" not in TRANSITIONS[start.state] or child_status != "born" or today < start.starts_on:
+    if "started" not in TRANSITIONS[start.state] or child_status != "born" or life_ended or today < start.starts_on:
         return None
     started = replace(start, state="started")
     return Decision(started, (ChildStarted(**_about(started)),))

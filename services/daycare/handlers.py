@@ -1,13 +1,27 @@
 """What daycare does with what it hears and with the date: follows the baton, prepares transitions, and lets children start."""
 
+from uuid import UUID
+
 from services.chassis.calendar import date_of
+from services.chassis.errors import NotYetKnown
 from services.chassis.service import Apply, FetchFirst, Received, Runtime
 from services.chassis.store import Tx
 from services.daycare import domain, repository
 from services.daycare.domain import Child, Decision
 from services.events import Event
 from services.events.directory import AbsenceEnded, AbsenceRegistered, UnitChanged
-from services.events.registry import ChildBorn, ChildRegistered, SupporterJoined, SupporterLeft, TovholderChanged
+from services.events.persons import ChildDied, DeathUndone, PregnancyEnded, PregnancyEndUndone
+from services.events.registry import (
+    CaseClosed,
+    CaseMerged,
+    CaseReopened,
+    CaseSeparated,
+    ChildBorn,
+    ChildRegistered,
+    SupporterJoined,
+    SupporterLeft,
+    TovholderChanged,
+)
 from services.events.sundhedspleje import OverleveringGiven
 
 _AT_A_TIME = 50
@@ -24,7 +38,54 @@ async def know_birth(received: Received[ChildBorn], tx: Tx) -> None:
 
 
 async def follow_baton(received: Received[TovholderChanged], tx: Tx) -> None:
-    await repository.record_holder(tx, received.event.child, received.event.tovholder, received.version)
+    changed = received.event
+    await repository.record_holder(tx, changed.child, changed.tovholder, changed.municipality, received.version)
+
+
+async def close_case(received: Received[CaseClosed], tx: Tx) -> None:
+    """Where the child will not come, its open start is cancelled; a settled child's stands."""
+    await _known(tx, received.event.child)
+    await repository.record_closing(tx, received.event.child, closed=True, version=received.version)
+    start = await repository.open_start(tx, received.event.child)
+    if start and received.event.reason in domain.ENDS_STARTS:
+        await _commit(tx, domain.cancel(start, "case-closed"))
+
+
+async def reopen_case(received: Received[CaseReopened], tx: Tx) -> None:
+    await _known(tx, received.event.child)
+    await repository.record_closing(tx, received.event.child, closed=False, version=received.version)
+
+
+async def link_case(received: Received[CaseMerged], tx: Tx) -> None:
+    """The two are linked, and an open start goes on with the reference that survives."""
+    merged = received.event
+    await _known(tx, merged.child)
+    await _known(tx, merged.merged_into)
+    await repository.link(tx, merged.child, merged.merged_into)
+    if start := await repository.open_start(tx, merged.child):
+        taken = await repository.open_start(tx, merged.merged_into) is not None
+        await _commit(tx, domain.goes_on_with(start, merged.merged_into, taken))
+
+
+async def unlink_case(received: Received[CaseSeparated], tx: Tx) -> None:
+    await _known(tx, received.event.child)
+    await repository.link(tx, received.event.child, None)
+
+
+async def note_end_of_life(received: Received[ChildDied | PregnancyEnded], tx: Tx) -> None:
+    """No start takes place or is planned; what stands is kept, for the fact can be undone until a person closes."""
+    await _known(tx, received.event.child)
+    await repository.record_end_of_life(tx, received.event.child, ended=True)
+
+
+async def undo_end_of_life(received: Received[DeathUndone | PregnancyEndUndone], tx: Tx) -> None:
+    await _known(tx, received.event.child)
+    await repository.record_end_of_life(tx, received.event.child, ended=False)
+
+
+async def _known(tx: Tx, child: UUID) -> None:
+    if not await repository.knows(tx, child):
+        raise NotYetKnown(child)
 
 
 async def prepare_transition(received: Received[OverleveringGiven], tx: Tx) -> None:
@@ -78,6 +139,14 @@ HANDLERS: dict[type[Event], Apply | FetchFirst] = {
     ChildRegistered: know_child,
     ChildBorn: know_birth,
     TovholderChanged: follow_baton,
+    CaseClosed: close_case,
+    CaseReopened: reopen_case,
+    CaseMerged: link_case,
+    CaseSeparated: unlink_case,
+    ChildDied: note_end_of_life,
+    PregnancyEnded: note_end_of_life,
+    DeathUndone: undo_end_of_life,
+    PregnancyEndUndone: undo_end_of_life,
     SupporterJoined: know_supporter,
     SupporterLeft: forget_supporter,
     OverleveringGiven: prepare_transition,

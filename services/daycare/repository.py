@@ -30,15 +30,42 @@ async def record_birth(tx: Tx, child: UUID, version: int) -> None:
     await tx.later("update child set status = 'born', version = $2 where id = $1 and version < $2", child, version)
 
 
-async def record_holder(tx: Tx, child: UUID, holder: Seat, version: int) -> None:
+async def record_holder(tx: Tx, child: UUID, holder: Seat, municipality: str, version: int) -> None:
     """Written with its like in one go: nothing is read per event. An older version changes nothing."""
     await tx.later(
-        "update child set holder = $2, holder_unit = $3, version = $4 where id = $1 and version < $4",
+        "update child set holder = $2, holder_unit = $3, version = $4, municipality = $5 where id = $1 and version < $4",
         child,
         holder.professional,
         holder.unit,
         version,
+        municipality,
     )
+
+
+async def knows(tx: Tx, child: UUID) -> bool:
+    """Whether the child is registered; its row is locked."""
+    return bool(await tx.fetchval("select true from child where id = $1 for update", child))
+
+
+async def record_closing(tx: Tx, child: UUID, closed: bool, version: int) -> None:
+    """A closed case has no holder. Who holds a reopened one is said next."""
+    await tx.execute(
+        "update child set closed = $2, holder = null, version = $3 where id = $1 and version < $3", child, closed, version
+    )
+
+
+async def record_end_of_life(tx: Tx, child: UUID, ended: bool) -> None:
+    await tx.execute("update child set life_ended = $2 where id = $1", child, ended)
+
+
+async def link(tx: Tx, child: UUID, merged_into: UUID | None) -> None:
+    await tx.execute("update child set merged_into = $2 where id = $1", child, merged_into)
+
+
+async def open_start(tx: Tx, child: UUID) -> Start | None:
+    """Locked."""
+    row = await tx.fetchrow(f"{_START} where child = $1 and state in ('planned', 'prepared') for update", child)
+    return _start(row) if row else None
 
 
 @dataclass(frozen=True)
@@ -53,7 +80,7 @@ class Standing:
 async def standings(tx: Tx, children: Collection[UUID], professional: UUID | None, today: date) -> dict[UUID, Standing]:
     """By child; those the party may not see are left out."""
     rows = await tx.fetch(
-        "select c.id, c.municipality, c.status, c.holder, c.holder_unit,"
+        "select c.id, c.municipality, c.status, c.holder, c.holder_unit, c.closed, c.life_ended, c.merged_into,"
         "  exists (select from absence a where a.professional = c.holder and a.deputy = $2 and a.from_on <= $3"
         "    and (a.until_on is null or a.until_on >= $3) and (a.ended_on is null or a.ended_on > $3)) as deputises,"
         "  exists (select from supporter s where s.child = c.id and s.professional = $2"
@@ -64,7 +91,10 @@ async def standings(tx: Tx, children: Collection[UUID], professional: UUID | Non
     )
     return {
         row["id"]: Standing(
-            Child(row["id"], row["municipality"], row["status"], row["holder"], row["holder_unit"]),
+            Child(
+                *(row["id"], row["municipality"], row["status"], row["holder"], row["holder_unit"]),
+                *(row["closed"], row["life_ended"], row["merged_into"]),
+            ),
             row["deputises"],
             row["supports"],
         )
@@ -112,7 +142,8 @@ async def due(tx: Tx, today: date, limit: int) -> list[tuple[Start, str]]:
     rows = await tx.fetch(
         "select s.id, s.child, s.municipality, s.unit, s.starts_on, s.pedagogue, s.state, s.private, s.overlevering, s.cause,"
         " c.status as child_status from start s join child c on c.id = s.child"
-        " where s.state in ('planned', 'prepared') and s.starts_on <= $1 and c.status = 'born' order by s.id limit $2"
+        " where s.state in ('planned', 'prepared') and s.starts_on <= $1 and c.status = 'born' and not c.life_ended"
+        " order by s.id limit $2"
         " for update of s",
         today,
         limit,
@@ -141,7 +172,7 @@ async def plan_start(tx: Tx, start: Start, at: datetime) -> None:
 async def save_start(tx: Tx, start: Start, at: datetime) -> None:
     """A decided change. `at`: when it was cancelled or the child started."""
     await tx.execute(
-        "update start set starts_on = $2, state = $3, overlevering = $4, cause = $5,"
+        "update start set starts_on = $2, state = $3, overlevering = $4, cause = $5, child = $7,"
         " started_at = case when $3 = 'started' then $6::timestamptz end,"
         " cancelled_at = case when $3 = 'cancelled' then $6::timestamptz end where id = $1",
         start.id,
@@ -150,6 +181,7 @@ async def save_start(tx: Tx, start: Start, at: datetime) -> None:
         start.overlevering,
         start.cause,
         at,
+        start.child,
     )
 
 

@@ -1,7 +1,7 @@
 """The bodies of daycare's API."""
 
 from datetime import date
-from typing import Self
+from typing import Literal, Self
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, model_validator
@@ -38,7 +38,7 @@ class DateIn(_Strict):
 class CancellationIn(_Strict):
     """Why a start will not be: the family's wish, the placement office's decision, or an error in planning."""
 
-    cause: Cause
+    cause: Literal["family", "placement", "error"]
 
 
 class StartOut(BaseModel):

@@ -38,6 +38,6 @@ class ChildStarted(_Start, source="daycare"):
 
 
 class StartCancelled(_Start, source="daycare"):
-    """The start will not be. Subject: the child."""
+    """The start will not be; `case-closed`: the child moved away, died, or was registered wrongly. Subject: the child."""
 
-    cause: Literal["family", "placement", "error"]
+    cause: Literal["family", "placement", "error", "case-closed"]

@@ -110,7 +110,10 @@ class IntakeChanged(Event, source="directory"):
 
 
 class MunicipalityChanged(Event, source="directory"):
-    """A municipality's rules for deadlines and absence. Subject: derived from the code."""
+    """A municipality's rules for deadlines, absence and age. Subject: derived from the code.
+
+    `closing_age`: a child's case closes on 1 August of the year in which it turns so many years.
+    """
 
     municipality: Municipality
     active: bool
@@ -121,6 +124,7 @@ class MunicipalityChanged(Event, source="directory"):
     support_days: int
     closing_days: list[date]
     hospital_notification_basis: bool
+    closing_age: int = 6
 
 
 class ClientChanged(Event, source="directory"):

@@ -38,6 +38,7 @@ _SEATS = {
     "receiver": "receiver",
     "pedagogue": "pedagogue",
     "to": "escalated-to",
+    "last": "last",
 }
 
 
@@ -121,7 +122,9 @@ def _of_role(role: str, kind: str, event: Event, known: Known) -> list[tuple[ToW
         return [("family", None)]
     seats = seats_of(event)
     found: list[UUID | None]
-    if role == "supporters":
+    if role == "tovholder-leaders":
+        found = list(known.leaders.get(known.holder.unit, ())) if known.holder else []
+    elif role == "supporters":
         found = list(known.supporters)
     elif role == "intake-lead":
         found = [known.intake_lead]

@@ -1,5 +1,6 @@
 """What notifications does when it hears something: remembers who is concerned, and queues a notice for each of them."""
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -10,7 +11,15 @@ from services.chassis.store import Tx
 from services.events.directory import AbsenceEnded, AbsenceRegistered, IntakeChanged, UnitChanged, subject_of_municipality
 from services.events.midwife import NotificationReceived, NotificationWithdrawn
 from services.events.persons import MoveProposed
-from services.events.registry import ChildRegistered, SupporterJoined, SupporterLeft, TovholderChanged
+from services.events.registry import (
+    CaseClosed,
+    CaseMerged,
+    CaseSeparated,
+    ChildRegistered,
+    SupporterJoined,
+    SupporterLeft,
+    TovholderChanged,
+)
 from services.notifications import domain, repository
 from services.notifications.domain import Known, Told
 
@@ -64,6 +73,50 @@ async def tell(received: Received[Any], tx: Tx) -> None:
         raise NotYetKnown(received.subject)
     municipality: str = getattr(received.event, "municipality")  # noqa: B009 - every event about a child has one
     await _queue(received, tx, domain.kind_of(received.event), municipality, received.subject, known)
+
+
+# Of these the family gets no letter: there is nothing in it for them, or it would hurt.
+_QUIETLY = ("died", "pregnancy-ended", "wrongly-registered", "merged")
+
+
+async def tell_of_closing(received: Received[CaseClosed], tx: Tx) -> None:
+    """Whoever stood by the child is told; from now on the intake lead hears what a tovholder would."""
+    event = received.event
+    known = await _known(received, tx)
+    if known.holder is None:
+        raise NotYetKnown(received.subject)
+    kind = "case_closed_quietly" if event.reason in _QUIETLY else domain.kind_of(event)
+    await _queue(received, tx, kind, event.municipality, received.subject, known)
+    await repository.close_case(tx, event.child, received.version)
+
+
+async def tell_of_merge(received: Received[CaseMerged], tx: Tx) -> None:
+    """Both tovholdere and the leaders of the one who stays: they are to look at it."""
+    event = received.event
+    merged, kept = await _known_as(tx, event.child), await _known_as(tx, event.merged_into)
+    also = (*kept.supporters, *((merged.holder.professional,) if merged.holder else ()))
+    await _queue(received, tx, domain.kind_of(event), event.municipality, event.merged_into, replace(kept, supporters=also))
+    await repository.link_case(tx, event.child, event.merged_into)
+
+
+async def tell_of_separation(received: Received[CaseSeparated], tx: Tx) -> None:
+    """Who held the baton of both is told; the tovholder of the separated child by the TovholderChanged that follows."""
+    event = received.event
+    kept = await _known_as(tx, event.separated_from)
+    await _queue(received, tx, domain.kind_of(event), event.municipality, event.separated_from, kept)
+    await repository.link_case(tx, event.child, None)
+
+
+async def _known_as(tx: Tx, child: UUID) -> Known:
+    """A child's tovholder with the leaders of their unit. NotYetKnown names the child, or that unit."""
+    today = date_of(await tx.now())
+    known = await repository.known_of(tx, child, [], [], today)
+    if known.holder is None:
+        raise NotYetKnown(child)
+    led = await repository.known_of(tx, child, [known.holder.unit], [], today)
+    if known.holder.unit not in led.leaders:
+        raise NotYetKnown(known.holder.unit)
+    return led
 
 
 async def tell_of_message_to_place(received: Received[NotificationReceived], tx: Tx) -> None:

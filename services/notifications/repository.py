@@ -82,9 +82,23 @@ async def keep_tovholder(tx: Tx, changed: TovholderChanged, version: int) -> Non
         """
         insert into child_case as c (child, municipality, holder, holder_unit, version) values ($1, $2, $3, $4, $5)
         on conflict (child) do update set municipality = excluded.municipality, holder = excluded.holder,
-          holder_unit = excluded.holder_unit, version = excluded.version where c.version < excluded.version
+          holder_unit = excluded.holder_unit, version = excluded.version, closed = false where c.version < excluded.version
         """,
         *(changed.child, changed.municipality, changed.tovholder.professional, changed.tovholder.unit, version),
+    )
+
+
+async def close_case(tx: Tx, child: UUID, version: int) -> None:
+    """Until somebody is tovholder again."""
+    await tx.execute("update child_case set closed = true, version = $2 where child = $1 and version < $2", child, version)
+
+
+async def link_case(tx: Tx, child: UUID, merged_into: UUID | None) -> None:
+    """Also what was merged into the child before goes to its survivor."""
+    await tx.execute(
+        "update child_case set merged_into = $2 where child = $1 or (merged_into = $1 and $2::uuid is not null)",
+        child,
+        merged_into,
     )
 
 
@@ -92,12 +106,16 @@ async def known_of(tx: Tx, child: UUID, units: Iterable[UUID], professionals: It
     """What telling about a child needs. `holder` is None for a child not known here; a unit not known is not among `leaders`."""
     row = await tx.fetchrow(
         """
-        select holder, holder_unit,
+        select case when c.closed then coalesce(i.lead, c.holder) else c.holder end as holder,
+          case when c.closed then coalesce(i.unit, c.holder_unit) else c.holder_unit end as holder_unit,
           array(select professional from supporter where child = $1 order by professional) as supporters,
           coalesce((select jsonb_object_agg(id, leaders) from unit where id = any ($2)), '{}') as leaders,
           coalesce((select jsonb_object_agg(professional, deputy) from absence where professional = any ($3)
             and deputy is not null and $4::date between from_on and coalesce(until_on, 'infinity')), '{}') as deputies
-        from (values (1)) one left join child_case on child = $1
+        from (values (1)) one left join child_case own on own.child = $1
+          left join child_case c on c.child = coalesce(own.merged_into, own.child)
+          left join lateral (select lead, unit from intake where municipality = c.municipality
+            order by (district is null) desc, unit limit 1) i on c.closed
         """,
         *(child, list(units), list(professionals), on),
     )

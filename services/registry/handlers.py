@@ -1,7 +1,8 @@
 """What the registry does when persons, the directory and daycare have spoken; in the consumer's transaction."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
 from services.chassis.envelope import CAUSE
@@ -22,11 +23,21 @@ from services.events.directory import (
     ProfessionalLeaving,
     UnitChanged,
 )
-from services.events.persons import PartiesIdentified
-from services.registry.domain import Child, NobodyOnTheLadderTakes, TheSeatTakesNobody
+from services.events.persons import (
+    ChildCorrected,
+    ChildDied,
+    DeathUndone,
+    MoveProposed,
+    PartiesIdentified,
+    PersonsMerged,
+    PregnancyEnded,
+    PregnancyEndUndone,
+)
+from services.registry.domain import Child, Decision, NobodyOnTheLadderTakes, TheSeatTakesNobody, life
 from services.registry.domain.handing_over import withdraw_for_cancelled_start
+from services.registry.domain.moving import hear_of_move
 from services.registry.domain.standing_in import Newcomer, family
-from services.registry.repository import TRIES, InTransaction, Machine, SomebodyWasFirst, settle
+from services.registry.repository import TRIES, InTransaction, Machine, SomebodyWasFirst, settle, standing
 
 _WAITS = """
 insert into waiting (id, municipality, content, correlation, since) values ($1, $2, $3, $4, $5) on conflict do nothing
@@ -49,10 +60,11 @@ insert into intake (municipality, district, lead, lead_unit, deputy, deputy_unit
 """
 _MUNICIPALITY = """
 insert into municipality (code, active, answer_working_days, remind_working_days_before, escalate_working_days,
-    absence_limit_days, support_days, closing_days) values ($1, $2, $3, $4, $5, $6, $7, $8)
+    absence_limit_days, support_days, closing_days, closing_age) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
   on conflict (code) do update set active = excluded.active, answer_working_days = excluded.answer_working_days,
     remind_working_days_before = excluded.remind_working_days_before, escalate_working_days = excluded.escalate_working_days,
-    absence_limit_days = excluded.absence_limit_days, support_days = excluded.support_days, closing_days = excluded.closing_days
+    absence_limit_days = excluded.absence_limit_days, support_days = excluded.support_days, closing_days = excluded.closing_days,
+    closing_age = excluded.closing_age
 """
 
 
@@ -95,8 +107,8 @@ async def registered(machine: Machine, event: PartiesIdentified) -> None:
 
 async def _known(machine: Machine, newcomers: Sequence[Newcomer]) -> tuple[dict[UUID, Child], datetime]:
     wanted = {it.child for it in newcomers} | {it.sibling_of for it in newcomers if it.sibling_of}
-    found = [await machine.load(child) for child in sorted(wanted)]
-    return {it.child.id: it.child for it in found if it.child}, found[-1].at
+    found = {child: await standing(machine, child) for child in sorted(wanted)}
+    return {reference: it.child for reference, it in found.items() if it.child}, found[max(found)].at
 
 
 def _newcomers(event: PartiesIdentified) -> list[Newcomer]:
@@ -161,15 +173,78 @@ async def note_municipality(received: Received[MunicipalityChanged], tx: Tx) -> 
         _MUNICIPALITY,
         event.municipality, event.active, event.answer_working_days, event.remind_working_days_before,
         event.escalate_working_days, event.absence_limit_days, event.support_days, event.closing_days,
+        event.closing_age,
     )  # fmt: skip
 
 
 async def withdraw_with_start(received: Received[StartCancelled], tx: Tx) -> None:
     """A start that will not be takes the dated handover to that unit with it."""
+    event = received.event
+    await _settled(tx, event.child, lambda child, at: withdraw_for_cancelled_start(child, event.unit, at))
+
+
+async def _settled(tx: Tx, child: UUID, decide: Callable[[Child, datetime], Decision | None]) -> None:
+    """NotYetKnown where no such child is registered: the fact is kept until it is."""
+    machine = InTransaction(tx)
+    if (await machine.load(child)).child is None:
+        raise NotYetKnown(child)
+    await settle(machine, child, decide)
+
+
+async def note_death(received: Received[ChildDied], tx: Tx) -> None:
+    """It ends nothing here: the tovholder stays, for the family, until a person closes."""
+    event = received.event
+    await _settled(tx, event.child, lambda child, _: life.note_end_of_life(child, "died", event.died_on))
+
+
+async def undo_death(received: Received[DeathUndone], tx: Tx) -> None:
+    await _settled(tx, received.event.child, lambda child, _: life.undo_end_of_life(child, "died"))
+
+
+async def note_end_of_pregnancy(received: Received[PregnancyEnded], tx: Tx) -> None:
+    event = received.event
+    await _settled(tx, event.child, lambda child, _: life.note_end_of_life(child, "pregnancy-ended", event.ended_on))
+
+
+async def undo_end_of_pregnancy(received: Received[PregnancyEndUndone], tx: Tx) -> None:
+    await _settled(tx, received.event.child, lambda child, _: life.undo_end_of_life(child, "pregnancy-ended"))
+
+
+async def note_correction(received: Received[ChildCorrected], tx: Tx) -> None:
+    """By the date of birth a case closes with age."""
+    event = received.event
+    await _settled(tx, event.child, lambda child, _: life.correct(child, event.born_on))
+
+
+async def raise_move(received: Received[MoveProposed], tx: Tx) -> None:
+    """Each child is proposed to the intake lead there; where another handover is open, the move waits for its end."""
     event, machine = received.event, InTransaction(tx)
-    if (await machine.load(event.child)).child is None:
-        raise NotYetKnown(event.child)
-    await settle(machine, event.child, lambda child, at: withdraw_for_cancelled_start(child, event.unit, at))
+    to, unknown = await machine.destination(event.to_municipality), None
+    for reference in event.children:
+        handover = new_id()
+        try:
+            await _settled(tx, reference, partial(hear_of_move, to=to, handover=handover))
+        except NotYetKnown as not_yet:
+            unknown = unknown or not_yet
+    if unknown:
+        raise unknown
+
+
+async def merge_references(received: Received[PersonsMerged], tx: Tx) -> None:
+    """At once the older survives and the other closes. Where one was merged before, its survivor stands for it."""
+    event, machine = received.event, InTransaction(tx)
+    for tried in range(1, TRIES + 1):
+        kept, gone = [await standing(machine, reference) for reference in (event.child, event.merged)]
+        if kept.child is None or gone.child is None:
+            raise NotYetKnown(event.merged if kept.child else event.child)
+        if kept.child.id == gone.child.id:
+            return
+        try:
+            await machine.commit(life.merge(kept.child, gone.child, kept.at))
+            return
+        except SomebodyWasFirst as lost:
+            if tried == TRIES:
+                raise lost.rule from lost
 
 
 HANDLERS: Mapping[type[Event], Apply] = {
@@ -183,4 +258,11 @@ HANDLERS: Mapping[type[Event], Apply] = {
     IntakeChanged: note_intake,
     MunicipalityChanged: note_municipality,
     StartCancelled: withdraw_with_start,
+    ChildDied: note_death,
+    DeathUndone: undo_death,
+    PregnancyEnded: note_end_of_pregnancy,
+    PregnancyEndUndone: undo_end_of_pregnancy,
+    ChildCorrected: note_correction,
+    MoveProposed: raise_move,
+    PersonsMerged: merge_references,
 }

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, Protocol
 from uuid import UUID
@@ -13,7 +13,7 @@ from asyncpg.exceptions import PostgresError
 from services.chassis import calendar
 from services.chassis.envelope import envelope
 from services.chassis.errors import Problem, TheChildHasMovedOn, TryAgainSoon
-from services.chassis.ids import partition_of
+from services.chassis.ids import new_id, partition_of
 from services.chassis.party import MACHINE, Bearer, Caller, Party
 from services.chassis.sealed import Seal, TextWasErased, new_wrapped_key, unwrap
 from services.chassis.service import Present
@@ -27,13 +27,16 @@ from services.registry.domain import (
     Child,
     Decision,
     Handover,
+    Life,
     Rules,
     Rung,
     Supporter,
     TheChildIsClosed,
     TheHandoverIsNoLongerOpen,
+    TheReferenceIsMerged,
     TheSeatTakesNobody,
 )
+from services.registry.domain.moving import Destination
 
 TRIES = 5
 _LOAD = "load_child"
@@ -51,6 +54,7 @@ RULES: Mapping[str, type[Problem]] = {
     "link_follows_link": TheChildHasMovedOn,
     "no_fork": TheChildHasMovedOn,
     "child_pkey": TheChildHasMovedOn,
+    "merged_into_only_on_closed": TheReferenceIsMerged,
 }
 # Somebody else was first, or the store saw a race: reload and decide again.
 _RACES = frozenset({"TV001", "TV002", "TV409", "23503", "23505", "40001", "40P01", "55P03"})
@@ -76,7 +80,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What one call of load_child answers. `child` is None where there is none for who asks."""
+    """What one call of load_child answers. `child`: None where there is none for who asks; `survivor`: of a merged one."""
 
     caller: Caller
     at: datetime
@@ -84,6 +88,7 @@ class Loaded:
     child: Child | None
     to: Rung | None
     found: dict[str, Any]
+    survivor: Child | None = None
 
     def seal(self, secrets: Secrets) -> tuple[Seal, dict[str, Any] | None]:
         """The seal of the child's text, and the new key to store where it had none. TextWasErased after erasure."""
@@ -103,7 +108,15 @@ async def load(store: Store, bearer: Bearer, who: dict[str, str], key: str | Non
     found = await store.call(_LOAD, who, place.child, place.handover, bearer.client, key, place.class_, "care", to, False)
     if found is None:
         return None
-    return _loaded(found, Caller.of(bearer, found["caller"]), place.to)
+    loaded = _loaded(found, Caller.of(bearer, found["caller"]), place.to)
+    while (child := loaded.survivor or loaded.child) and child.life.merged_into:
+        beyond = await store.call(
+            _LOAD, who, child.life.merged_into, None, bearer.client, None, place.class_, "care", None, False
+        )
+        if not beyond or not beyond.get("child"):
+            break
+        loaded = replace(loaded, survivor=_child(beyond))
+    return loaded
 
 
 class Machine(Protocol):
@@ -112,6 +125,7 @@ class Machine(Protocol):
     async def load(self, child: UUID) -> Loaded: ...
     async def commit(self, decisions: Sequence[Decision]) -> None: ...
     async def intake_ladder(self, municipality: str, district: UUID | None) -> tuple[Rung, ...]: ...
+    async def destination(self, municipality: str) -> Destination: ...
 
 
 _MACHINE_CALLER = Caller(MACHINE, "machine")
@@ -132,6 +146,9 @@ class Clock:
 
     async def intake_ladder(self, municipality: str, district: UUID | None) -> tuple[Rung, ...]:
         return _rungs(await self._store.call("intake_ladder", municipality, district, role="machine"))
+
+    async def destination(self, municipality: str) -> Destination:
+        return await destination(self._store, municipality, role="machine")
 
 
 class InTransaction:
@@ -155,11 +172,34 @@ class InTransaction:
     async def intake_ladder(self, municipality: str, district: UUID | None) -> tuple[Rung, ...]:
         return _rungs(await self._tx.fetchval("select intake_ladder($1, $2)", municipality, district))
 
+    async def destination(self, municipality: str) -> Destination:
+        return _destination(municipality, await self._tx.fetchval("select destination($1)", municipality))
+
+
+async def destination(store: Store, municipality: str, role: str = "api") -> Destination:
+    """A municipality a child may have moved to, and who takes in children there."""
+    return _destination(municipality, await store.call("destination", municipality, role=role))
+
+
+def _destination(municipality: str, found: dict[str, Any]) -> Destination:
+    return Destination(municipality, found["inside"], _rungs(found["ladder"]))
+
+
+async def standing(machine: Machine, child: UUID) -> Loaded:
+    """A child; of a merged reference the one that survives: what is said of the one is true of the other."""
+    loaded = await machine.load(child)
+    while loaded.child and loaded.child.life.merged_into:
+        loaded = await machine.load(loaded.child.life.merged_into)
+    return loaded
+
 
 async def settle(machine: Machine, child: UUID, decide: Callable[[Child, datetime], Decision | None]) -> bool:
-    """Load, decide, commit, again where somebody was first, at most five times. Whether anything was to be done."""
+    """Load, decide, commit, again where somebody was first, at most five times. Whether anything was to be done.
+
+    What is decided about a merged reference is decided about its survivor.
+    """
     for tried in range(1, TRIES + 1):
-        loaded = await machine.load(child)
+        loaded = await standing(machine, child)
         decision = decide(loaded.child, loaded.at) if loaded.child else None
         if decision is None:
             return False
@@ -208,6 +248,12 @@ def as_json(decision: Decision, partitions: int, seal: Seal | None = None, key: 
         written["registers"] = decision.registers
     if decision.status:
         written["status"] = decision.status
+    if decision.reopens:
+        written["reopens"] = True
+    if decision.life:
+        written["life"] = decision.life
+        if matter := decision.life.get("matter"):
+            written["life"] = {**decision.life, "matter": {**matter, "id": new_id()}}
     if decision.municipality:
         written["municipality"] = decision.municipality
     if decision.shared_with is not None:
@@ -314,6 +360,23 @@ def _child(found: dict[str, Any]) -> Child:
         intake=frozenset(UUID(person) for person in found["intake"] or ()),
         ladder=_rungs(found["ladder"]),
         path=_rungs(found["path"]),
+        episode=child["episode"],
+        life=_life(found["life"]) if found["life"] else Life(),
+    )
+
+
+def _life(row: dict[str, Any]) -> Life:
+    return Life(
+        born_on=_day(row["born_on"]),
+        ended=row["ended"],
+        ended_on=_day(row["ended_on"]),
+        moving_to=row["moving_to"],
+        moving_by=_id(row["moving_by"]),
+        was=row["was"],
+        last=_at(row["last"]) if row["last"] else None,
+        reason=row["reason"],
+        merged_into=_id(row["merged_into"]),
+        survivor_version=row["survivor_version"],
     )
 
 
@@ -324,7 +387,7 @@ def _handover(row: dict[str, Any]) -> Handover:
         giver=Seat(professional=UUID(row["giver"]), unit=UUID(row["giver_unit"])),
         receiver=Seat(professional=UUID(row["receiver"]), unit=UUID(row["receiver_unit"])),
         receiver_municipality=row["receiver_municipality"],
-        proposer=UUID(row["proposer"]),
+        proposer=_id(row["proposer"]),
         reason=row["reason"],
         proposed_at=datetime.fromisoformat(row["proposed_at"]),
         due_at=datetime.fromisoformat(row["due_at"]),
@@ -354,6 +417,7 @@ def _rules(row: dict[str, Any] | None) -> Rules:
         row["escalate_working_days"],
         row["support_days"],
         tuple(date.fromisoformat(day) for day in row["closing_days"]),
+        row["closing_age"],
     )
 
 
@@ -443,3 +507,29 @@ def current_in(row: asyncpg.Record) -> CurrentTovholder:
 
 
 PRESENT = Present(TOPIC, current_of)
+
+
+_MATTERS = """
+select m.id, m.child_id, m.municipality, m.kind, m.about, m.to_municipality, m.since, m.decided_at, m.decided_by, m.outcome
+  from matter m join child c on c.id = m.child_id
+  left join assignment a on a.child_id = c.id and a.episode = c.episode and a.finished_at = 'infinity'
+  where ($1::uuid is null
+      or exists (select from leadership l where l.unit = a.unit and l.professional = $1)
+      or exists (select from intake i where i.municipality = c.municipality and $1 in (i.lead, i.deputy)))
+    and ($2::uuid is null or m.id = $2) and ($3::uuid is null or m.id > $3) and (m.decided_at is null or $2 is not null)
+  order by m.id limit $4
+"""
+
+
+async def matters(tx: Tx, person: UUID | None, matter: UUID | None, after: UUID | None, limit: int) -> list[Any]:
+    """What is to be decided by a leader or intake lead (None: a service, which sees all), or one matter, decided or not."""
+    return await tx.fetch(_MATTERS, person, matter, after, limit)
+
+
+async def decide_matter(tx: Tx, matter: UUID, by: UUID, outcome: str) -> bool:
+    """Whether it was still to be decided."""
+    done = await tx.execute(
+        "update matter set decided_at = chassis.now(), decided_by = $2, outcome = $3 where id = $1 and decided_at is null",
+        matter, by, outcome,
+    )  # fmt: skip
+    return bool(done == "UPDATE 1")

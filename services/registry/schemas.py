@@ -5,8 +5,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
-from services.events.envelope import Code, Seat
-from services.events.registry import DeclineReason
+from services.events.envelope import Code, Municipality, Seat
+from services.events.registry import ClosingReason, DeclineReason
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000)]
 
@@ -55,3 +55,36 @@ class Override(_Said):
     to: Seat
     reason: Code
     text: Text | None = None
+
+
+class Move(_Said):
+    """`to_municipality`: its four-character code."""
+
+    to_municipality: Municipality
+
+
+class Closing(_Said):
+    """`receiver` and `confirmed_on`: who took over in a municipality outside the product, and when they confirmed it."""
+
+    reason: ClosingReason
+    text: Text | None = None
+    receiver: Text | None = None
+    confirmed_on: date | None = None
+
+
+class Reopening(_Said):
+    """`to`: who is tovholder from the same instant."""
+
+    to: Seat
+    reason: Code | None = None
+    text: Text | None = None
+
+
+class Separation(_Said):
+    pass
+
+
+class MatterDecision(_Said):
+    """`outcome`: a code."""
+
+    outcome: Code

@@ -14,6 +14,7 @@ from services.chassis import metrics
 from services.chassis.calendar import date_of
 from services.chassis.envelope import CAUSE, Cause
 from services.chassis.errors import Problem, TryAgainSoon
+from services.chassis.ids import new_id
 from services.chassis.log import logger
 from services.chassis.service import Runtime
 from services.events.envelope import Seat
@@ -21,6 +22,8 @@ from services.events.persons import PartiesIdentified
 from services.events.registry import ProfessionalReleased
 from services.registry.domain import Child, Decision, NobodyOnTheLadderTakes
 from services.registry.domain.deadlines import supporters_end, time_asks
+from services.registry.domain.life import age_out
+from services.registry.domain.moving import move_that_waited
 from services.registry.domain.standing_in import receiver_left, stand_in
 from services.registry.handlers import registered
 from services.registry.repository import Clock, settle
@@ -49,6 +52,17 @@ select distinct a.child_id from assignment a
   join child c on c.id = a.child_id join municipality m on m.code = c.municipality
   where a.open and x.from_on <= today() and (x.until_on is null or x.until_on >= today())
     and coalesce(x.until_on, today()) - x.from_on >= m.absence_limit_days limit $1
+"""
+# Whoever is born before this year turned the municipality's age in an earlier year, or this year when August has begun.
+_AGED_OUT = """
+select c.id from municipality m join child c on c.municipality = m.code and c.status = 'born' and c.life_ended is null
+    and c.born_on < make_date(extract(year from today())::int - m.closing_age + (extract(month from today()) >= 8)::int, 1, 1)
+  limit $1
+"""
+_MOVING = """
+select c.id from child c where c.moving_to = $1
+    and not exists (select from handover h where h.child_id = c.id and h.state in ('proposed', 'scheduled'))
+  limit $2
 """
 _WITHOUT = """
 select count(*) as n from child c where c.open_end is not null and 1 <>
@@ -99,9 +113,11 @@ async def waiting(runtime: Runtime) -> None:
     WAITING.set(len(rows))
     for row in rows:
         token = CAUSE.set(Cause(row["correlation"], str(row["id"])) if row["correlation"] else None)
+        now_known: list[UUID] = []
         try:
-            await registered(Clock(runtime.store), PartiesIdentified.model_validate(row["content"]))
-            statement = "delete from waiting where id = $1"
+            event = PartiesIdentified.model_validate(row["content"])
+            await registered(Clock(runtime.store), event)
+            statement, now_known = "delete from waiting where id = $1", [it.child for it in event.children]
         except TryAgainSoon:
             raise
         except Problem as nobody:
@@ -112,6 +128,26 @@ async def waiting(runtime: Runtime) -> None:
             CAUSE.reset(token)
         async with runtime.store.transaction() as tx:
             await tx.execute(statement, row["id"])
+            for child in now_known:
+                tx.now_known(child)
+            if runtime.consumer:
+                await runtime.consumer.apply_kept(tx)
+
+
+async def aged_out(runtime: Runtime) -> None:
+    """Cases close at the municipality's age."""
+    clock = Clock(runtime.store)
+    for row in await _rows(runtime, _AGED_OUT, _CHUNK):
+        await _each(row["id"], lambda child: settle(clock, child, age_out))
+
+
+async def moves(runtime: Runtime) -> None:
+    """A move that waited is raised once the child is offered to nobody else and somebody there takes."""
+    clock = Clock(runtime.store)
+    for waiting_for in await _rows(runtime, "select distinct moving_to as code from child where moving_to is not null"):
+        to = await clock.destination(waiting_for["code"])
+        for row in await _rows(runtime, _MOVING, to.municipality, _CHUNK) if to.answers else ():
+            await _each(row["id"], partial(settle, clock, decide=partial(move_that_waited, to=to, handover=new_id())))
 
 
 async def departures(runtime: Runtime) -> None:
@@ -196,4 +232,6 @@ TICKS = {
     "departures": departures,
     "supporters": supporters,
     "waiting": waiting,
+    "aged_out": aged_out,
+    "moves": moves,
 }

@@ -37,6 +37,10 @@ class OneTextCannotBeDivided(RuleViolated):
     """Where only some categories may pass, what is said of each must stand by itself. Give `text` by category."""
 
 
+class TheReferenceIsMerged(RuleViolated):
+    """It turned out to be the same child as an older reference; `merged_into` names it. Repeat this with that one."""
+
+
 class PersonsDoesNotKnowTheChild(NotFound):
     """Without a decision to disclose there is no disclosure."""
 
@@ -94,6 +98,9 @@ class Case:
     holder_unit: UUID | None = None
     since: datetime | None = None
     version: int = 0
+    closed: bool = False
+    life_ended: bool = False
+    merged_into: UUID | None = None
 
 
 @dataclass(frozen=True)
@@ -123,8 +130,11 @@ def visit_id(child: UUID, kind: str) -> UUID:
 def visits_due(plan: VisitPlan, case: Case, today: date) -> tuple[Visit, ...]:
     """The visits of a case as things stand: those before birth for an expected child, the others for a born one.
 
-    One pregnancy has one pregnancy visit, so an expected sibling gets none. Without a known date of birth, today counts.
+    One pregnancy has one pregnancy visit, so an expected sibling gets none. Without a known date of birth, today counts. Of a
+    closed case, a dead child or a pregnancy that has ended nothing is due.
     """
+    if case.closed or case.life_ended:
+        return ()
     if case.status == "expected":
         return () if case.sibling_of else _planned(plan, case.child, "due-date", case.due_on, today)
     return _planned(plan, case.child, "birth", case.born_on or today, today) if case.status == "born" else ()
@@ -149,11 +159,21 @@ def _window(contact: Contact, anchor: date | None, today: date) -> tuple[date, d
 
 
 def replan(plan: VisitPlan, case: Case, standing: Sequence[Visit], today: date) -> Replanning:
-    """Planned visits follow the facts; a visit that has become due is added; one whose time has passed stays as it was."""
+    """Planned visits follow the facts; a visit that has become due is added; one whose time has passed stays as it was.
+
+    What had lapsed and is due again, after a reopening or an undone death, is planned again.
+    """
     by_id = {visit.id: visit for visit in standing}
     due = visits_due(plan, case, today)
-    moved = (visit for visit in due if visit.id in by_id and by_id[visit.id].state == "planned" and by_id[visit.id] != visit)
+    moved = (visit for visit in due if visit.id in by_id and by_id[visit.id] != visit)
     return Replanning(tuple(moved), tuple(visit for visit in due if visit.id not in by_id))
+
+
+def lapsed(plan: VisitPlan, case: Case, standing: Sequence[Visit]) -> tuple[Visit, ...]:
+    """What was planned and no longer can be, as things stand."""
+    if case.closed or case.life_ended:
+        return tuple(replace(visit, state="lapsed") for visit in standing if visit.state == "planned")
+    return lapsed_by_birth(plan, standing) if case.status == "born" else ()
 
 
 def lapsed_by_birth(plan: VisitPlan, standing: Sequence[Visit]) -> tuple[Visit, ...]:

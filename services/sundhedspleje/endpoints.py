@@ -53,6 +53,7 @@ async def see_case(child_ref: UUID, request: Looking) -> Response:
         out = CaseOut(
             **_line(case).model_dump(),
             visits=[VisitOut(**vars(visit)) for visit in await repository.visits_of(look.tx, case.child)],
+            linked=await repository.linked_to(look.tx, case.child),
         )
         if case.mother and may(relations, "mother", "see"):
             await look.saw(case.child, "mother")
@@ -144,6 +145,8 @@ class _Giving:
 async def _giving(opened: OpenChange, body: OverleveringIn) -> _Giving:
     standing, relations = await _stands(opened.tx, body.child, opened.caller, opened.at)
     domain.may_hand_over(relations)
+    if standing.case.merged_into:
+        raise domain.TheReferenceIsMerged(merged_into=standing.case.merged_into)
     assert opened.caller.professional is not None
     unit = await repository.unit_of(opened.tx, body.to.unit, standing.case.municipality)
     works_there = body.to.professional is None or await repository.works_in(opened.tx, body.to.professional, body.to.unit)
@@ -192,11 +195,21 @@ def _said(given: Overlevering) -> OverleveringGiven:
 
 
 async def _stands(tx: Tx, child: UUID, caller: Caller, at: datetime) -> tuple[Standing, frozenset[str]]:
-    """The case and how the caller stands to the child; NotFound where the party has no such case."""
+    """The case and how the caller stands to the child; NotFound where the party has no such case.
+
+    To the file of a merged reference also those stand who stand so to the child it turned out to be.
+    """
     standing = await repository.standing(tx, child, caller.professional, date_of(at))
     if standing is None:
         raise NotFound("There is no such child, or not for you.")
-    return standing, domain.relations(standing.case, _asker(caller), standing.deputises, standing.supports)
+    related = domain.relations(standing.case, _asker(caller), standing.deputises, standing.supports)
+    linked = standing
+    while linked.case.merged_into and (
+        survivor := await repository.standing(tx, linked.case.merged_into, caller.professional, date_of(at))
+    ):
+        linked = survivor
+        related |= domain.relations(linked.case, _asker(caller), linked.deputises, linked.supports)
+    return standing, related
 
 
 def _asker(caller: Caller) -> Asker:
@@ -220,7 +233,7 @@ def _line(case: Case) -> CaseLine:
     return CaseLine(
         child=case.child,
         municipality=case.municipality,
-        status=case.status,
+        status="closed" if case.closed else case.status,
         order=case.order,
         due_on=case.due_on,
         born_on=case.born_on,
@@ -228,4 +241,6 @@ def _line(case: Case) -> CaseLine:
         if holds
         else None,
         version=case.version,
+        life_ended=case.life_ended,
+        merged_into=case.merged_into,
     )

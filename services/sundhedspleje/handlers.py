@@ -10,8 +10,18 @@ from services.chassis.service import Apply, FetchFirst, Received
 from services.chassis.store import Tx
 from services.events import Event
 from services.events.directory import AbsenceEnded, AbsenceRegistered, UnitChanged
-from services.events.persons import ChildCorrected
-from services.events.registry import ChildBorn, ChildRegistered, SupporterJoined, SupporterLeft, TovholderChanged
+from services.events.persons import ChildCorrected, ChildDied, DeathUndone, PregnancyEnded, PregnancyEndUndone
+from services.events.registry import (
+    CaseClosed,
+    CaseMerged,
+    CaseReopened,
+    CaseSeparated,
+    ChildBorn,
+    ChildRegistered,
+    SupporterJoined,
+    SupporterLeft,
+    TovholderChanged,
+)
 from services.events.sundhedspleje import VisitPlanned, VisitsReplanned
 from services.sundhedspleje import domain, repository
 from services.sundhedspleje.domain import Case, Visit
@@ -41,7 +51,7 @@ async def open_case(received: Received[ChildRegistered], tx: Tx) -> None:
 async def follow_baton(received: Received[TovholderChanged], tx: Tx) -> None:
     """The case shows who holds the baton now."""
     changed = received.event
-    await repository.record_holder(tx, changed.child, changed.tovholder, changed.since, received.version)
+    await repository.record_holder(tx, changed.child, changed.tovholder, changed.municipality, changed.since, received.version)
 
 
 async def plan_after_birth(received: Received[ChildBorn], tx: Tx) -> None:
@@ -64,12 +74,56 @@ async def plan_corrected(received: Received[ChildCorrected], tx: Tx) -> None:
         await _replan(tx, corrected.child, date_of(received.time))
 
 
+async def close_case(received: Received[CaseClosed], tx: Tx) -> None:
+    """The file closes: what was planned lapses."""
+    await _known(tx, received.event.child)
+    await repository.record_closing(tx, received.event.child, closed=True, version=received.version)
+    await _replan(tx, received.event.child, date_of(received.time))
+
+
+async def reopen_case(received: Received[CaseReopened], tx: Tx) -> None:
+    """The file opens again: what is still ahead is planned."""
+    await _known(tx, received.event.child)
+    await repository.record_closing(tx, received.event.child, closed=False, version=received.version)
+    await _replan(tx, received.event.child, date_of(received.time))
+
+
+async def link_case(received: Received[CaseMerged], tx: Tx) -> None:
+    """Both files are kept, linked."""
+    await _known(tx, received.event.child)
+    await repository.link(tx, received.event.child, received.event.merged_into)
+
+
+async def unlink_case(received: Received[CaseSeparated], tx: Tx) -> None:
+    await _known(tx, received.event.child)
+    await repository.link(tx, received.event.child, None)
+
+
+async def stop_visits(received: Received[ChildDied | PregnancyEnded], tx: Tx) -> None:
+    """At once: nobody calls on a family to see a child that is no more."""
+    await _known(tx, received.event.child)
+    await repository.record_end_of_life(tx, received.event.child, ended=True)
+    await _replan(tx, received.event.child, date_of(received.time))
+
+
+async def resume_visits(received: Received[DeathUndone | PregnancyEndUndone], tx: Tx) -> None:
+    """It was recorded by mistake: what is still ahead is planned again."""
+    await _known(tx, received.event.child)
+    await repository.record_end_of_life(tx, received.event.child, ended=False)
+    await _replan(tx, received.event.child, date_of(received.time))
+
+
+async def _known(tx: Tx, child: UUID) -> None:
+    if await repository.case_of(tx, child, for_change=True) is None:
+        raise NotYetKnown(child)
+
+
 async def _replan(tx: Tx, child: UUID, today: date) -> None:
     case = await repository.case_of(tx, child)
     assert case is not None
     plan, standing = repository.plan_of(case.municipality), await repository.visits_of(tx, case.child)
     change = domain.replan(plan, case, standing, today)
-    lapsed = domain.lapsed_by_birth(plan, standing) if case.status == "born" else ()
+    lapsed = domain.lapsed(plan, case, standing)
     await repository.save_visits(tx, case, (*change.moved, *change.added, *lapsed))
     if change.moved or lapsed:
         moved = [visit.id for visit in (*change.moved, *lapsed)]
@@ -118,6 +172,14 @@ HANDLERS: dict[type[Event], Apply | FetchFirst] = {
     TovholderChanged: follow_baton,
     ChildBorn: plan_after_birth,
     ChildCorrected: plan_corrected,
+    CaseClosed: close_case,
+    CaseReopened: reopen_case,
+    CaseMerged: link_case,
+    CaseSeparated: unlink_case,
+    ChildDied: stop_visits,
+    PregnancyEnded: stop_visits,
+    DeathUndone: resume_visits,
+    PregnancyEndUndone: resume_visits,
     SupporterJoined: know_supporter,
     SupporterLeft: forget_supporter,
     UnitChanged: know_unit,

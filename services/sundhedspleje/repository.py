@@ -26,7 +26,8 @@ _PLACE = "overlevering.sealed"
 
 _CASE = (
     "select c.child, c.municipality, c.mother, c.status, c.birth_order, c.sibling_of, c.due_on,"
-    " coalesce(c.corrected_born_on, c.born_on) as born_on, c.holder, c.holder_unit, c.since, c.version from child_case c"
+    " coalesce(c.corrected_born_on, c.born_on) as born_on, c.holder, c.holder_unit, c.since, c.version, c.closed, c.life_ended,"
+    " c.merged_into from child_case c"
 )
 
 
@@ -60,6 +61,9 @@ def _case(row: asyncpg.Record) -> Case:
         holder_unit=row["holder_unit"],
         since=row["since"],
         version=row["version"],
+        closed=row["closed"],
+        life_ended=row["life_ended"],
+        merged_into=row["merged_into"],
     )
 
 
@@ -102,16 +106,46 @@ async def record_correction(tx: Tx, child: UUID, born_on: date | None, order: in
     )
 
 
-async def record_holder(tx: Tx, child: UUID, holder: Seat, since: datetime, version: int) -> None:
-    """Written with its like in one go: nothing is read per event. An older version changes nothing."""
+async def record_holder(tx: Tx, child: UUID, holder: Seat, municipality: str, since: datetime, version: int) -> None:
+    """Written with its like in one go: nothing is read per event. An older version changes nothing.
+
+    A child that has moved takes its file along; an overlevering stays as and where it was given.
+    """
     await tx.later(
-        "update child_case set holder = $2, holder_unit = $3, since = $4, version = $5 where child = $1 and version < $5",
+        "with moved as (update visit v set municipality = $6 from child_case c"
+        "  where c.child = $1 and c.version < $5 and c.municipality <> $6 and v.child = $1)"
+        " update child_case set holder = $2, holder_unit = $3, since = $4, version = $5, municipality = $6"
+        " where child = $1 and version < $5",
         child,
         holder.professional,
         holder.unit,
         since,
         version,
+        municipality,
     )
+
+
+async def record_closing(tx: Tx, child: UUID, closed: bool, version: int) -> None:
+    """A closed case has no holder; its last unit stays, whose leaders may look. Who holds a reopened one is said next."""
+    await tx.execute(
+        "update child_case set closed = $2, holder = null, since = null, version = $3 where child = $1 and version < $3",
+        child,
+        closed,
+        version,
+    )
+
+
+async def record_end_of_life(tx: Tx, child: UUID, ended: bool) -> None:
+    await tx.execute("update child_case set life_ended = $2 where child = $1", child, ended)
+
+
+async def link(tx: Tx, child: UUID, merged_into: UUID | None) -> None:
+    await tx.execute("update child_case set merged_into = $2 where child = $1", child, merged_into)
+
+
+async def linked_to(tx: Tx, child: UUID) -> list[UUID]:
+    """The files of references that turned out to be this child."""
+    return [row["child"] for row in await tx.fetch("select child from child_case where merged_into = $1 order by child", child)]
 
 
 async def visits_of(tx: Tx, child: UUID) -> list[Visit]:

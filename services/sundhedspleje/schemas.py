@@ -105,13 +105,16 @@ class CaseLine(BaseModel):
     born_on: date | None
     tovholder: TovholderOut | None
     version: int
+    life_ended: bool = False
+    merged_into: UUID | None = None
 
 
 class CaseOut(CaseLine):
-    """One case. `mother` and `overleveringer` only for those who may see them."""
+    """One case. `mother` and `overleveringer` only for those who may see them. `linked`: files of references merged into this."""
 
     mother: UUID | None = None
     visits: list[VisitOut]
+    linked: list[UUID] = []
     overleveringer: list[OverleveringLine] | None = None
 
 

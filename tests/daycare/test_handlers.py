@@ -3,10 +3,13 @@
 from datetime import timedelta
 from uuid import UUID, uuid4
 
+import pytest
+
 from services.chassis.service import Received
 from services.daycare import handlers
 from services.events.envelope import Seat
-from services.events.registry import ChildBorn, TovholderChanged
+from services.events.persons import ChildDied, DeathUndone
+from services.events.registry import CaseClosed, CaseMerged, ChildBorn, ClosingReason, TovholderChanged
 from services.events.sundhedspleje import OverleveringGiven
 from tests.support.heard import Heard
 
@@ -130,3 +133,58 @@ async def test_what_is_heard_twice_or_late_changes_nothing(heard: Heard) -> None
 
     assert await heard.world.sql("daycare", look) == before
     assert await heard.world.events("daycare", str(child)) == ["start_planned", "transition_prepared"]
+
+
+async def test_a_dead_child_neither_starts_nor_is_planned_for_and_undone_it_does(heard: Heard) -> None:
+    nurse, child, unit, start = await planned(heard, days=2)
+    await heard.tell(child, ChildDied(child=child, municipality=heard.municipality, died_on=None))
+
+    await heard.pass_days(3)
+    stands = (await heard.logged_in(nurse).get(f"/daycare/starts/{start}")).body["state"]
+    await heard.logged_in(nurse).post(f"/daycare/starts/{start}/cancellation", {"cause": "error"})
+    body = {"child": str(child), "unit": str(unit), "starts_on": str(await heard.today())}
+    refused = await heard.logged_in(nurse).post("/daycare/starts", body)
+    await heard.tell(child, DeathUndone(child=child, municipality=heard.municipality))
+    allowed = await heard.logged_in(nurse).post("/daycare/starts", body)
+
+    assert (stands, refused.problem, allowed.status) == ("planned", "the-child-is-no-more", 201)
+
+
+@pytest.mark.parametrize(("reason", "state"), [("moved-abroad", "cancelled"), ("died", "cancelled"), ("settled", "planned")])
+async def test_a_case_that_closes_because_the_child_will_not_come_takes_the_open_start_along(
+    heard: Heard, reason: ClosingReason, state: str
+) -> None:
+    nurse, child, unit, start = await planned(heard)
+    last = Seat(professional=nurse, unit=unit)
+
+    await heard.tell(child, CaseClosed(child=child, municipality=heard.municipality, reason=reason, last=last, by=nurse))
+
+    (row,) = await heard.world.sql("daycare", "select state from start where id = $1", start)
+    assert row["state"] == state
+    assert (await heard.logged_in(nurse).get(f"/daycare/starts/{start}")).status == 404
+
+
+async def test_a_merged_reference_s_start_goes_on_with_the_child_it_turned_out_to_be(heard: Heard) -> None:
+    _, merged, _, start = await planned(heard, days=1)
+    nurse, survivor, _, own = await planned(heard, days=1)
+    await heard.logged_in(nurse).post(f"/daycare/starts/{own}/cancellation", {"cause": "family"})
+
+    await heard.tell(merged, CaseMerged(child=merged, merged_into=survivor, municipality=heard.municipality))
+    await heard.pass_days(1)
+
+    seen = (await heard.logged_in(nurse).get(f"/daycare/starts/{start}")).body
+    assert (seen["child"], seen["state"]) == (str(survivor), "started")
+    assert (await heard.world.events("daycare", str(survivor)))[-2:] == ["start_planned", "child_started"]
+
+
+async def test_of_two_open_starts_of_one_child_the_survivors_stands(heard: Heard) -> None:
+    _, merged, _, start = await planned(heard)
+    _, survivor, _, own = await planned(heard)
+
+    await heard.tell(merged, CaseMerged(child=merged, merged_into=survivor, municipality=heard.municipality))
+
+    rows = await heard.world.sql("daycare", "select id, state, cause from start order by id")
+    assert {row["id"]: (row["state"], row["cause"]) for row in rows} == {
+        start: ("cancelled", "case-closed"),
+        own: ("planned", None),
+    }

@@ -57,7 +57,7 @@ def test_every_event_that_any_service_says_tells_someone_or_nobody_on_purpose() 
 
     assert said - told - nobody == set()
     assert told & nobody == set()
-    assert (told | nobody) - said == {"message_to_place"}
+    assert (told | nobody) - said == {"message_to_place", "case_closed_quietly"}
 
 
 def test_whoever_is_to_be_told_of_an_event_is_told_by_a_handler_of_it() -> None:
@@ -65,7 +65,7 @@ def test_whoever_is_to_be_told_of_an_event_is_told_by_a_handler_of_it() -> None:
 
     heard = {kind_of(event) for event in notifications.handlers}
 
-    assert set(domain.audiences()) - {"message_to_place"} <= heard
+    assert set(domain.audiences()) - {"message_to_place", "case_closed_quietly"} <= heard
 
 
 def test_each_role_that_gets_an_email_is_also_told_in_the_inbox() -> None:

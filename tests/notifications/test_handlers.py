@@ -7,8 +7,8 @@ from services.chassis.service import Received
 from services.events.daycare import StartPlanned
 from services.events.directory import AbsenceEnded, AbsenceRegistered, UnitChanged
 from services.events.midwife import NotificationReceived, NotificationWithdrawn
-from services.events.persons import MoveProposed
-from services.events.registry import SupporterJoined, SupporterLeft
+from services.events.persons import ChildDied, CustodyChanged, MoveProposed
+from services.events.registry import CaseClosed, CaseMerged, CaseSeparated, MoveRaised, SupporterJoined, SupporterLeft
 from services.notifications import handlers
 from tests.notifications.telling import AT, HAVBY, SKOVBY, Telling
 
@@ -205,3 +205,73 @@ def start(telling: Telling, child: UUID) -> StartPlanned:
         start=uuid4(), child=child, municipality=HAVBY, unit=telling.id_of("maelkevejen"), starts_on=date(2027, 1, 4),
         pedagogue=telling.seat("cecilie", "maelkevejen"),
     )  # fmt: skip
+
+
+async def test_of_a_closing_those_who_stood_by_are_told_and_the_family_unless_it_would_hurt(telling: Telling) -> None:
+    settled, died = await telling.register(), await telling.register()
+    last, helper = telling.seat("inge", "intake"), telling.seat("anna", "nord")
+    for child, reason in ((settled, "settled"), (died, "died")):
+        joined = SupporterJoined(child=child, municipality=HAVBY, supporter=helper, role="team", until_on=None)
+        closed = CaseClosed(child=child, municipality=HAVBY, reason=reason, last=last, by=last.professional)
+        await telling.say(child, joined, closed, SupporterLeft(child=child, municipality=HAVBY, supporter=helper))
+    await telling.world.settle()
+
+    inboxes = {("inge", "inbox", "delivered"), ("lone", "inbox", "delivered"), ("anna", "inbox", "delivered")}
+    family = {("family", "inbox", "queued"), ("family", "email", "queued")}
+    assert await telling.told(settled, "case_closed") == inboxes | family
+    assert await telling.told(died, "case_closed_quietly") == inboxes
+    assert await telling.told(died, "case_closed") == set()
+
+
+async def test_what_is_heard_of_a_child_whose_case_is_closed_is_told_to_the_intake_lead(telling: Telling) -> None:
+    child, anna = await telling.register(), telling.seat("anna", "nord")
+    await telling.say(child, telling.changed(child, telling.seat("inge", "intake"), anna))
+    await telling.say(child, CaseClosed(child=child, municipality=HAVBY, reason="settled", last=anna, by=anna.professional))
+    await telling.world.settle()
+
+    await telling.say(child, ChildDied(child=child, municipality=HAVBY, died_on=None))
+    await telling.world.settle()
+
+    assert ("inge", "inbox", "delivered") in await telling.told(child, "child_died")
+    assert ("anna", "inbox", "delivered") not in await telling.told(child, "child_died")
+
+
+async def test_of_a_merge_both_tovholdere_and_the_leader_of_the_one_who_stays_are_told(telling: Telling) -> None:
+    survivor, merged, anna = await telling.register(), await telling.register(), telling.seat("anna", "nord")
+    await telling.say(merged, telling.changed(merged, telling.seat("inge", "intake"), anna))
+    await telling.say(
+        merged,
+        CaseMerged(child=merged, merged_into=survivor, municipality=HAVBY),
+        CaseClosed(child=merged, municipality=HAVBY, reason="merged", last=anna, by=None),
+    )
+    await telling.world.settle()
+
+    inboxes = {who for who, channel, _ in await telling.told(survivor, "case_merged") if channel == "inbox"}
+    assert inboxes == {"inge", "anna", "lone"}
+
+
+async def test_facts_about_a_merged_reference_are_told_to_the_tovholder_of_the_one_that_survives(telling: Telling) -> None:
+    survivor, merged, anna = await telling.register(), await telling.register(), telling.seat("anna", "nord")
+    await telling.say(survivor, telling.changed(survivor, telling.seat("inge", "intake"), anna))
+    await telling.say(merged, CaseMerged(child=merged, merged_into=survivor, municipality=HAVBY))
+    await telling.world.settle()
+
+    await telling.say(merged, ChildDied(child=merged, municipality=HAVBY, died_on=None))
+    await telling.world.settle()
+    await telling.say(merged, CaseSeparated(child=merged, separated_from=survivor, municipality=HAVBY))
+    await telling.world.settle()
+    await telling.say(merged, CustodyChanged(child=merged, municipality=HAVBY, holders=[], from_on=AT.date()))
+    await telling.world.settle()
+
+    assert {who for who, _, _ in await telling.told(merged, "child_died")} == {"anna"}
+    assert {who for who, _, _ in await telling.told(survivor, "case_separated")} >= {"anna"}
+    assert {who for who, _, _ in await telling.told(merged, "custody_changed")} == {"inge"}
+
+
+async def test_of_a_move_out_of_the_product_the_tovholder_is_told(telling: Telling) -> None:
+    child = await telling.register()
+
+    await telling.say(child, MoveRaised(child=child, municipality=HAVBY, to_municipality="0999", to=None, handover=None))
+    await telling.world.settle()
+
+    assert {who for who, _, _ in await telling.told(child, "move_raised")} == {"inge"}

@@ -76,10 +76,53 @@ def _offered(child: str = "bare", to: str = "{other}", unit: str = "{other_unit}
 
 
 _NEW = "insert into registry.child (id, municipality, status) values ('{new}', '0990', 'expected')"
-_CLOSE = "update registry.child set status = 'closed', open_end = null where id = '{child}'"
-_REOPEN = "update registry.child set status = 'born', open_end = 'infinity', episode = episode + 1 where id = '{child}'"
+_CLOSE = "update registry.child set status = 'closed', was = status, open_end = null where id = '{child}'"
+_REOPEN = (
+    "update registry.child set status = 'born', was = null, open_end = 'infinity', episode = episode + 1 where id = '{child}'"
+)
 _WITHOUT_OFFER = "update registry.handover set state = 'withdrawn', closed_at = now() where child_id = '{child}'"
 _ENDED = (_WITHOUT_OFFER, _closed(), _CLOSE)
+
+
+async def test_the_end_of_a_case_cannot_be_written_in_halves(town: Municipality) -> None:
+    child, bare = await town.held(town.nurse), await town.held(town.nurse)
+    await town.leaves(town.pedagogue)
+    await town.tick()
+    owner = await asyncpg.connect(owner_dsn(town.world.settings))
+    attempts = Attempts(owner, town, child, bare, town.pedagogue)
+    outside = (
+        "insert into registry.closing (child_id, municipality, episode, reason, at)"
+        " values ('{child}', '0990', 1, 'moved-to-a-municipality-outside', now())"
+    )
+
+    await attempts.refused(
+        "merged_into_only_on_closed",
+        "a merged reference that still has a tovholder",
+        "update registry.child set merged_into = '{bare}' where id = '{child}'",
+    )
+    await attempts.refused(
+        "child_merged_into_fkey",
+        "a reference merged into one that is none",
+        *_ENDED,
+        "update registry.child set merged_into = '{new}' where id = '{child}'",
+    )
+    await attempts.refused(
+        "not_merged_into_itself",
+        "a reference merged into itself",
+        *_ENDED,
+        "update registry.child set merged_into = id where id = '{child}'",
+    )
+    await attempts.refused(
+        "closed_and_was_together", "a running case that was closed", "update registry.child set was = 'born' where id = '{child}'"
+    )
+    await attempts.refused(
+        "only_a_running_case_moves",
+        "a closed case that moves",
+        *_ENDED,
+        "update registry.child set moving_to = '0991' where id = '{child}'",
+    )
+    await attempts.refused("outside_is_confirmed", "a closing to the outside without a receiver's dated word", outside)
+    await owner.close()
 
 
 async def test_every_way_to_break_the_chain_is_refused(town: Municipality) -> None:

@@ -5,10 +5,20 @@ from uuid import UUID, uuid4
 
 from services.chassis.service import Received
 from services.events.envelope import Seat
-from services.events.persons import ChildCorrected
-from services.events.registry import ChildBorn, ChildRegistered, SupporterJoined, SupporterLeft, TovholderChanged
+from services.events.persons import ChildCorrected, ChildDied, DeathUndone, PregnancyEnded
+from services.events.registry import (
+    CaseClosed,
+    CaseMerged,
+    CaseReopened,
+    CaseSeparated,
+    ChildBorn,
+    ChildRegistered,
+    SupporterJoined,
+    SupporterLeft,
+    TovholderChanged,
+)
 from services.sundhedspleje import handlers
-from tests.support.heard import Heard
+from tests.support.heard import ELSEWHERE, Heard
 
 NURSE = Seat(professional=uuid4(), unit=uuid4())
 
@@ -149,3 +159,98 @@ async def test_a_supporter_sees_the_case_as_long_as_they_support(heard: Heard) -
 
     assert (during.status, after.status) == (200, 404)
     assert "mother" not in during.body or during.body["mother"] is None
+
+
+async def states(heard: Heard, child: UUID) -> set[str]:
+    return {state for _, state in (await windows(heard, child)).values()}
+
+
+async def test_a_death_stops_every_visit_at_once_and_undone_what_is_ahead_is_planned_again(heard: Heard) -> None:
+    today, code = await heard.today(), heard.municipality
+    child = await heard.child(NURSE, status="born", born_on=today)
+    before = await windows(heard, child)
+
+    await heard.tell(child, ChildDied(child=child, municipality=code, died_on=today))
+    stopped = await states(heard, child)
+    await heard.tell(child, DeathUndone(child=child, municipality=code))
+
+    assert stopped == {"lapsed"}
+    assert await windows(heard, child) == before
+    assert (await heard.world.events("sundhedspleje", str(child)))[-2:] == ["visits_replanned"] * 2
+
+
+async def test_nothing_is_planned_for_an_ended_pregnancy_whatever_is_heard_afterwards(heard: Heard) -> None:
+    child, today = await heard.child(NURSE), await heard.today()
+    await heard.tell(child, PregnancyEnded(child=child, municipality=heard.municipality, ended_on=today))
+
+    await heard.tell(child, born(heard, child, today))
+    await heard.tell(child, corrected(heard, child, today - timedelta(days=1)))
+
+    assert await states(heard, child) == {"lapsed"}
+    assert len(await windows(heard, child)) == 1
+
+
+async def test_a_death_heard_before_the_child_leaves_no_visit_standing(heard: Heard) -> None:
+    child, code = uuid4(), heard.municipality
+    await heard.tell(child, ChildDied(child=child, municipality=code, died_on=None))
+
+    registered = ChildRegistered(
+        child=child, municipality=code, notification_id=None, mother=None, order=1, status="born", sibling_of=None
+    )
+    await heard.tell(child, registered)
+
+    assert await states(heard, child) == {"lapsed"}
+
+
+async def test_a_closed_case_has_no_holder_and_no_visit_ahead_and_a_reopened_one_has_both(heard: Heard) -> None:
+    team = await heard.unit("sundhedspleje")
+    nurse, leader = await heard.professional(team, "sundhedspleje"), await heard.professional(team, "sundhedspleje", leads=True)
+    seat, code = Seat(professional=nurse, unit=team), heard.municipality
+    child = await heard.child(seat, status="born", born_on=await heard.today())
+    before = await windows(heard, child)
+
+    await heard.tell(child, CaseClosed(child=child, municipality=code, reason="settled", last=seat, by=nurse))
+    closed = await states(heard, child)
+    seen = [(await heard.logged_in(one).get(f"/sundhedspleje/cases/{child}")).status for one in (nurse, leader)]
+    listed = (await heard.logged_in(nurse).get("/sundhedspleje/cases?holder=me")).body["cases"]
+    changed = TovholderChanged(
+        child=child, municipality=code, tovholder=seat, before=None, why="reopening", since=await heard.world.now()
+    )
+    await heard.tell(child, CaseReopened(child=child, municipality=code, episode=2, by=leader), changed)
+
+    assert (closed, seen, listed) == ({"lapsed"}, [404, 200], [])
+    assert await windows(heard, child) == before
+    assert (await heard.logged_in(nurse).get(f"/sundhedspleje/cases/{child}")).body["status"] == "born"
+
+
+async def test_the_files_of_two_references_that_are_one_child_are_linked_until_they_are_separated(heard: Heard) -> None:
+    team, code = await heard.unit("sundhedspleje"), heard.municipality
+    nurse = Seat(professional=await heard.professional(team, "sundhedspleje"), unit=team)
+    survivor, merged = await heard.child(nurse), await heard.child(NURSE)
+
+    await heard.tell(
+        merged,
+        CaseMerged(child=merged, merged_into=survivor, municipality=code),
+        CaseClosed(child=merged, municipality=code, reason="merged", last=NURSE, by=None),
+    )
+    kept = (await heard.logged_in(nurse.professional).get(f"/sundhedspleje/cases/{survivor}")).body
+    gone = await heard.logged_in(nurse.professional).get(f"/sundhedspleje/cases/{merged}")
+    await heard.tell(merged, CaseSeparated(child=merged, separated_from=survivor, municipality=code))
+
+    assert kept["linked"] == [str(merged)]
+    assert (gone.status, gone.body["merged_into"], gone.body["status"]) == (200, str(survivor), "closed")
+    assert (await heard.logged_in(nurse.professional).get(f"/sundhedspleje/cases/{merged}")).status == 404
+
+
+async def test_a_child_that_has_moved_takes_its_file_along(heard: Heard) -> None:
+    there = await heard.unit("sundhedspleje", municipality=ELSEWHERE)
+    new = Seat(professional=await heard.professional(there, "sundhedspleje", municipality=ELSEWHERE), unit=there)
+    child = await heard.child(NURSE, status="born", born_on=await heard.today())
+
+    changed = TovholderChanged(
+        child=child, municipality=ELSEWHERE, tovholder=new, before=NURSE, why="acceptance", since=await heard.world.now()
+    )
+    await heard.tell(child, changed)
+
+    seen = await heard.logged_in(new.professional).get(f"/sundhedspleje/cases/{child}")
+    assert (seen.status, len(seen.body["visits"])) == (200, 6)

@@ -5,7 +5,11 @@ create table child (
   status text not null check (status in ('expected', 'born', 'closed')),
   holder uuid,
   holder_unit uuid,
-  version bigint not null
+  version bigint not null,
+  -- Nothing is planned for a closed case or a life that has ended. merged_into: the reference that survives.
+  closed boolean not null default false,
+  life_ended boolean not null default false,
+  merged_into uuid check (merged_into <> id)
 ) with (fillfactor = 70);
 
 create table start (

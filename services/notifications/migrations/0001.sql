@@ -1,6 +1,8 @@
 -- Who is to be told what, every delivery and its fate.
 -- A child is known here once it has a tovholder. `version`: of the registry's event that said so, so that an older one never wins.
-create table child_case (child uuid primary key, municipality char(4) not null, holder uuid not null, holder_unit uuid not null, version bigint not null);
+-- Of a closed case the intake lead is told what a tovholder would be; of a merged reference the tovholder of the one that survives.
+create table child_case (child uuid primary key, municipality char(4) not null, holder uuid not null, holder_unit uuid not null, version bigint not null,
+  closed boolean not null default false, merged_into uuid check (merged_into <> child));
 create table notified_child (notification uuid not null, child uuid not null, municipality char(4) not null, primary key (notification, child));
 create table unit (id uuid primary key, municipality char(4), district uuid, leaders uuid[] not null default '{}');
 create table intake (unit uuid primary key, municipality char(4) not null, district uuid, lead uuid not null, deputy uuid not null, leader uuid not null);

@@ -3,50 +3,18 @@
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 from uuid import UUID
 
 from services.chassis.errors import RuleViolated
 from services.events import Event
 from services.events.envelope import Seat
-from services.events.registry import DeclineReason, Why, WithdrawalCause
-
-State = Literal["proposed", "scheduled", "effected", "declined", "withdrawn", "superseded"]
-Act = Literal[
-    "accept",
-    "accept-on-date",
-    "decline",
-    "withdraw",
-    "supersede",
-    "take-effect",
-    "ask",
-    "answer",
-    "remind",
-    "overdue",
-    "escalate",
-    "re-give",
-]
-
-# What may become of a handover. What is not here is refused; `effected`, `declined`, `withdrawn` and `superseded` are ends.
-BECOMES: Mapping[tuple[State, Act], State] = {
-    ("proposed", "accept"): "effected",
-    ("proposed", "accept-on-date"): "scheduled",
-    ("proposed", "decline"): "declined",
-    ("proposed", "withdraw"): "withdrawn",
-    ("proposed", "supersede"): "superseded",
-    ("proposed", "ask"): "proposed",
-    ("proposed", "answer"): "proposed",
-    ("proposed", "remind"): "proposed",
-    ("proposed", "overdue"): "proposed",
-    ("proposed", "escalate"): "proposed",
-    ("proposed", "re-give"): "proposed",
-    ("scheduled", "take-effect"): "effected",
-    ("scheduled", "decline"): "declined",
-    ("scheduled", "withdraw"): "withdrawn",
-    ("scheduled", "supersede"): "superseded",
-    ("scheduled", "re-give"): "scheduled",
-}
-OPEN: Collection[State] = ("proposed", "scheduled")
+from services.events.registry import ClosingReason, DeclineReason, Why, WithdrawalCause
+from services.registry.domain.table import BECOMES as BECOMES
+from services.registry.domain.table import CASE, HANDOVER, CaseAct, Step, Who
+from services.registry.domain.table import OPEN as OPEN
+from services.registry.domain.table import Act as Act
+from services.registry.domain.table import State as State
 
 
 class TheHandoverIsNoLongerOpen(RuleViolated):
@@ -63,6 +31,38 @@ class AHandoverIsAlreadyOpen(RuleViolated):
 
 class TheChildIsClosed(RuleViolated):
     """The episode has ended: there is no baton to hand over."""
+
+
+class TheReferenceIsMerged(RuleViolated):
+    """It turned out to be the same child as an older reference; `merged_into` names it. Repeat this with that one."""
+
+
+class TheChildIsNotClosed(RuleViolated):
+    """Its episode runs: propose a handover, or override."""
+
+
+class TheReferenceIsNotMerged(RuleViolated):
+    """There is no merge to undo."""
+
+
+class ThatCannotHappenToThisChildNow(RuleViolated):
+    """The table of transitions has no such step."""
+
+
+class OnlyTheTovholderTheirDeputyOrLeaderMayMove(RuleViolated):
+    status = 403
+
+
+class OnlyTheTovholderTheirDeputyOrLeaderMayClose(RuleViolated):
+    status = 403
+
+
+class OnlyALeaderOfTheLastUnitOrTheIntakeLeadMayReopen(RuleViolated):
+    status = 403
+
+
+class OnlyALeaderOfTheLastUnitOrTheIntakeLeadMaySeparate(RuleViolated):
+    status = 403
 
 
 class OnlyTheTovholderTheirDeputyOrLeaderMayPropose(RuleViolated):
@@ -157,6 +157,7 @@ class Rules:
     escalate_working_days: int = 1
     support_days: int = 28
     closing_days: tuple[date, ...] = ()
+    closing_age: int = 6
 
     def after(self, start: datetime, days: int) -> datetime:
         return self.calendar.after_working_days(start, days, self.closing_days)
@@ -167,6 +168,7 @@ class Handover:
     """A proposal that the baton passes. `taking`: whether the receiver's seat still takes anything.
 
     `named`: the receiver as proposed, where a deputy has accepted for themselves since.
+    `proposer`: None where a rule has proposed.
     """
 
     id: UUID
@@ -174,7 +176,7 @@ class Handover:
     giver: Seat
     receiver: Seat
     receiver_municipality: str
-    proposer: UUID
+    proposer: UUID | None
     reason: str
     proposed_at: datetime
     due_at: datetime
@@ -234,6 +236,27 @@ class Rung:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Life:
+    """What is known of a child's life and case beside the baton.
+
+    `ended`: a death or the end of a pregnancy as persons has recorded it; it closes nothing. `moving_to`: the municipality
+    of a move that waits for an open handover to end. Of a closed case, `was`: the status before; `last`: the last tovholder;
+    `reason`: why it was closed; `merged_into`: the reference that survives, `survivor_version`: its version at the merge.
+    """
+
+    born_on: date | None = None
+    ended: Literal["died", "pregnancy-ended"] | None = None
+    ended_on: date | None = None
+    moving_to: str | None = None
+    moving_by: UUID | None = None
+    was: Literal["expected", "born"] | None = None
+    last: Seat | None = None
+    reason: ClosingReason | None = None
+    merged_into: UUID | None = None
+    survivor_version: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Child:
     """A child and all that a decision about it needs.
 
@@ -258,13 +281,19 @@ class Child:
     intake: frozenset[UUID] = frozenset()
     ladder: tuple[Rung, ...] = ()
     path: tuple[Rung, ...] = ()
+    episode: int = 1
+    life: Life = Life()
 
     @property
     def held_by(self) -> Seat:
-        """The tovholder's seat. TheChildIsClosed where the episode has ended."""
+        """The tovholder's seat. TheChildIsClosed or TheReferenceIsMerged where the episode has ended."""
         if self.holder is None:
-            raise TheChildIsClosed
+            raise self.ended()
         return self.holder
+
+    def ended(self) -> RuleViolated:
+        """Why nothing can be done with the baton."""
+        return TheReferenceIsMerged(merged_into=self.life.merged_into) if self.life.merged_into else TheChildIsClosed()
 
     def deputy_of(self, professional: UUID) -> Seat | None:
         """Who stands for someone who is absent now; None where they are present or named nobody."""
@@ -303,13 +332,18 @@ class Decision:
 
     `expected`: the version it was decided on; None for a child that enters. `offers`: the handover's receiver is new, so their
     seat must be taking. `texts`: free text about a person by its column, still unsealed.
+    `reopens`: a new episode begins. `life`: what is to be written of the child's life and case, by column. `also`: another
+    child's decision, committed with it or not at all.
     """
 
     child: UUID
     expected: int | None
     events: tuple[Event, ...] = ()
     registers: Registration | None = None
-    status: Literal["born"] | None = None
+    status: Literal["expected", "born", "closed"] | None = None
+    reopens: bool = False
+    life: Mapping[str, Any] = field(default_factory=dict)
+    also: tuple["Decision", ...] = ()
     municipality: str | None = None
     shared_with: tuple[str, ...] | None = None
     holder: Holding | None = None
@@ -329,6 +363,75 @@ class Decision:
         return (self.expected or 0) + len(self.events)
 
 
+# Whom an act is refused to, by the rule's name.
+_ONLY: Mapping[str, type[RuleViolated]] = {
+    "accept": OnlyTheNamedReceiverMayAccept,
+    "accept-on-date": OnlyTheNamedReceiverMayAccept,
+    "decline": OnlyTheNamedReceiverMayDecline,
+    "ask": OnlyTheNamedReceiverMayAsk,
+    "answer": OnlyTheGiverMayAnswer,
+    "withdraw": OnlyTheProposerOrTheTovholderMayWithdraw,
+    "propose": OnlyTheTovholderTheirDeputyOrLeaderMayPropose,
+    "override": OnlyALeaderOfTheTovholdersUnitMayOverride,
+    "move": OnlyTheTovholderTheirDeputyOrLeaderMayMove,
+    "close": OnlyTheTovholderTheirDeputyOrLeaderMayClose,
+    "reopen": OnlyALeaderOfTheLastUnitOrTheIntakeLeadMayReopen,
+    "separate": OnlyALeaderOfTheLastUnitOrTheIntakeLeadMaySeparate,
+}
+
+
+def may_become(child: Child, act: CaseAct, by: UUID | None = None) -> Step:
+    """The table's step for an act on a child's case, by a person or (None) by rule; what the table lacks is refused."""
+    step = CASE.get((child.status, act))
+    if step is None:
+        raise child.ended() if child.status == "closed" else _NOT_ON_A_RUNNING_CASE.get(act, ThatCannotHappenToThisChildNow)()
+    _must_play(child, by, act, step)
+    return step
+
+
+def handover_becomes(child: Child, handover: Handover, act: Act, by: UUID) -> State:
+    """The state of a handover after a person's act. TheHandoverIsNoLongerOpen or TheHandoverIsAlreadyAccepted, or who may."""
+    state = handover.becomes(act)
+    _must_play(child, by, act, HANDOVER[handover.state, act])
+    return state
+
+
+def _must_play(child: Child, by: UUID | None, act: str, step: Step) -> None:
+    played = parts(child, by) if by else frozenset({"rule"})
+    if not played & step.who:
+        raise _ONLY.get(act, ThatCannotHappenToThisChildNow)
+
+
+_NOT_ON_A_RUNNING_CASE: Mapping[CaseAct, type[RuleViolated]] = {
+    "reopen": TheChildIsNotClosed,
+    "separate": TheReferenceIsNotMerged,
+}
+
+
+def parts(child: Child, person: UUID) -> frozenset[Who]:
+    """The parts that someone plays in the baton of a child as things are now, in the table's words."""
+    return frozenset(_parts(child, person))
+
+
+def _parts(child: Child, person: UUID) -> Iterable[Who]:
+    seat = child.holder or child.life.last
+    if child.holder and child.holder.professional == person:
+        yield "holder"
+    if child.holder and (deputy := child.deputy_of(child.holder.professional)) and deputy.professional == person:
+        yield "deputy"
+    if seat and child.led_by(person, seat.unit):
+        yield "leader"
+    if person in child.intake:
+        yield "intake-lead"
+    if handover := child.handover:
+        if handover.receiver.professional == person:
+            yield "receiver"
+        if (deputy := child.deputy_of(handover.receiver.professional)) and deputy.professional == person:
+            yield "receiver-deputy"
+        if handover.proposer == person:
+            yield "proposer"
+
+
 def relations(child: Child, professional: UUID | None, is_service: bool) -> frozenset[str]:
     """In which relations of access.yaml someone stands to a child as things are now; none = the child does not exist for them."""
     if is_service:
@@ -346,6 +449,8 @@ def _relations(child: Child, person: UUID) -> Iterable[str]:
             yield "deputy"
         if child.led_by(person, child.holder.unit):
             yield "leader"
+    if child.life.last and child.led_by(person, child.life.last.unit):
+        yield "leader"
     if child.handover:
         if person in (child.handover.receiver.professional, child.handover.named):
             yield "receiver"

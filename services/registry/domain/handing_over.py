@@ -21,6 +21,7 @@ from services.events.registry import (
     TovholderChanged,
 )
 from services.registry.domain import (
+    Act,
     AHandoverIsAlreadyOpen,
     AnotherReasonNeedsWords,
     AQuestionIsOpenAlready,
@@ -29,13 +30,6 @@ from services.registry.domain import (
     Handover,
     Holding,
     NoQuestionIsOpen,
-    OnlyALeaderOfTheTovholdersUnitMayOverride,
-    OnlyTheGiverMayAnswer,
-    OnlyTheNamedReceiverMayAccept,
-    OnlyTheNamedReceiverMayAsk,
-    OnlyTheNamedReceiverMayDecline,
-    OnlyTheProposerOrTheTovholderMayWithdraw,
-    OnlyTheTovholderTheirDeputyOrLeaderMayPropose,
     Rung,
     Supporter,
     TheEffectDateHasPassed,
@@ -44,6 +38,8 @@ from services.registry.domain import (
     TheReceiverHoldsTheBatonAlready,
     TheSeatIsUnknown,
     TheSeatTakesNobody,
+    handover_becomes,
+    may_become,
     shared_with,
 )
 from services.registry.domain.deadlines import due, next_look
@@ -64,12 +60,11 @@ def propose(
 
     `to`: the receiver's seat as it stands, None where there is none; `texts`: message and family_wish.
     """
+    may_become(child, "propose", by)
     giver = child.held_by
-    if not (giver.professional == by or _deputy(child, giver.professional) == by or child.led_by(by, giver.unit)):
-        raise OnlyTheTovholderTheirDeputyOrLeaderMayPropose
     if child.handover and child.handover.open:
         raise AHandoverIsAlreadyOpen(handover=child.handover.id)
-    receiver = _taking(to)
+    receiver = taking(to)
     if receiver.seat == giver:
         raise TheReceiverHoldsTheBatonAlready
     if effective_on is not None and effective_on < child.rules.calendar.date_of(at):
@@ -106,10 +101,12 @@ def accept(child: Child, by: UUID, at: datetime, effective_on: date | None, text
     handover = _named(child)
     today = child.rules.calendar.date_of(at)
     day = _agreed_day(handover, effective_on, today)
-    state = handover.becomes("accept-on-date" if day else "accept")
+    act: Act = "accept-on-date" if day else "accept"
+    handover.becomes(act)
     if child.held_by.professional == by:
         raise TheReceiverHoldsTheBatonAlready
-    receiver = _answering(child, handover, by, OnlyTheNamedReceiverMayAccept)
+    state = handover_becomes(child, handover, act, by)
+    receiver = _answering(child, handover, by)
     if not handover.taking and receiver == handover.receiver:
         raise TheSeatTakesNobody
     yes = replace(
@@ -139,8 +136,7 @@ def _scheduled(child: Child, handover: Handover, events: tuple[Event, ...], day:
 def decline(child: Child, by: UUID, at: datetime, reason: DeclineReason, texts: dict[str, str]) -> Decision:
     """The receiver, or in an absence the deputy, says no with a reason; also to what they had accepted for a later date."""
     handover = _named(child)
-    state = handover.becomes("decline")
-    _answering(child, handover, by, OnlyTheNamedReceiverMayDecline)
+    state = handover_becomes(child, handover, "decline", by)
     if reason == "other" and not texts:
         raise AnotherReasonNeedsWords
     no = replace(handover, state=state, decline_reason=reason, closed_at=at, next_at=None, question=None)
@@ -150,10 +146,7 @@ def decline(child: Child, by: UUID, at: datetime, reason: DeclineReason, texts: 
 def withdraw(child: Child, by: UUID, at: datetime) -> Decision:
     """The proposer, or who holds the baton now (or their deputy in an absence), takes the question back."""
     handover = _named(child)
-    state = handover.becomes("withdraw")
-    holder = child.held_by.professional
-    if by not in (handover.proposer, holder, _deputy(child, holder)):
-        raise OnlyTheProposerOrTheTovholderMayWithdraw
+    state = handover_becomes(child, handover, "withdraw", by)
     back = replace(handover, state=state, cause="proposer", closed_at=at, next_at=None, question=None)
     return _ended(child, back, HandoverWithdrawn(**about(child, handover), cause="proposer", withdrawn_by=by), {})
 
@@ -172,8 +165,7 @@ def withdraw_for_cancelled_start(child: Child, unit: UUID, at: datetime) -> Deci
 def ask(child: Child, by: UUID, question: UUID, at: datetime, texts: dict[str, str]) -> Decision:
     """The receiver asks before answering; the deadline's clock rests until the giver has answered."""
     handover = _named(child)
-    state = handover.becomes("ask")
-    _answering(child, handover, by, OnlyTheNamedReceiverMayAsk)
+    state = handover_becomes(child, handover, "ask", by)
     if handover.question:
         raise AQuestionIsOpenAlready(question=handover.question)
     resting = replace(handover, state=state, question=question, asked_at=at, next_at=None)
@@ -184,10 +176,7 @@ def ask(child: Child, by: UUID, question: UUID, at: datetime, texts: dict[str, s
 def answer(child: Child, by: UUID, at: datetime, texts: dict[str, str]) -> Decision:
     """The giver answers; the deadline moves by as long as it rested."""
     handover = _named(child)
-    state = handover.becomes("answer")
-    holder = child.held_by.professional
-    if by not in (holder, _deputy(child, holder), handover.proposer):
-        raise OnlyTheGiverMayAnswer
+    state = handover_becomes(child, handover, "answer", by)
     if handover.question is None or handover.asked_at is None:
         raise NoQuestionIsOpen
     # A question asked after the deadline buys no time for what was due before it.
@@ -202,10 +191,9 @@ def answer(child: Child, by: UUID, at: datetime, texts: dict[str, str]) -> Decis
 
 def override(child: Child, by: UUID, to: Rung | None, reason: str, at: datetime, texts: dict[str, str]) -> Decision:
     """A leader of the tovholder's unit, or above, places the baton with a reason; an open handover is overtaken."""
+    may_become(child, "override", by)
     before = child.held_by
-    if not child.led_by(by, before.unit):
-        raise OnlyALeaderOfTheTovholdersUnitMayOverride
-    receiver = _taking(to)
+    receiver = taking(to)
     if receiver.seat == before:
         raise TheReceiverHoldsTheBatonAlready
     handover, events = child.handover, ()  # type: tuple[Handover | None, tuple[Event, ...]]
@@ -268,22 +256,14 @@ def _agreed_day(handover: Handover, asked: date | None, today: date) -> date | N
     return day if day and day > today else None
 
 
-def _answering(child: Child, handover: Handover, by: UUID, refusal: type[Exception]) -> Seat:
+def _answering(child: Child, handover: Handover, by: UUID) -> Seat:
     """The seat on which someone answers a handover: the receiver's own, or during the receiver's absence the deputy's."""
-    if handover.receiver.professional == by:
-        return handover.receiver
-    seat = child.deputy_of(handover.receiver.professional)
-    if seat is None or seat.professional != by:
-        raise refusal
-    return seat
+    deputy = child.deputy_of(handover.receiver.professional)
+    return deputy if deputy and deputy.professional == by != handover.receiver.professional else handover.receiver
 
 
-def _deputy(child: Child, professional: UUID) -> UUID | None:
-    seat = child.deputy_of(professional)
-    return seat.professional if seat else None
-
-
-def _taking(to: Rung | None) -> Rung:
+def taking(to: Rung | None) -> Rung:
+    """The seat that someone is named on. TheSeatIsUnknown or TheSeatTakesNobody."""
     if to is None:
         raise TheSeatIsUnknown
     if not to.taking:

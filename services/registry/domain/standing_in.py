@@ -8,16 +8,27 @@ from uuid import UUID
 
 from services.events import Event
 from services.events.registry import (
-    ChildBorn,
     ChildRegistered,
     HandoverScheduled,
     HandoverWithdrawn,
     SupporterJoined,
     TovholderChanged,
 )
-from services.registry.domain import Child, Decision, Handover, Holding, NobodyOnTheLadderTakes, Registration, Rung, Supporter
+from services.registry.domain import (
+    Child,
+    Decision,
+    Handover,
+    Holding,
+    NobodyOnTheLadderTakes,
+    Registration,
+    Rung,
+    Supporter,
+    may_become,
+    shared_with,
+)
 from services.registry.domain.deadlines import next_look, withdraw_by_rule
 from services.registry.domain.handing_over import offered
+from services.registry.domain.life import born
 from services.registry.domain.passing import about, leaving, without
 
 
@@ -56,16 +67,18 @@ def family(
 ) -> list[Decision]:
     """What a family's identification asks for: children that enter, with their first tovholder, and births of expected ones.
 
-    `known`: the children (and elder siblings) that are registered. A new sibling is decided under the elder's version, so that a
-    change of the elder meanwhile makes it decide again. `new_ids`: one per newcomer, for the copy of an open handover.
+    `known`: the children (and elder siblings) that are registered, by the reference used; of a merged one its survivor. A new
+    sibling is decided under the elder's version, so that a change of the elder meanwhile makes it decide again. `new_ids`: one
+    per newcomer, for the copy of an open handover.
     """
     decisions: dict[UUID, Decision] = {}
     for newcomer, copy_id in zip(sorted(newcomers, key=lambda it: it.order), new_ids, strict=True):
         child = known.get(newcomer.child)
         elder = known.get(newcomer.sibling_of) if newcomer.sibling_of else None
         if child is not None:
-            if newcomer.status == "born" and child.status == "expected":
-                decisions[child.id] = born(child, newcomer)
+            birth = born(child, newcomer.notification_id, newcomer.born_on, newcomer.order) if newcomer.status == "born" else None
+            if birth:
+                decisions[child.id] = birth
         elif elder is not None and elder.holder is not None:
             decisions.setdefault(elder.id, Decision(child=elder.id, expected=elder.version))
             decisions[newcomer.child] = sibling(newcomer, elder, copy_id, at)
@@ -80,10 +93,14 @@ def register(newcomer: Newcomer, first: Rung, at: datetime) -> Decision:
 
 
 def sibling(newcomer: Newcomer, elder: Child, copy_id: UUID, at: datetime) -> Decision:
-    """A child found at birth shares its elder's present tovholder, and what is asked about the elder is asked about it too."""
+    """A child found at birth shares its elder's present tovholder, and what is asked about the elder is asked about it too.
+
+    The municipality is the elder's as well: a seat of one municipality holds no child of another.
+    """
+    newcomer = replace(newcomer, municipality=elder.municipality, district=elder.district)
     decision = _enters(newcomer, Holding(elder.held_by, "sibling"), at)
     open_one = elder.handover if elder.handover and elder.handover.open else None
-    if open_one is None or open_one.receiver_municipality != newcomer.municipality:
+    if open_one is None:
         return decision
     # The texts stay with the elder: they are sealed under its key, and speak of it.
     copied = replace(
@@ -116,7 +133,10 @@ def sibling(newcomer: Newcomer, elder: Child, copy_id: UUID, at: datetime) -> De
                 until_on=open_one.effective_on,
             ),
         )
-    return replace(decision, events=(*decision.events, *events), handover=handover, is_new=True, offers=True, joins=joins)
+    return replace(
+        decision, events=(*decision.events, *events), handover=handover, is_new=True, offers=True, joins=joins,
+        shared_with=shared_with(newcomer.municipality, handover, joins) or None,
+    )  # fmt: skip
 
 
 def _enters(newcomer: Newcomer, first: Holding, at: datetime) -> Decision:
@@ -129,19 +149,10 @@ def _enters(newcomer: Newcomer, first: Holding, at: datetime) -> Decision:
         child=newcomer.child, municipality=newcomer.municipality, tovholder=first.seat, before=None, why=first.why, since=at
     )
     entering = Registration(newcomer.municipality, newcomer.district, newcomer.status, newcomer.order, newcomer.sibling_of)
-    return Decision(child=newcomer.child, expected=None, events=(registered, changed), registers=entering, holder=first)
-
-
-def born(child: Child, newcomer: Newcomer) -> Decision:
-    """An expected child is born; its tovholder stays who they are."""
-    event = ChildBorn(
-        child=child.id,
-        municipality=child.municipality,
-        notification_id=newcomer.notification_id,
-        born_on=newcomer.born_on,
-        order=newcomer.order,
+    life = {"born_on": newcomer.born_on} if newcomer.born_on else {}
+    return Decision(
+        child=newcomer.child, expected=None, events=(registered, changed), registers=entering, holder=first, life=life
     )
-    return Decision(child=child.id, expected=child.version, events=(event,), status="born")
 
 
 def stand_in(child: Child, at: datetime, departed: bool = False) -> Decision | None:
@@ -150,6 +161,7 @@ def stand_in(child: Child, at: datetime, departed: bool = False) -> Decision | N
     The new holder takes over the giver's part in an open handover, unless they are its receiver: then it is withdrawn.
     None where someone on the ladder already holds it and nobody on it is there: the top leader keeps it even if absent.
     """
+    may_become(child, "stand-in")
     before = child.held_by
     chosen = choose(child.ladder, before.professional)
     if not departed and not chosen.present and any(rung.seat == before for rung in child.ladder):

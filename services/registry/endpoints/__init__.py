@@ -3,34 +3,30 @@
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Query, Response
 
 from services.chassis.ids import new_id
-from services.chassis.request import Change, Reading, answer, change, reading
+from services.chassis.request import Reading, answer
 from services.chassis.route import UsualRoute
 from services.chassis.sealed import Seal, TextWasErased
-from services.chassis.service import runtime_of
 from services.events.access import may
 from services.registry import repository
 from services.registry.domain import Child, Handover, State, handing_over
-from services.registry.endpoints import current
-from services.registry.endpoints.changing import changed, seen
+from services.registry.endpoints import current, life
+from services.registry.endpoints.changing import Changing, Limit, Looking, changed, seen
 from services.registry.repository import Loaded, Place
 from services.registry.schemas import Acceptance, GivenAnswer, Override, Proposal, Question, Refusal, Withdrawal
 
 router = APIRouter(prefix="/registry", tags=["registry"], route_class=UsualRoute)
-runtime = runtime_of("registry")
-Changing = Annotated[Change, Depends(change(runtime))]
-Looking = Annotated[Reading, Depends(reading(runtime))]
-Limit = Annotated[int, Query(ge=1, le=500)]
 router.include_router(current.router)
+router.include_router(life.router)
 
 
 @router.get("/children/{child_ref}")
 async def read_child(child_ref: UUID, request: Looking) -> Response:
-    """Who is tovholder, since when, who stands by, and whether the baton is offered to someone."""
-    _, child, _ = await seen(request, Place(child=child_ref, class_="baton"))
-    return answer(200, _child_view(child), child.version)
+    """Who is tovholder, since when, who stands by, whether the baton is offered; of a merged reference, which one survives."""
+    loaded, child, _ = await seen(request, Place(child=child_ref, class_="baton"))
+    return answer(200, _child_view(child, loaded.survivor), child.version)
 
 
 @router.get("/children/{child_ref}/assignments")
@@ -175,12 +171,18 @@ def _seat_view(seat: Any) -> dict[str, UUID]:
     return {"professional": seat.professional, "unit": seat.unit}
 
 
-def _child_view(child: Child) -> dict[str, Any]:
+def _child_view(child: Child, survivor: Child | None) -> dict[str, Any]:
+    known = child.life
     return {
         "reference": child.id,
         "municipality": child.municipality,
         "status": child.status,
         "version": child.version,
+        "episode": child.episode,
+        "life_ended": {"how": known.ended, "on": known.ended_on} if known.ended else None,
+        "closed": {"reason": known.reason} if child.status == "closed" else None,
+        "merged_into": survivor.id if survivor else known.merged_into,
+        "waits_to_move_to": known.moving_to,
         "tovholder": {**_seat_view(child.holder), "since": child.since} if child.holder else None,
         "supporters": [
             {**_seat_view(it.seat), "role": it.role, "since": it.since, "until_on": it.until_on} for it in child.supporters

@@ -1,19 +1,23 @@
 """The one shape of a change to the baton: load, authorise, decide, commit, answer; decided again where somebody was first."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import Response
+from fastapi import Depends, Query, Response
 
 from services.chassis.errors import CallerIsUnknown, NotAllowed, NotFound, RuleViolated, TheChildHasMovedOn, require
-from services.chassis.party import Caller
-from services.chassis.request import Change, Reading, answer, checked_against
+from services.chassis.request import Change, Reading, answer, change, checked_against, reading
+from services.chassis.service import runtime_of
 from services.events.access import may
 from services.events.envelope import Seat
 from services.registry.domain import Child, Decision, relations
 from services.registry.repository import TRIES, Loaded, Place, SomebodyWasFirst, as_json, commit, load
 
+runtime = runtime_of("registry")
+Changing = Annotated[Change, Depends(change(runtime))]
+Looking = Annotated[Reading, Depends(reading(runtime))]
+Limit = Annotated[int, Query(ge=1, le=500)]
 Decide = Callable[[Loaded, UUID], Decision]
 
 
@@ -31,9 +35,8 @@ async def changed(request: Change, place: Place, class_: str, decide: Decide, st
         decision = _decided(decide, loaded, child, person)
         body = _answer(child, decision)
         try:
-            await commit(
-                store, loaded.caller.party, [_written(request, loaded, decision)], _stored(request, status, body, decision)
-            )
+            written = [_written(request, loaded, decision), *(as_json(it, store.partitions) for it in decision.also)]
+            await commit(store, loaded.caller.party, written, _stored(request, status, body, decision))
             return answer(status, body, decision.version)
         except SomebodyWasFirst as lost:
             if tried == TRIES:
@@ -49,19 +52,22 @@ async def seen(request: Reading, place: Place) -> tuple[Loaded, Child, frozenset
         raise CallerIsUnknown
     if loaded.child is None:
         raise NotFound("There is no such thing, or not for you.")
-    related = relations(loaded.child, loaded.caller.professional, loaded.caller.is_service)
+    related = related_to(loaded)
     require(may(related, "baton", "see"), bool(related))
     return loaded, loaded.child, related
 
 
-def related_to(child: Child, caller: Caller) -> frozenset[str]:
-    return relations(child, caller.professional, caller.is_service)
+def related_to(loaded: Loaded) -> frozenset[str]:
+    """In which relations the caller stands to a child; to a merged reference also in those to its survivor."""
+    children = [it for it in (loaded.child, loaded.survivor) if it]
+    caller = loaded.caller
+    return frozenset().union(*(relations(it, caller.professional, caller.is_service) for it in children))
 
 
 def _for_whom(loaded: Loaded, class_: str) -> tuple[Child, UUID]:
     if loaded.child is None:
         raise NotFound("There is no such thing, or not for you.")
-    related = relations(loaded.child, loaded.caller.professional, loaded.caller.is_service)
+    related = related_to(loaded)
     require(may(related, class_, "act"), bool(related))
     if loaded.caller.professional is None:
         raise NotAllowed("Only a named professional moves the baton.")
@@ -74,11 +80,15 @@ def _decided(decide: Decide, loaded: Loaded, child: Child, person: UUID) -> Deci
         return decide(loaded, person)
     except RuleViolated as refused:
         refused.more = {**_baton(child), **refused.more}
+        if loaded.survivor and "merged_into" in refused.more:
+            # Of a chain of merges the one that stands at its end: there the command belongs.
+            refused.more["merged_into"] = loaded.survivor.id
         raise
 
 
 def _baton(child: Child) -> dict[str, Any]:
-    return {"version": child.version, "tovholder": _seat(child.holder)}
+    merged = {"merged_into": child.life.merged_into} if child.life.merged_into else {}
+    return {"version": child.version, "tovholder": _seat(child.holder), **merged}
 
 
 def _seat(seat: Seat | None) -> dict[str, UUID] | None:
@@ -87,8 +97,12 @@ def _seat(seat: Seat | None) -> dict[str, UUID] | None:
 
 def _answer(child: Child, decision: Decision) -> dict[str, Any]:
     """Ids, codes and dates only: it is stored with the change."""
-    holder = decision.holder.seat if decision.holder else child.holder
+    holder = decision.holder.seat if decision.holder else None if decision.status == "closed" else child.holder
     body: dict[str, Any] = {"child": child.id, "version": decision.version, "tovholder": _seat(holder)}
+    if decision.status:
+        body["status"] = decision.status
+    if decision.life.get("moving_to"):
+        body["waits_to_move_to"] = decision.life["moving_to"]
     if handover := decision.handover:
         body |= {
             "id": handover.id,

@@ -16,7 +16,16 @@ create table child (
   status text not null check (status in ('expected', 'born', 'closed')), birth_order int not null default 1, sibling_of uuid,
   version bigint not null default 0, last_at timestamptz not null default '-infinity', episode int not null default 1,
   open_end timestamptz default 'infinity' check (open_end = 'infinity'),
+  -- was: the status before the closing. life_ended: a death or the end of a pregnancy, which closes nothing. moving_to: a move that waits for an
+  -- open handover to end. merged_into: the reference that survives; survivor_version: its version once they were merged, by which an undo is judged.
+  born_on date, was text check (was in ('expected', 'born')), life_ended text check (life_ended in ('died', 'pregnancy-ended')), life_ended_on date,
+  moving_to char(4), moving_by uuid, merged_into uuid references child constraint not_merged_into_itself check (merged_into <> id), survivor_version bigint,
+  constraint closed_and_was_together check ((status = 'closed') = (was is not null)),
+  constraint merged_into_only_on_closed check (merged_into is null or status = 'closed'),
+  constraint only_a_running_case_moves check (moving_to is null or status <> 'closed'),
   check ((status = 'closed') = (open_end is null)), unique (id, episode, open_end)) with (fillfactor = 80);
+create index ages_out on child (municipality, born_on) where status = 'born';
+create index moves on child (moving_to) where moving_to is not null;
 
 -- One link of the chain. Each begins where the one before ended; the last of a running episode ends at 'infinity';
 -- the first of a later episode begins after a link of the episode before it.
@@ -43,13 +52,13 @@ create index held on assignment (professional, unit) where open;
 alter table child add constraint always_a_tovholder
   foreign key (id, episode, open_end) references assignment (child_id, episode, finished_at) deferrable initially deferred;
 
--- named: the receiver as proposed, also after a deputy has accepted for themselves.
+-- named: the receiver as proposed, also after a deputy has accepted for themselves. proposer: null where a rule has proposed (a move).
 -- next_at: when the clock must look again (remind, overdue, escalate, take effect); null while a question rests the clock.
 create table handover (
   id uuid primary key, child_id uuid not null references child, episode int not null,
   municipality char(4) not null, receiver_municipality char(4) not null,
   state text not null check (state in ('proposed', 'scheduled', 'effected', 'declined', 'withdrawn', 'superseded')),
-  giver uuid not null, giver_unit uuid not null, receiver uuid not null, receiver_unit uuid not null, named uuid not null, proposer uuid not null, reason text not null,
+  giver uuid not null, giver_unit uuid not null, receiver uuid not null, receiver_unit uuid not null, named uuid not null, proposer uuid, reason text not null,
   family_wish bytea, message bytea, note bytea,
   proposed_at timestamptz not null, due_at timestamptz not null, effective_on date, question uuid, asked_at timestamptz,
   reminded_at timestamptz, overdue_at timestamptz, level int not null default 0, next_at timestamptz,
@@ -79,9 +88,20 @@ create table supporter (
 create index supporter_ends on supporter (until_on);
 create index supporter_seat on supporter (professional, unit);
 
+-- Why each episode ended, by whom (null: by rule), and for a municipality outside the product who took over and when they confirmed it.
+create table closing (child_id uuid not null references child, municipality char(4) not null, episode int not null, reason text not null, by uuid, at timestamptz not null,
+  confirmed_on date, receiver bytea, note bytea, primary key (child_id, episode),
+  constraint outside_is_confirmed check (reason <> 'moved-to-a-municipality-outside' or (confirmed_on is not null and receiver is not null)));
+-- What a leader or the intake lead is to decide: `merged` (two references became one; about: the other), `move` (to a municipality that does not use
+-- the product, or of a closed case).
+create table matter (id uuid primary key, child_id uuid not null references child, municipality char(4) not null,
+  kind text not null check (kind in ('merged', 'move')), about uuid, to_municipality char(4), since timestamptz not null,
+  decided_at timestamptz, decided_by uuid, outcome text, check ((decided_at is null) = (outcome is null)));
+create unique index one_open_matter on matter (child_id, kind, coalesce(about, child_id), coalesce(to_municipality, '')) where decided_at is null;
+
 -- What the registry keeps of the directory.
 create table municipality (code char(4) primary key, active boolean not null, answer_working_days int not null, remind_working_days_before int not null,
-  escalate_working_days int not null, absence_limit_days int not null, support_days int not null, closing_days date[] not null default '{}');
+  escalate_working_days int not null, absence_limit_days int not null, support_days int not null, closing_days date[] not null default '{}', closing_age int not null default 6);
 create table absence (id uuid primary key, professional uuid not null, municipality char(4) not null, from_on date not null, until_on date, deputy uuid, deputy_unit uuid);
 create index absence_professional on absence (professional);
 create table unit (id uuid primary key, municipality char(4), parent uuid, leaders uuid[] not null, active boolean not null);
@@ -111,7 +131,9 @@ declare t text; rule text; rules jsonb := jsonb_build_object(
   'assignment', 'may_see(municipality) or sees_child(child_id)',
   'handover', 'may_see(municipality) or may_see(receiver_municipality)',
   'question', 'sees_handover(handover_id)',
-  'supporter', 'may_see(municipality) or sees_child(child_id)');
+  'supporter', 'may_see(municipality) or sees_child(child_id)',
+  'closing', 'may_see(municipality) or sees_child(child_id)',
+  'matter', 'may_see(municipality) or sees_child(child_id)');
 begin
   for t, rule in select * from jsonb_each_text(rules) loop
     execute format('alter table %I enable row level security', t);
@@ -124,8 +146,20 @@ begin
   end loop;
 end $$;
 grant select, insert, update, delete on municipality, absence, unit, leadership, intake, departure, waiting to registry_machine;
+-- The list of matters is by who leads and who takes in; a person says what they decided, and nothing else of it changes.
+grant select on leadership, intake to registry_api;
+create policy decides on matter for update to registry_api using (may_see(municipality) or sees_child(child_id)) with check (true);
+grant update (decided_at, decided_by, outcome) on matter to registry_api;
 
 -- Both functions look up by key only: one plan per statement and session, and none that scans, though it was made while a table was empty.
+
+-- What has become of a child's life and case beside the baton; read for the clock, for closed cases, and where there is something to say.
+create function life_of(c child) returns json language sql stable set search_path = registry, pg_temp as $$
+  select json_build_object('born_on', c.born_on, 'ended', c.life_ended, 'ended_on', c.life_ended_on, 'moving_to', c.moving_to, 'moving_by', c.moving_by, 'was', c.was,
+    'merged_into', c.merged_into, 'survivor_version', c.survivor_version,
+    'reason', (select x.reason from closing x where x.child_id = c.id and x.episode = c.episode and c.status = 'closed'),
+    'last', case when c.status = 'closed' then (select json_build_object('professional', a.professional, 'unit', a.unit) from assignment a
+      where a.child_id = c.id and a.episode = c.episode order by a.finished_at desc limit 1) end) $$;
 
 -- All that a decision about a child needs, in one call: who asks, the time, an earlier answer, the child, its tovholder, its handover (the open one, or
 -- the one named), who is absent, who leads, the key of its text. p_class: what is read, for the access log. p_to: the seat a proposal is aimed at.
@@ -134,7 +168,7 @@ create function load_child(p_who jsonb, p_child uuid, p_handover uuid default nu
     p_class text default null, p_purpose text default null, p_to jsonb default null, p_ladder boolean default false)
 returns json language plpgsql security definer set search_path = registry, pg_temp set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
 declare who jsonb; f answer; c child; a assignment; h handover; k sealing_key; m municipality; i intake; n timestamptz := chassis.now();
-  d date := (n at time zone 'Europe/Copenhagen')::date; texts json; ladder json; path json; absences json; leaders json; supporters json; person uuid; place uuid;
+  d date := (n at time zone 'Europe/Copenhagen')::date; texts json; ladder json; path json; absences json; leaders json; supporters json; person uuid; place uuid; last_unit uuid;
 begin
   if p_who->>'kind' = 'machine' then who := p_who; else who := caller(p_who); end if;
   if who is null then return null; end if;
@@ -157,7 +191,10 @@ begin
   select * into i from intake where municipality = c.municipality and (district = c.district or district is null) order by district nulls last limit 1;
   select json_agg(json_build_object('professional', x.professional, 'deputy', x.deputy, 'unit', x.deputy_unit, 'from_on', x.from_on, 'until_on', x.until_on)) into absences
     from absence x where x.professional in (a.professional, h.receiver) and x.from_on <= d and (x.until_on is null or x.until_on >= d);
-  select json_agg(json_build_array(l.unit, l.professional)) into leaders from leadership l where l.unit in (a.unit, h.receiver_unit);
+  -- Of a closed case its last unit.
+  last_unit := a.unit;
+  if c.status = 'closed' then select x.unit into last_unit from assignment x where x.child_id = c.id and x.episode = c.episode order by x.finished_at desc limit 1; end if;
+  select json_agg(json_build_array(l.unit, l.professional)) into leaders from leadership l where l.unit in (last_unit, h.receiver_unit);
   select json_agg(json_build_object('professional', s.professional, 'unit', s.unit, 'municipality', s.municipality, 'role', s.role, 'since', s.since, 'until_on', s.until_on) order by s.since)
     into supporters from supporter s where s.child_id = c.id;
   if p_class = 'handover-text' then
@@ -182,7 +219,7 @@ begin
   end if;
   if p_class is not null then
     person := (who->>'professional')::uuid;
-    if who->>'kind' = 'service' or person in (a.professional, h.receiver, h.named, i.lead, i.deputy) or exists (select from leadership l where l.unit in (a.unit, h.receiver_unit) and l.professional = person)
+    if who->>'kind' = 'service' or person in (a.professional, h.receiver, h.named, i.lead, i.deputy) or exists (select from leadership l where l.unit in (last_unit, h.receiver_unit) and l.professional = person)
         or exists (select from supporter s where s.child_id = c.id and s.professional = person) or exists (select from absence x where x.professional in (a.professional, h.receiver) and x.deputy = person) then
       insert into access (client, party, professional, subject, class, purpose)
         values (p_client, concat(who->>'kind', ':', coalesce(who->>'municipality', who->>'organisation')), person, c.id, p_class, p_purpose);
@@ -191,7 +228,8 @@ begin
   end if;
   return json_build_object('caller', who, 'at', n,
     'child', json_build_object('id', c.id, 'municipality', c.municipality, 'district', c.district, 'status', c.status, 'version', c.version, 'last_at', case when isfinite(c.last_at) then c.last_at end,
-      'shared_with', c.shared_with, 'birth_order', c.birth_order),
+      'shared_with', c.shared_with, 'birth_order', c.birth_order, 'episode', c.episode),
+    'life', case when p_ladder or c.status = 'closed' or c.life_ended is not null or c.moving_to is not null then life_of(c) end,
     'holder', case when a.child_id is not null then json_build_object('professional', a.professional, 'unit', a.unit, 'since', a.started_at) end,
     'handover', case when h.id is not null then json_build_object('id', h.id, 'state', h.state, 'receiver_municipality', h.receiver_municipality, 'giver', h.giver, 'giver_unit', h.giver_unit,
       'receiver', h.receiver, 'receiver_unit', h.receiver_unit, 'named', h.named, 'proposer', h.proposer, 'reason', h.reason, 'proposed_at', h.proposed_at, 'due_at', h.due_at, 'effective_on', h.effective_on,
@@ -214,6 +252,48 @@ create function intake_ladder(p_municipality char(4), p_district uuid) returns j
   select json_agg(json_build_object('professional', s.professional, 'unit', s.unit, 'municipality', s.municipality, 'open', s.open, 'taking', s.taking,
     'present', not exists (select from absence y where y.professional = s.professional and y.from_on <= today() and (y.until_on is null or y.until_on >= today()))) order by x.rank, x.place)
   from x join seat s using (professional, unit) $$;
+
+-- A municipality a child may have moved to: whether it uses the product, and who takes in children there.
+create function destination(p_municipality char(4)) returns json language sql security definer set search_path = registry, pg_temp as $$
+  select json_build_object('inside', exists (select from municipality where code = p_municipality) and exists (select from intake where municipality = p_municipality and district is null),
+    'ladder', intake_ladder(p_municipality, null)) $$;
+
+-- Writes what is to be noted of a child's life and case; part of commit(). p_life: the columns that change, and closing, matter, decided.
+create function note_life(c child, p_life jsonb, p_texts jsonb, t timestamptz) returns void language plpgsql set search_path = registry, pg_temp as $$
+begin
+  update child set
+      born_on = case when p_life ? 'born_on' then coalesce((p_life->>'born_on')::date, born_on) else born_on end,
+      was = case when p_life ? 'was' then p_life->>'was' else was end,
+      life_ended = case when p_life ? 'ended' then p_life->>'ended' else life_ended end,
+      life_ended_on = case when p_life ? 'ended' then (p_life->>'ended_on')::date else life_ended_on end,
+      moving_to = case when p_life ? 'moving_to' then p_life->>'moving_to' else moving_to end,
+      moving_by = case when p_life ? 'moving_to' then (p_life->>'moving_by')::uuid else moving_by end,
+      merged_into = case when p_life ? 'merged_into' then (p_life->>'merged_into')::uuid else merged_into end,
+      survivor_version = case when p_life ? 'survivor_version' then (p_life->>'survivor_version')::bigint else survivor_version end
+    where child.id = c.id;
+  if p_life->>'merged_into' is not null then
+    update matter m set child_id = (p_life->>'merged_into')::uuid where m.child_id = c.id and decided_at is null and m.about is distinct from (p_life->>'merged_into')::uuid
+      and not exists (select from matter o where o.child_id = (p_life->>'merged_into')::uuid and o.decided_at is null and o.kind = m.kind
+        and o.about is not distinct from m.about and o.to_municipality is not distinct from m.to_municipality);
+    update matter m set decided_at = t, outcome = 'merged' where m.child_id = c.id and decided_at is null;
+  elsif p_life ? 'closing' then
+    update matter m set decided_at = t, decided_by = (p_life->'closing'->>'by')::uuid, outcome = 'closed' where m.child_id = c.id and decided_at is null;
+  end if;
+  if p_life ? 'closing' then
+    insert into closing (child_id, municipality, episode, reason, by, at, confirmed_on, receiver, note)
+      select c.id, c.municipality, c.episode, x.reason, x.by, t, x.confirmed_on, decode(p_texts->>'receiver', 'hex'), decode(p_texts->>'closing', 'hex')
+      from jsonb_to_record(p_life->'closing') x(reason text, by uuid, confirmed_on date);
+  end if;
+  if p_life ? 'matter' then
+    insert into matter (id, child_id, municipality, kind, about, to_municipality, since)
+      select x.id, c.id, c.municipality, x.kind, x.about, x.to_municipality, t from jsonb_to_record(p_life->'matter') x(id uuid, kind text, about uuid, to_municipality char(4))
+      on conflict do nothing;
+  end if;
+  if p_life ? 'decided' then
+    update matter m set decided_at = t, decided_by = (p_life->'decided'->>'by')::uuid, outcome = p_life->'decided'->>'outcome'
+      where m.child_id = c.id and m.about = (p_life->'decided'->>'about')::uuid and decided_at is null;
+  end if;
+end $$;
 
 -- Commits decisions (usually one) with the answer to the request: the only way the baton's tables change. k events take k versions.
 -- Lock order everywhere: the seats the decisions land on, in key order; then children, in order. Called once per transaction, in autocommit, or under a
@@ -238,7 +318,9 @@ begin
         from jsonb_to_record(d->'registers') r(municipality char(4), district uuid, status text, birth_order int, sibling_of uuid) returning * into c;
     else
       update child set version = version + k, last_at = case when k = 0 then last_at else greatest(chassis.now(), last_at + interval '1 microsecond') end,
-          status = coalesce(d->>'status', status), open_end = case when d->>'status' = 'closed' then null else open_end end
+          status = coalesce(d->>'status', status), was = case when d->>'status' = 'closed' then status when d ? 'reopens' then null else was end,
+          open_end = case when d->>'status' = 'closed' then null when d ? 'reopens' then 'infinity' else open_end end, episode = episode + (d ? 'reopens')::int,
+          merged_into = case when d ? 'reopens' then null else merged_into end, moving_to = case when d->>'status' = 'closed' then null else moving_to end
         where child.id = (d->>'child')::uuid and version = (d->>'expected')::bigint returning * into c;   -- the row lock, before any outbox number is drawn
       if not found then raise exception 'the child has moved on' using errcode = 'TV409'; end if;
       c.municipality := coalesce(d->>'municipality', c.municipality);
@@ -279,9 +361,10 @@ begin
       update assignment set finished_at = t where child_id = c.id and episode = c.episode and finished_at = 'infinity' returning * into link;
       if d ? 'holder' then
         n := d->'holder';
-        insert into assignment (child_id, municipality, episode, seq, professional, unit, why, by, handover, reason, note, started_at, prev_finished_at)
+        insert into assignment (child_id, municipality, episode, seq, professional, unit, why, by, handover, reason, note, started_at, prev_finished_at, prev_episode_end)
           values (c.id, c.municipality, c.episode, coalesce(link.seq, 0) + 1, (n->>'professional')::uuid, (n->>'unit')::uuid, n->>'why', (n->>'by')::uuid, (n->>'handover')::uuid, n->>'reason',
-            decode(d->'texts'->>'override', 'hex'), t, link.finished_at);
+            decode(d->'texts'->>'override', 'hex'), t, link.finished_at,
+            case when d ? 'reopens' then (select max(x.finished_at) from assignment x where x.child_id = c.id and x.episode = c.episode - 1) end);
       end if;
       link := null;
     end if;
@@ -293,6 +376,7 @@ begin
         select c.id, x.professional, x.unit, x.municipality, x.role, t, x.until_on from jsonb_to_recordset(d->'joins') x(professional uuid, unit uuid, municipality char(4), role text, until_on date)
         on conflict (child_id, professional, unit) do update set role = excluded.role, since = excluded.since, until_on = excluded.until_on;
     end if;
+    if d ? 'life' then perform note_life(c, d->'life', d->'texts', t); end if;
     if d ? 'municipality' or d ? 'shared_with' then
       -- Last, and not as the party: with this it may give up its own sight of the child, which its policy would refuse.
       perform set_config('tovholder.kind', 'service', true);
@@ -362,7 +446,7 @@ create view deputised as select professional, deputy from absence where from_on 
 grant select on deputised to registry_api, registry_machine;
 
 revoke execute on all functions in schema registry from public;
-grant execute on function enter, may_see, shares, sees_child, sees_handover, today, caller, load_child, commit to registry_api, registry_machine;
+grant execute on function enter, may_see, shares, sees_child, sees_handover, today, caller, load_child, commit, destination to registry_api, registry_machine;
 grant execute on function intake_ladder, put_seats, stop_taking, close_seat, put_leadership to registry_machine;
 
 -- When the audit of the whole installation last came to its end, on the real clock, and what it found.

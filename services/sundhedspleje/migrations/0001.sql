@@ -14,9 +14,14 @@ create table child_case (
   holder_unit uuid,
   since timestamptz,
   version bigint not null,
-  opened_at timestamptz not null
+  opened_at timestamptz not null,
+  -- Closed, or a life that has ended: nothing is planned. merged_into: the file of the reference that survives; both are kept, linked.
+  closed boolean not null default false,
+  life_ended boolean not null default false,
+  merged_into uuid check (merged_into <> child)
 ) with (fillfactor = 70);
 create index caseload on child_case (holder, child);
+create index linked on child_case (merged_into) where merged_into is not null;
 
 create table visit (
   id uuid primary key,
