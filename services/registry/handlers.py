@@ -11,7 +11,7 @@ from services.chassis.log import logger
 from services.chassis.service import Apply, Received
 from services.chassis.store import Tx
 from services.events import Event
-from services.events.daycare import StartCancelled
+from services.events.daycare import StartCancelled, StartMoved
 from services.events.directory import (
     AbsenceEnded,
     AbsenceRegistered,
@@ -25,6 +25,7 @@ from services.events.directory import (
 from services.events.persons import PartiesIdentified
 from services.registry.domain import Child, NobodyOnTheLadderTakes, TheSeatTakesNobody
 from services.registry.domain.handing_over import withdraw_for_cancelled_start
+from services.registry.domain.rescheduling import reschedule_with_start
 from services.registry.domain.standing_in import Newcomer, family
 from services.registry.repository import TRIES, InTransaction, Machine, SomebodyWasFirst, settle
 
@@ -172,6 +173,14 @@ async def withdraw_with_start(received: Received[StartCancelled], tx: Tx) -> Non
     await settle(machine, event.child, lambda child, at: withdraw_for_cancelled_start(child, event.unit, at))
 
 
+async def move_with_start(received: Received[StartMoved], tx: Tx) -> None:
+    """A start on another date takes the dated handover to that unit with it; the receiver confirms again."""
+    event, machine = received.event, InTransaction(tx)
+    if (await machine.load(event.child)).child is None:
+        raise NotYetKnown(event.child)
+    await settle(machine, event.child, lambda child, at: reschedule_with_start(child, event.unit, event.starts_on, at))
+
+
 HANDLERS: Mapping[type[Event], Apply] = {
     PartiesIdentified: register_family,
     ProfessionalJoined: open_seats,
@@ -183,4 +192,5 @@ HANDLERS: Mapping[type[Event], Apply] = {
     IntakeChanged: note_intake,
     MunicipalityChanged: note_municipality,
     StartCancelled: withdraw_with_start,
+    StartMoved: move_with_start,
 }

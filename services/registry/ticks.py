@@ -21,9 +21,10 @@ from services.events.persons import PartiesIdentified
 from services.events.registry import ProfessionalReleased
 from services.registry.domain import Child, Decision, NobodyOnTheLadderTakes
 from services.registry.domain.deadlines import supporters_end, time_asks
+from services.registry.domain.seeing import time_asks_to_see
 from services.registry.domain.standing_in import receiver_left, stand_in
 from services.registry.handlers import registered
-from services.registry.repository import Clock, settle
+from services.registry.repository import Clock, bulk, settle
 
 WAITING = Gauge("tovholder_registrations_waiting", "Children that have no tovholder yet, since no seat takes them")
 STRANDED = Gauge("tovholder_batons_stranded", "Batons held by someone absent or leaving, since nobody on the ladder takes them")
@@ -32,9 +33,14 @@ WITHOUT = Gauge(
     "Children of a running episode without exactly one tovholder; the store's keys allow none",
 )
 _CHUNK = 100
+_ROUND_SECONDS = 2.0
 _DUE = """
 select child_id from handover where state in ('proposed', 'scheduled') and next_at <= chassis.now()
   order by next_at limit $1
+"""
+_UNSEEN = """
+select child_id from assignment where unseen and coalesce(seen_next_at, started_at) <= chassis.now()
+  order by coalesce(seen_next_at, started_at) limit $1
 """
 _LONG_ABSENT = """
 select distinct a.child_id from assignment a
@@ -65,6 +71,13 @@ async def deadlines(runtime: Runtime) -> None:
         await _each(row["child_id"], lambda child: settle(clock, child, time_asks))
     overdue = await _rows(runtime, "select count(*) as n from handover where state = 'proposed' and overdue_at is not null")
     metrics.OVERDUE.set(overdue[0]["n"])
+
+
+async def unseen(runtime: Runtime) -> None:
+    """Deadlines of those who got the baton without a click of their own: set, reminded of, and put to their leaders."""
+    clock = Clock(runtime.store)
+    for row in await _rows(runtime, _UNSEEN, _CHUNK):
+        await _each(row["child_id"], partial(settle, clock, decide=time_asks_to_see))
 
 
 async def long_absences(runtime: Runtime) -> None:
@@ -105,6 +118,14 @@ async def waiting(runtime: Runtime) -> None:
             CAUSE.reset(token)
         async with runtime.store.transaction() as tx:
             await tx.execute(statement, row["id"])
+
+
+async def bulk_handovers(runtime: Runtime) -> None:
+    """Bulk handovers, chunk by chunk, for no longer than other work of the clock may wait."""
+    until = time.monotonic() + _ROUND_SECONDS
+    while await bulk.work(runtime.store, runtime.settings.secrets):
+        if time.monotonic() > until:
+            return
 
 
 async def departures(runtime: Runtime) -> None:
@@ -182,8 +203,10 @@ _PROVED: dict[int, float] = {}
 TICKS = {
     "proof": proof,
     "deadlines": deadlines,
+    "unseen": unseen,
     "long_absences": long_absences,
     "departures": departures,
     "supporters": supporters,
     "waiting": waiting,
+    "bulk_handovers": bulk_handovers,
 }

@@ -1,6 +1,6 @@
 """The registry's public addresses: who holds the baton, and how it is handed over."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Response
@@ -12,32 +12,43 @@ from services.chassis.sealed import Seal, TextWasErased
 from services.chassis.service import runtime_of
 from services.events.access import may
 from services.registry import repository
-from services.registry.domain import Child, Handover, State, handing_over
+from services.registry.domain import Child, Handover, handing_over, rescheduling, seeing
+from services.registry.endpoints import bulk
 from services.registry.endpoints.changing import changed, seen
+from services.registry.endpoints.looking import Moment, read_child_at
+from services.registry.endpoints.looking import router as lists
 from services.registry.repository import Loaded, Place
-from services.registry.schemas import Acceptance, GivenAnswer, Override, Proposal, Question, Refusal, Withdrawal
+from services.registry.schemas import (
+    Acceptance,
+    GivenAnswer,
+    Override,
+    Proposal,
+    Question,
+    Refusal,
+    Rescheduling,
+    Seen,
+    Withdrawal,
+)
 
 router = APIRouter(prefix="/registry", tags=["registry"], route_class=UsualRoute)
 runtime = runtime_of("registry")
 Changing = Annotated[Change, Depends(change(runtime))]
 Looking = Annotated[Reading, Depends(reading(runtime))]
 Limit = Annotated[int, Query(ge=1, le=500)]
+router.include_router(lists)
+router.include_router(bulk.router)
 
 
 @router.get("/children/{child_ref}")
-async def read_child(child_ref: UUID, request: Looking) -> Response:
-    """Who is tovholder, since when, who stands by, and whether the baton is offered to someone."""
+async def read_child(child_ref: UUID, request: Looking, at: Moment | None = None) -> Response:
+    """Who is tovholder, since when, who stands by, and whether the baton is offered to someone.
+
+    `at`: who was tovholder then, instead: an instant, or a date, which means the end of that day in Copenhagen.
+    """
+    if at is not None:
+        return await read_child_at(child_ref, request, at)
     _, child, _ = await seen(request, Place(child=child_ref, class_="baton"))
     return answer(200, _child_view(child), child.version)
-
-
-@router.get("/children/{child_ref}/assignments")
-async def read_assignments(child_ref: UUID, request: Looking) -> Response:
-    """The chain of tovholdere, oldest first, without a gap."""
-    _, child, _ = await seen(request, Place(child=child_ref, class_="baton"))
-    async with request.begin() as looking:
-        rows = await repository.assignments(looking.tx, child.id)
-    return answer(200, {"child": child.id, "assignments": [_link_view(row) for row in rows]}, child.version)
 
 
 @router.get("/children/{child_ref}/events")
@@ -75,23 +86,10 @@ async def override_tovholder(child_ref: UUID, body: Override, request: Changing)
     )
 
 
-@router.get("/handovers")
-async def list_handovers(
-    request: Looking,
-    to: UUID | None = None,
-    state: State | Literal["open"] | None = None,
-    after: UUID | None = None,
-    limit: Limit = 50,
-) -> Response:
-    """The handovers that concern the caller: given, received, led, or deputised for. Page on with `after` = `next`."""
-    async with request.begin() as looking:
-        person = looking.caller.professional
-        if person is None and not looking.caller.is_service:
-            return answer(200, {"handovers": [], "next": None})
-        rows = await repository.handovers(looking.tx, person, to, state, after, limit)
-        for child in {row["child_id"] for row in rows}:
-            await looking.saw(child, "baton")
-    return answer(200, {"handovers": [_row_view(row) for row in rows], "next": rows[-1]["id"] if len(rows) == limit else None})
+@router.post("/children/{child_ref}/seen")
+async def say_seen(child_ref: UUID, request: Changing, body: Seen | None = None) -> Response:
+    """Who got the baton without a click of their own says that they have seen it."""
+    return await changed(request, Place(child=child_ref), "baton", lambda it, by: seeing.seen(_child(it), by))
 
 
 @router.get("/handovers/{handover_id}")
@@ -138,6 +136,17 @@ async def withdraw_handover(handover_id: UUID, request: Changing, body: Withdraw
     )
 
 
+@router.post("/handovers/{handover_id}/rescheduling")
+async def reschedule_handover(handover_id: UUID, body: Rescheduling, request: Changing) -> Response:
+    """Another date; unless the receiver asked for it, they confirm again."""
+    return await changed(
+        request,
+        Place(handover=handover_id),
+        "handover-text",
+        lambda it, by: rescheduling.reschedule(_child(it), by, body.effective_on, it.at),
+    )
+
+
 @router.post("/handovers/{handover_id}/question")
 async def ask_about_handover(handover_id: UUID, body: Question, request: Changing) -> Response:
     """The receiver asks before answering; the deadline rests until the giver has answered."""
@@ -179,12 +188,16 @@ def _child_view(child: Child) -> dict[str, Any]:
         "municipality": child.municipality,
         "status": child.status,
         "version": child.version,
-        "tovholder": {**_seat_view(child.holder), "since": child.since} if child.holder else None,
+        "tovholder": {**_seat_view(child.holder), "since": child.since, "unseen": _unseen_view(child)} if child.holder else None,
         "supporters": [
             {**_seat_view(it.seat), "role": it.role, "since": it.since, "until_on": it.until_on} for it in child.supporters
         ],
         "handover": _handover_view(child.handover) if child.handover and child.handover.open else None,
     }
+
+
+def _unseen_view(child: Child) -> dict[str, Any] | None:
+    return {"due_at": child.unseen.due_at, "level": child.unseen.level} if child.unseen else None
 
 
 def _handover_view(handover: Handover) -> dict[str, Any]:
@@ -208,31 +221,6 @@ def _handover_view(handover: Handover) -> dict[str, Any]:
         "cause": handover.cause,
         "closed_at": handover.closed_at,
     }
-
-
-def _row_view(row: Any) -> dict[str, Any]:
-    return {
-        "id": row["id"],
-        "child": row["child_id"],
-        "state": row["state"],
-        "municipality": row["municipality"],
-        "giver": {"professional": row["giver"], "unit": row["giver_unit"]},
-        "receiver": {"professional": row["receiver"], "unit": row["receiver_unit"]},
-        "reason": row["reason"],
-        "proposed_at": row["proposed_at"],
-        "due_at": row["due_at"],
-        "effective_on": row["effective_on"],
-        "asked_at": row["asked_at"],
-        "overdue_at": row["overdue_at"],
-        "level": row["level"],
-        "closed_at": row["closed_at"],
-    }
-
-
-def _link_view(row: Any) -> dict[str, Any]:
-    seat = {"professional": row["professional"], "unit": row["unit"]}
-    more = {name: row[name] for name in ("episode", "seq", "why", "handover")}
-    return {**seat, **more, "from": row["started_at"], "until": row["finished_at"]}
 
 
 def _texts_view(loaded: Loaded, request: Reading) -> dict[str, Any]:

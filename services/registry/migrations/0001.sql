@@ -8,6 +8,7 @@ create table seat (
   professional uuid not null, unit uuid not null, municipality char(4) not null,
   open boolean not null default true, taking boolean not null default true check (open or not taking),
   primary key (professional, unit), unique (professional, unit, open)) with (fillfactor = 80);
+create index seat_unit on seat (unit);
 
 -- A child is in the care of tovholdere in episodes; while one runs, open_end is 'infinity', else null.
 -- shared_with: other municipalities that see the child, by an open handover to them or a supporter of theirs.
@@ -20,10 +21,13 @@ create table child (
 
 -- One link of the chain. Each begins where the one before ended; the last of a running episode ends at 'infinity';
 -- the first of a later episode begins after a link of the episode before it.
+-- seen_*: who got the baton without a click of their own says that they have seen it; the clock sets the deadline and looks again at seen_next_at.
 create table assignment (
   child_id uuid not null references child, municipality char(4) not null, episode int not null, seq int not null,
   professional uuid not null, unit uuid not null, why text not null, by uuid, handover uuid, reason text, note bytea,
   started_at timestamptz not null, finished_at timestamptz not null default 'infinity', prev_finished_at timestamptz, prev_episode_end timestamptz,
+  seen_at timestamptz, seen_due_at timestamptz, seen_level int not null default 0, seen_next_at timestamptz,
+  unseen boolean generated always as (case when finished_at = 'infinity' and seen_at is null and why not in ('acceptance', 'effect') then true end) stored,
   prev_episode int generated always as (case when prev_finished_at is null and episode > 1 then episode - 1 end) stored,
   open boolean generated always as (case when finished_at = 'infinity' then true end) stored,
   open_end timestamptz generated always as (case when finished_at = 'infinity' then 'infinity'::timestamptz end) stored,
@@ -38,6 +42,7 @@ create table assignment (
   constraint holder_has_open_seat foreign key (professional, unit, open) references seat (professional, unit, open) deferrable initially deferred,
   constraint no_open_link_on_closed_child foreign key (child_id, episode, open_end) references child (id, episode, open_end) deferrable initially deferred);
 create unique index one_first_link on assignment (child_id, episode) where prev_finished_at is null;
+create index unseen on assignment (coalesce(seen_next_at, started_at)) where unseen;
 create index held on assignment (professional, unit) where finished_at = 'infinity';
 alter table child add constraint always_a_tovholder
   foreign key (id, episode, open_end) references assignment (child_id, episode, finished_at) deferrable initially deferred;
@@ -86,6 +91,7 @@ create index absence_professional on absence (professional);
 create table unit (id uuid primary key, municipality char(4), parent uuid, leaders uuid[] not null, active boolean not null);
 -- Who leads a unit, and who leads those above it: level 0 is the unit's own leader.
 create table leadership (unit uuid not null, level int not null, place int not null, professional uuid not null, in_unit uuid not null, primary key (unit, level, place));
+create index leadership_professional on leadership (professional);
 create table intake (municipality char(4) not null, district uuid, lead uuid not null, lead_unit uuid not null, deputy uuid not null, deputy_unit uuid not null,
   leader uuid not null, leader_unit uuid not null, unique nulls not distinct (municipality, district));
 -- Professionals whose seats (those that take nobody any more) are to be emptied from a date on; `leaving`: all of them, and then they are released.
@@ -191,7 +197,8 @@ begin
   return json_build_object('caller', who, 'at', n,
     'child', json_build_object('id', c.id, 'municipality', c.municipality, 'district', c.district, 'status', c.status, 'version', c.version, 'last_at', case when isfinite(c.last_at) then c.last_at end,
       'shared_with', c.shared_with, 'birth_order', c.birth_order),
-    'holder', case when a.child_id is not null then json_build_object('professional', a.professional, 'unit', a.unit, 'since', a.started_at) end,
+    'holder', case when a.child_id is not null then json_build_object('professional', a.professional, 'unit', a.unit, 'since', a.started_at,
+      'unseen', case when a.unseen then json_build_object('due_at', a.seen_due_at, 'level', a.seen_level, 'next_at', nullif(a.seen_next_at, 'infinity')) end) end,
     'handover', case when h.id is not null then json_build_object('id', h.id, 'state', h.state, 'receiver_municipality', h.receiver_municipality, 'giver', h.giver, 'giver_unit', h.giver_unit,
       'receiver', h.receiver, 'receiver_unit', h.receiver_unit, 'named', h.named, 'proposer', h.proposer, 'reason', h.reason, 'proposed_at', h.proposed_at, 'due_at', h.due_at, 'effective_on', h.effective_on,
       'question', h.question, 'asked_at', h.asked_at, 'reminded_at', h.reminded_at, 'overdue_at', h.overdue_at, 'level', h.level, 'next_at', h.next_at, 'accepted_by', h.accepted_by,
@@ -284,6 +291,13 @@ begin
       end if;
       link := null;
     end if;
+    if d ? 'seen' then
+      update assignment set seen_at = t where child_id = c.id and episode = c.episode and finished_at = 'infinity' and unseen;
+    elsif d ? 'unseen' then
+      update assignment set seen_due_at = (d->'unseen'->>'due_at')::timestamptz, seen_level = (d->'unseen'->>'level')::int,
+          seen_next_at = coalesce((d->'unseen'->>'next_at')::timestamptz, 'infinity')
+        where child_id = c.id and episode = c.episode and finished_at = 'infinity' and unseen;
+    end if;
     if d ? 'leaves' then
       delete from supporter u using jsonb_to_recordset(d->'leaves') x(professional uuid, unit uuid) where u.child_id = c.id and u.professional = x.professional and u.unit = x.unit;
     end if;
@@ -356,10 +370,49 @@ create function put_leadership(p_municipality char(4)) returns void language sql
     union all select a.unit, p.id, p.parent, p.leaders, a.level + 1 from above a join unit p on p.id = a.parent where a.level < 10)
   insert into leadership select a.unit, a.level, l.place, l.professional, a.in_unit from above a, unnest(a.leaders) with ordinality l(professional, place) $$;
 
+-- A bulk handover is a stored job: many children asked of one receiver, worked off in chunks by the clock, and answered in one act. What becomes of each
+-- child stands in the same commit as its own decision, so that each is done at most once. `message` lies here, sealed, until all have been asked.
+create table bulk (
+  id uuid primary key, municipality char(4) not null, receiver_municipality char(4) not null, by uuid not null, receiver uuid not null, receiver_unit uuid not null,
+  reason text not null, effective_on date, message bytea, correlation text,
+  state text not null default 'proposing' check (state in ('proposing', 'proposed', 'answering', 'answered')),
+  asked_at timestamptz not null, worked_at timestamptz not null default clock_timestamp(), proposed_at timestamptz,
+  answered_by uuid, answered_in char(4), answered_at timestamptz, finished_at timestamptz,
+  check ((answered_by is null) = (state in ('proposing', 'proposed'))));
+create index bulk_to_work on bulk (worked_at) where state in ('proposing', 'answering');
+create table bulk_child (
+  bulk_id uuid not null references bulk, child_id uuid not null,
+  state text not null default 'waiting' check (state in ('waiting', 'offered', 'refused', 'answering', 'accepted', 'declined', 'unanswered')),
+  handover uuid, reason text, refusal text,
+  check ((handover is null) = (state in ('waiting', 'refused'))), check ((refusal is null) = (state not in ('refused', 'unanswered'))), primary key (bulk_id, child_id));
+create index bulk_child_to_do on bulk_child (bulk_id, child_id) where state in ('waiting', 'answering');
+create function sees_bulk(p_bulk uuid) returns boolean language plpgsql stable set enable_seqscan = off as
+  $$ begin return exists (select from registry.bulk b where b.id = p_bulk); end $$;
+do $$
+declare t text; rule text; rules jsonb := jsonb_build_object('bulk', 'may_see(municipality) or may_see(receiver_municipality)', 'bulk_child', 'sees_bulk(bulk_id)');
+begin
+  for t, rule in select * from jsonb_each_text(rules) loop
+    execute format('alter table %I enable row level security', t);
+    execute format('alter table %I force row level security', t);
+    execute format('create policy machine on %I to registry_machine using (true) with check (true)', t);
+    execute format('create policy by_party on %I to registry_api using (%s) with check (%s)', t, rule, rule);
+    execute format('grant select, insert on %I to registry_api', t);
+    execute format('grant select, update on %I to registry_machine', t);
+  end loop;
+end $$;
+grant update (state, worked_at, answered_by, answered_in, answered_at) on bulk to registry_api;
+grant update (state, reason) on bulk_child to registry_api;
+
+-- A seat anywhere: of which municipality, and whether it takes anything; null where there is none.
+create function seat_of(p_professional uuid, p_unit uuid) returns json language sql stable security definer set search_path = registry, pg_temp as
+  $$ select json_build_object('municipality', municipality, 'taking', open and taking) from seat where professional = p_professional and unit = p_unit $$;
+
 -- Who stands for whom today: what a list of handovers needs of the absences, and no more.
 create view deputised as select professional, deputy from absence where from_on <= today() and (until_on is null or until_on >= today()) and deputy is not null;
 grant select on deputised to registry_api, registry_machine;
 
+grant select on leadership to registry_api;
+
 revoke execute on all functions in schema registry from public;
-grant execute on function enter, may_see, shares, sees_child, sees_handover, today, caller, load_child, commit to registry_api, registry_machine;
+grant execute on function enter, may_see, shares, sees_child, sees_handover, sees_bulk, seat_of, today, caller, load_child, commit to registry_api, registry_machine;
 grant execute on function intake_ladder, put_seats, stop_taking, close_seat, put_leadership to registry_machine;
