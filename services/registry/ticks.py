@@ -46,14 +46,14 @@ _LONG_ABSENT = """
 select distinct a.child_id from assignment a
   join absence x on x.professional = a.professional
   join child c on c.id = a.child_id join municipality m on m.code = c.municipality
-  where a.finished_at = 'infinity' and x.from_on <= today() and (x.until_on is null or x.until_on >= today())
+  where a.open and x.from_on <= today() and (x.until_on is null or x.until_on >= today())
     and coalesce(x.until_on, today()) - x.from_on >= m.absence_limit_days limit $1
 """
 _WITHOUT = """
 select count(*) as n from child c where c.open_end is not null and 1 <>
   (select count(*) from assignment a where a.child_id = c.id and a.episode = c.episode and a.finished_at = 'infinity')
 """
-_HELD = "select child_id from assignment where professional = $1 and unit = $2 and finished_at = 'infinity' limit $3"
+_HELD = "select child_id from assignment where professional = $1 and unit = $2 and open limit $3"
 _OFFERED = """
 select child_id from handover where receiver = $1 and receiver_unit = $2 and state in ('proposed', 'scheduled') limit $3
 """

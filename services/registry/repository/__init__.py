@@ -147,9 +147,10 @@ class InTransaction:
     async def commit(self, decisions: Sequence[Decision]) -> None:
         await self.write([as_json(decision, self._tx.store.partitions) for decision in decisions])
 
-    async def write(self, written: list[dict[str, Any]]) -> None:
+    async def write(self, written: list[dict[str, Any]], function: str = "commit") -> None:
+        """`function`: `commit`, or `commit_many` for a bulk."""
         async with _races(), self._tx.connection.transaction():
-            versions = await self._tx.fetchval("select registry.commit($1, $2)", self._party.as_json(), written)
+            versions = await self._tx.fetchval(f"select registry.{function}($1, $2)", self._party.as_json(), written)
         self._tx.published |= versions
 
     async def intake_ladder(self, municipality: str, district: UUID | None) -> tuple[Rung, ...]:

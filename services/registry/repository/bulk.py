@@ -71,20 +71,16 @@ async def store_job(tx: Tx, bulk: Bulk, children: Collection[UUID], message: str
 
 async def store_answer(
     tx: Tx, bulk: UUID, by: UUID, municipality: str, exceptions: Mapping[UUID, DeclineReason], at: datetime
-) -> bool:
-    """The receiver's answer to all that was offered, worked off once this is committed. False where someone answered first."""
-    taken = await tx.execute(
+) -> None:
+    """The receiver's answer to all that was offered, worked off once this is committed. The job is locked by `job`."""
+    await tx.execute(
         "update bulk set state = 'answering', answered_by = $2, answered_in = $3, answered_at = $4, worked_at = clock_timestamp()"
-        " where id = $1 and state = 'proposed'",
+        " where id = $1",
         bulk, by, municipality, at,
     )  # fmt: skip
-    await tx.execute(
-        "update bulk_child b set state = 'answering', reason = x.reason from bulk_child o left join"
-        " unnest($2::uuid[], $3::text[]) x(child_id, reason) using (child_id)"
-        " where o.bulk_id = $1 and o.state = 'offered' and b.bulk_id = $1 and b.child_id = o.child_id",
-        bulk, list(exceptions), list(exceptions.values()),
-    )  # fmt: skip
-    return taken == "UPDATE 1"
+    await tx.execute("update bulk_child set state = 'answering' where bulk_id = $1 and state = 'offered'", bulk)
+    for child, reason in exceptions.items():
+        await tx.later("update bulk_child set reason = $3 where bulk_id = $1 and child_id = $2", bulk, child, reason)
 
 
 async def job(tx: Tx, bulk: UUID, for_change: bool = False) -> Any | None:
@@ -217,7 +213,7 @@ class _Chunk:
             except Problem as no:
                 results.append(self._refused(row, no.slug()))
         if written:
-            await self._machine.write(written)
+            await self._machine.write(written, "commit_many")
         return results
 
     def _decided(self, row: Any, it: Loaded) -> Decision:

@@ -21,7 +21,7 @@ select a.child_id, c.municipality, c.status, c.version, a.professional, a.unit, 
     h.id as handover, h.state, h.receiver, h.receiver_unit, h.due_at, h.effective_on, h.asked_at, h.overdue_at, h.level
   from {whose} join child c on c.id = a.child_id
     left join handover h on h.child_id = a.child_id and h.state in ('proposed', 'scheduled')
-  where {who} and a.finished_at = 'infinity' and ($2::uuid is null or a.professional = $2) and ($3::uuid is null or a.unit = $3)
+  where {who} and a.open and ($2::uuid is null or a.professional = $2) and ($3::uuid is null or a.unit = $3)
     and ($4::boolean is null or (h.overdue_at is not null) = $4) and ($5::boolean is null or (a.unseen is not null) = $5)
     and ($6::uuid is null or a.child_id > $6)
   order by a.child_id limit $7
