@@ -380,8 +380,10 @@ begin
     raise exception 'a handover is not open' using errcode = 'TV001';
   end if;
   if exists (select from jsonb_array_elements(p_decisions) e where e ? 'holder') then
-    update assignment a set finished_at = c.last_at from jsonb_array_elements(p_decisions) e join child c on c.id = (e->>'child')::uuid
-      where e ? 'holder' and a.child_id = c.id and a.episode = c.episode and a.finished_at = 'infinity';
+    -- One by one, here and below: joined, a plan made while the table was small would go through everyone's open links.
+    for s in select c.id, c.episode, c.last_at from jsonb_array_elements(p_decisions) e join child c on c.id = (e->>'child')::uuid where e ? 'holder' loop
+      update assignment set finished_at = s.last_at where child_id = s.id and episode = s.episode and finished_at = 'infinity';
+    end loop;
     insert into assignment (child_id, municipality, episode, seq, professional, unit, why, by, handover, reason, started_at, prev_finished_at)
       select c.id, coalesce(e->>'municipality', c.municipality), c.episode, a.seq + 1, (h->>'professional')::uuid, (h->>'unit')::uuid, h->>'why', (h->>'by')::uuid, (h->>'handover')::uuid,
         h->>'reason', c.last_at, a.finished_at
@@ -390,8 +392,9 @@ begin
   end if;
   delete from supporter u using jsonb_array_elements(p_decisions) e, jsonb_array_elements(e->'leaves') l
     where u.child_id = (e->>'child')::uuid and u.professional = (l->>'professional')::uuid and u.unit = (l->>'unit')::uuid;
-  update assignment a set seen_at = c.last_at from jsonb_array_elements(p_decisions) e join child c on c.id = (e->>'child')::uuid
-    where e ? 'seen' and a.child_id = c.id and a.episode = c.episode and a.finished_at = 'infinity' and a.unseen;
+  for s in select c.id, c.episode, c.last_at from jsonb_array_elements(p_decisions) e join child c on c.id = (e->>'child')::uuid where e ? 'seen' loop
+    update assignment set seen_at = s.last_at where child_id = s.id and episode = s.episode and finished_at = 'infinity' and unseen;
+  end loop;
   insert into supporter as u (child_id, professional, unit, municipality, role, since, until_on)
     select c.id, (j->>'professional')::uuid, (j->>'unit')::uuid, j->>'municipality', j->>'role', c.last_at, (j->>'until_on')::date
     from jsonb_array_elements(p_decisions) e cross join lateral jsonb_array_elements(e->'joins') j join child c on c.id = (e->>'child')::uuid
