@@ -20,7 +20,7 @@ class _Unusual(Exception):
 
 
 class UsualRoute(APIRoute):
-    """An endpoint of ids in the path, at most one JSON body, no query, and one dependency that reads headers; the rest is FastAPI's.
+    """An endpoint of ids in the path, at most one JSON body, no query, and one dependency that reads headers; else FastAPI's.
 
     Solving dependencies takes FastAPI a third of the time in which an acceptance is made. OpenAPI is made from the same
     signature, and every refusal of a malformed request comes from FastAPI.
@@ -60,7 +60,7 @@ class _Usual:
         if self.asks and request.scope["query_string"]:
             raise _Unusual
         try:
-            found: dict[str, Any] = {name: UUID(request.path_params[alias]) for name, alias in self.ids}
+            found: dict[str, Any] = {name: UUID(str(request.path_params[alias])) for name, alias in self.ids}
             if self.body is not None:
                 name, adapter, needed = self.body
                 raw = await request.body()
