@@ -352,7 +352,7 @@ async def test_paths_that_nobody_serves_and_methods_that_nobody_takes(child: Chi
     dorte = child.as_("dorte")
 
     for method, path, status in (
-        ("GET", "/nowhere", 404), ("GET", "/registry/children", 404), ("PUT", f"/registry/children/{child.names['child']}", 405),
+        ("GET", "/nowhere", 404), ("GET", "/registry/child", 404), ("PUT", f"/registry/children/{child.names['child']}", 405),
         ("DELETE", f"/persons/{child.names['child']}", 405), ("GET", "/registry/handovers?limit=0", 422),
         ("GET", "/registry/handovers?limit=100000", 422), ("GET", "/registry/handovers?after=%00", 422),
         ("GET", "/directory/professionals?q=%00%00", 422), ("GET", "/registry/feed?partition=-1&after=-1", 422),
