@@ -21,7 +21,8 @@ FOREIGNER, STRANGER = "skovby-lead", "karen"
 
 # The id of the child's that belongs where a path takes one; the first that fits.
 IDS = (
-    ("/registry/handovers", "handover"), ("/midwife/notifications", "notification"), ("/directory/absences", "absence"),
+    ("/registry/handovers", "handover"), ("/registry/bulk-handovers", "bulk"),
+    ("/midwife/notifications", "notification"), ("/directory/absences", "absence"),
     ("/daycare/starts", "start"), ("/sundhedspleje/overleveringer", "overlevering"), ("/persons/consents", "consent"),
     ("/notifications/deliveries", "delivery"), ("/directory/professionals", "dorte"), ("/directory/units", "syd"),
     ("/", "child"),
@@ -46,6 +47,9 @@ CHANGES: dict[str, Any] = {
     "/registry/handovers/{handover_id}/acceptance": {},
     "/registry/handovers/{handover_id}/refusal": {"reason": "at-capacity"},
     "/registry/handovers/{handover_id}/withdrawal": {},
+    "/registry/handovers/{handover_id}/rescheduling": {"effective_on": "2031-01-01"},
+    "/registry/children/{child_ref}/seen": {},
+    "/registry/bulk-handovers/{bulk_id}/answer": {"accept": True},
     "/registry/handovers/{handover_id}/question": {"text": "Who is it?"},
     "/registry/handovers/{handover_id}/answer": {"text": "Nobody."},
     "/daycare/starts/{number}/date": {"starts_on": "2031-01-01"},
@@ -65,7 +69,8 @@ NAMING_A_CHILD_IN_THE_QUERY = (
     "/daycare/starts?child={child}", "/daycare/starts?unit={maelkevejen}", "/notifications/deliveries?child={child}",
     "/notifications/deliveries?recipient={dorte}", "/notifications/deliveries?recipient=me",
     "/notifications/deliveries?state=failed",
-    "/registry/handovers?to={anna}", "/registry/handovers?state=open", "/midwife/notifications?state=registered",
+    "/registry/handovers?to={anna}", "/registry/handovers?state=open", "/registry/children",
+    "/registry/children?holder={dorte}", "/midwife/notifications?state=registered",
     "/sundhedspleje/cases?holder=me", "/directory/professionals?municipality=0990", "/directory/professionals?unit={syd}",
     "/directory/units?municipality=0990",
 )  # fmt: skip
@@ -108,7 +113,12 @@ async def names(child: Child) -> dict[str, str]:
     }  # fmt: skip
     given = await child.as_("dorte").post(f"/persons/{child.names['child']}/consents", consent)
     assert given.status == 201, given.body
-    return {**child.world.names, **child.names, "absence": shown["absences"][0]["id"], "consent": given.body["consent"]}
+    offered = (await child.as_("dorte").get(f"/registry/handovers/{child.names['handover']}")).body
+    many = {"to": offered["receiver"], "reason": "leaves-the-team", "children": [child.names["child"]]}
+    bulk = await child.as_("dorte").post("/registry/bulk-handovers", many)
+    assert bulk.status == 202, bulk.body
+    more = {"absence": shown["absences"][0]["id"], "consent": given.body["consent"], "bulk": bulk.body["id"]}
+    return {**child.world.names, **child.names, **more}
 
 
 class TestAnotherPartysIds:
