@@ -20,7 +20,7 @@ class _Unusual(Exception):
 
 
 class UsualRoute(APIRoute):
-    """An endpoint of ids in the path, at most one JSON body, and one dependency that reads headers; anything else is FastAPI's.
+    """An endpoint of ids in the path, at most one JSON body, no query, and one dependency that reads headers; else FastAPI's.
 
     Solving dependencies takes FastAPI a third of the time in which an acceptance is made. OpenAPI is made from the same
     signature, and every refusal of a malformed request comes from FastAPI.
@@ -53,11 +53,14 @@ class _Usual:
     opening: str
     open: Callable[..., Any]
     headers: tuple[tuple[str, str], ...]
+    asks: bool
 
     async def arguments(self, request: Request) -> dict[str, Any]:
         """Ids and body; _Unusual where one of them is not as it should be, or a header is longer than any usual one."""
+        if self.asks and request.scope["query_string"]:
+            raise _Unusual
         try:
-            found: dict[str, Any] = {name: UUID(request.path_params[alias]) for name, alias in self.ids}
+            found: dict[str, Any] = {name: UUID(str(request.path_params[alias])) for name, alias in self.ids}
             if self.body is not None:
                 name, adapter, needed = self.body
                 raw = await request.body()
@@ -79,7 +82,9 @@ class _Usual:
 
 def _usual(endpoint: Dependant) -> _Usual | None:
     """How to call an endpoint of the usual shape; None for any other."""
-    if endpoint.call is None or endpoint.query_params or endpoint.header_params or endpoint.cookie_params:
+    if endpoint.call is None or endpoint.header_params or endpoint.cookie_params:
+        return None
+    if any(one.field_info.is_required() for one in endpoint.query_params):
         return None
     if len(endpoint.dependencies) != 1 or len(endpoint.body_params) > 1 or endpoint.request_param_name:
         return None
@@ -98,6 +103,7 @@ def _usual(endpoint: Dependant) -> _Usual | None:
         opening=opening.name,
         open=opening.call,
         headers=tuple((one.name, one.alias) for one in opening.header_params),
+        asks=bool(endpoint.query_params),
     )
 
 

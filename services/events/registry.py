@@ -91,6 +91,18 @@ class HandoverScheduled(_Handover, source="registry"):
     effective_on: date
 
 
+class HandoverRescheduled(_Handover, source="registry"):
+    """The baton is to pass on another date, `effective_on`; `before`: the date until now. Subject: the child.
+
+    `answer_by`: the receiver must say yes again by then; none where they asked for the date themselves.
+    """
+
+    before: date | None
+    effective_on: date
+    answer_by: AwareDatetime | None
+    asked_by: UUID | None
+
+
 class HandoverEffected(_Handover, source="registry"):
     """The baton has passed by this handover; TovholderChanged follows in the same commit. Subject: the child."""
 
@@ -163,6 +175,28 @@ class SupporterLeft(Event, source="registry"):
     child: UUID
     municipality: Municipality
     supporter: Seat
+
+
+class TovholderSeen(Event, source="registry"):
+    """Who got the baton without a click of their own has seen that they hold it. Subject: the child."""
+
+    child: UUID
+    municipality: Municipality
+    tovholder: Seat
+
+
+class HolderUnseen(Event, source="registry"):
+    """Who got the baton without a click of their own has not said in time that they have seen it. Subject: the child.
+
+    `level`: 0 reminds the tovholder; from 1 on it is put to `to`, a named leader.
+    """
+
+    child: UUID
+    municipality: Municipality
+    tovholder: Seat
+    due_at: AwareDatetime
+    level: int
+    to: Seat | None
 
 
 class ProfessionalReleased(Event, source="registry"):

@@ -12,7 +12,7 @@ from services.chassis.log import logger
 from services.chassis.service import Apply, Received
 from services.chassis.store import Tx
 from services.events import Event
-from services.events.daycare import StartCancelled
+from services.events.daycare import StartCancelled, StartMoved
 from services.events.directory import (
     AbsenceEnded,
     AbsenceRegistered,
@@ -36,6 +36,7 @@ from services.events.persons import (
 from services.registry.domain import Child, Decision, NobodyOnTheLadderTakes, TheSeatTakesNobody, life
 from services.registry.domain.handing_over import withdraw_for_cancelled_start
 from services.registry.domain.moving import hear_of_move
+from services.registry.domain.rescheduling import reschedule_with_start
 from services.registry.domain.standing_in import Newcomer, family
 from services.registry.repository import TRIES, InTransaction, Machine, SomebodyWasFirst, settle, standing
 
@@ -247,6 +248,14 @@ async def merge_references(received: Received[PersonsMerged], tx: Tx) -> None:
                 raise lost.rule from lost
 
 
+async def move_with_start(received: Received[StartMoved], tx: Tx) -> None:
+    """A start on another date takes the dated handover to that unit with it; the receiver confirms again."""
+    event, machine = received.event, InTransaction(tx)
+    if (await machine.load(event.child)).child is None:
+        raise NotYetKnown(event.child)
+    await settle(machine, event.child, lambda child, at: reschedule_with_start(child, event.unit, event.starts_on, at))
+
+
 HANDLERS: Mapping[type[Event], Apply] = {
     PartiesIdentified: register_family,
     ProfessionalJoined: open_seats,
@@ -265,4 +274,5 @@ HANDLERS: Mapping[type[Event], Apply] = {
     ChildCorrected: note_correction,
     MoveProposed: raise_move,
     PersonsMerged: merge_references,
+    StartMoved: move_with_start,
 }

@@ -24,9 +24,10 @@ from services.registry.domain import Child, Decision, NobodyOnTheLadderTakes
 from services.registry.domain.deadlines import supporters_end, time_asks
 from services.registry.domain.life import age_out
 from services.registry.domain.moving import move_that_waited
+from services.registry.domain.seeing import time_asks_to_see
 from services.registry.domain.standing_in import receiver_left, stand_in
 from services.registry.handlers import registered
-from services.registry.repository import Clock, settle
+from services.registry.repository import Clock, bulk, settle
 
 WAITING = Gauge("tovholder_registrations_waiting", "Children that have no tovholder yet, since no seat takes them")
 STRANDED = Gauge("tovholder_batons_stranded", "Batons held by someone absent or leaving, since nobody on the ladder takes them")
@@ -42,9 +43,14 @@ select coalesce(extract(epoch from max(at)), 0)::float as ended,
     coalesce(extract(epoch from max(at) filter (where differences = 0)), 0)::float as clean from audit
 """
 _CHUNK = 100
+_ROUND_SECONDS = 2.0
 _DUE = """
 select child_id from handover where state in ('proposed', 'scheduled') and next_at <= chassis.now()
   order by next_at limit $1
+"""
+_UNSEEN = """
+select child_id from assignment where unseen and coalesce(seen_next_at, started_at) <= chassis.now()
+  order by coalesce(seen_next_at, started_at) limit $1
 """
 _LONG_ABSENT = """
 select distinct a.child_id from assignment a
@@ -86,6 +92,13 @@ async def deadlines(runtime: Runtime) -> None:
         await _each(row["child_id"], lambda child: settle(clock, child, time_asks))
     overdue = await _rows(runtime, "select count(*) as n from handover where state = 'proposed' and overdue_at is not null")
     metrics.OVERDUE.set(overdue[0]["n"])
+
+
+async def unseen(runtime: Runtime) -> None:
+    """Deadlines of those who got the baton without a click of their own: set, reminded of, and put to their leaders."""
+    clock = Clock(runtime.store)
+    for row in await _rows(runtime, _UNSEEN, _CHUNK):
+        await _each(row["child_id"], partial(settle, clock, decide=time_asks_to_see))
 
 
 async def long_absences(runtime: Runtime) -> None:
@@ -148,6 +161,14 @@ async def moves(runtime: Runtime) -> None:
         to = await clock.destination(waiting_for["code"])
         for row in await _rows(runtime, _MOVING, to.municipality, _CHUNK) if to.answers else ():
             await _each(row["id"], partial(settle, clock, decide=partial(move_that_waited, to=to, handover=new_id())))
+
+
+async def bulk_handovers(runtime: Runtime) -> None:
+    """Bulk handovers, chunk by chunk, for no longer than other work of the clock may wait."""
+    until = time.monotonic() + _ROUND_SECONDS
+    while await bulk.work(runtime.store, runtime.settings.secrets):
+        if time.monotonic() > until:
+            return
 
 
 async def departures(runtime: Runtime) -> None:
@@ -228,10 +249,12 @@ _PROVED: dict[int, float] = {}
 TICKS = {
     "proof": proof,
     "deadlines": deadlines,
+    "unseen": unseen,
     "long_absences": long_absences,
     "departures": departures,
     "supporters": supporters,
     "waiting": waiting,
     "aged_out": aged_out,
     "moves": moves,
+    "bulk_handovers": bulk_handovers,
 }

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import httpx2
 import pytest
-from fastapi import APIRouter, Depends, FastAPI, Header, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, Header, Query, Request, Response
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
@@ -36,6 +36,10 @@ def application(route: type[APIRoute]) -> FastAPI:
     @router.post("/{child_ref}/optional")
     async def optional(child_ref: UUID, request: Opened, body: Note | None = None) -> Response:
         return answer(200, [str(child_ref), body and body.model_dump(), request])
+
+    @router.get("/{child_ref:uuid}/asked")
+    async def asked(child_ref: UUID, request: Opened, limit: Annotated[int, Query(ge=1)] = 7) -> Response:
+        return answer(200, [str(child_ref), limit, request])
 
     app = FastAPI()
     app.include_router(router)
@@ -80,3 +84,15 @@ def test_the_addresses_of_the_baton_are_usual() -> None:
     general = {route.path for route in router.routes if isinstance(route, APIRoute) and _usual(route.dependant) is None}
 
     assert {"/registry/handovers/{handover_id}/acceptance", "/registry/children/{child_ref}"}.isdisjoint(general)
+
+
+@pytest.mark.parametrize("query", ["", "?limit=3", "?limit=0", "?limit=x", "?other=1", "?limit=3&limit=4"])
+async def test_what_may_be_asked_for_more_is_answered_alike_whether_it_is_or_not(query: str) -> None:
+    answers = []
+    for route in (UsualRoute, APIRoute):
+        transport = httpx2.ASGITransport(application(route))
+        async with httpx2.AsyncClient(transport=transport, base_url="http://thing") as client:
+            got = await client.get(f"/thing/{CHILD}/asked{query}", headers={"idempotency-key": "k"})
+            answers.append((got.status_code, got.content))
+
+    assert answers[0] == answers[1]

@@ -13,7 +13,14 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from services.chassis import calendar
 from services.chassis.errors import RuleViolated
 from services.events.envelope import Seat
-from services.events.registry import HandoverEscalated, HandoverOverdue, HandoverReminded, TovholderChanged
+from services.events.registry import (
+    HandoverEscalated,
+    HandoverOverdue,
+    HandoverReminded,
+    HandoverRescheduled,
+    HolderUnseen,
+    TovholderChanged,
+)
 from services.registry.domain import (
     BECOMES,
     OPEN,
@@ -25,7 +32,9 @@ from services.registry.domain import (
     Decision,
     Handover,
     NobodyOnTheLadderTakes,
+    OnlyTheGiverTheProposerOrTheReceiverMayReschedule,
     OnlyTheNamedReceiverMayAccept,
+    OnlyTheTovholderMaySayTheyHaveSeenIt,
     OnlyTheTovholderTheirDeputyOrLeaderMayPropose,
     Rules,
     Rung,
@@ -37,8 +46,11 @@ from services.registry.domain import (
     TheReceiverHoldsTheBatonAlready,
     TheSeatIsUnknown,
     TheSeatTakesNobody,
+    Unseen,
     handing_over,
     relations,
+    rescheduling,
+    seeing,
     standing_in,
 )
 from services.registry.domain.deadlines import due, escalation_path, next_look, supporters_end, time_asks
@@ -77,9 +89,17 @@ def after(child: Child, decision: Decision) -> Child:
         municipality=decision.municipality or child.municipality,
         shared_with=decision.shared_with if decision.shared_with is not None else child.shared_with,
         holder=decision.holder.seat if decision.holder else child.holder,
+        since=NOON if decision.holder else child.since,
+        unseen=_unseen_after(child, decision),
         handover=(handover if handover.open else None) if handover else child.handover,
         supporters=(*staying, *decision.joins),
     )
+
+
+def _unseen_after(child: Child, decision: Decision) -> Unseen | None:
+    if decision.holder:
+        return None if decision.holder.why in ("acceptance", "effect") else Unseen()
+    return None if decision.seen else decision.unseen or child.unseen
 
 
 def proposed(child: Child, to: Seat = NURSE, at: datetime = NOON, effective_on: date | None = None) -> Child:
@@ -310,6 +330,85 @@ def test_nobody_is_related_by_chance() -> None:
     assert relations(child, None, True) == {"service"}
 
 
+def scheduled(day: date, **more: object) -> Child:
+    child = proposed(a_child(**more), effective_on=day)
+    return after(child, handing_over.accept(child, NURSE.professional, NOON, None, {}))
+
+
+DAY = NOON.date() + timedelta(days=20)
+LATER = DAY + timedelta(days=10)
+
+
+def test_the_receiver_confirms_a_date_again_unless_they_asked_for_it() -> None:
+    child = scheduled(DAY)
+
+    by_giver = rescheduling.reschedule(child, LEAD.professional, LATER, NOON)
+    by_receiver = rescheduling.reschedule(child, NURSE.professional, LATER, NOON)
+
+    assert by_giver.handover
+    assert by_receiver.handover
+    assert (by_giver.handover.state, by_giver.handover.accepted_by, by_giver.leaves) == ("proposed", None, (NURSE,))
+    assert (by_receiver.handover.state, by_receiver.handover.next_at) == ("scheduled", calendar.start_of(LATER))
+    assert [event.answer_by for event in by_receiver.events if isinstance(event, HandoverRescheduled)] == [None]
+
+
+def test_a_confirmation_that_does_not_come_is_overdue_like_any_answer() -> None:
+    child = after(scheduled(DAY), rescheduling.reschedule(scheduled(DAY), LEAD.professional, LATER, NOON))
+
+    late = time_asks(replace(child, version=5), NOON + timedelta(days=9))
+
+    assert late
+    assert type(late.events[0]) in (HandoverReminded, HandoverOverdue)
+
+
+def test_nobody_else_moves_a_date() -> None:
+    for stranger in (DEPUTY, LEADER):
+        with pytest.raises(OnlyTheGiverTheProposerOrTheReceiverMayReschedule):
+            rescheduling.reschedule(scheduled(DAY), stranger.professional, LATER, NOON)
+    absent = scheduled(DAY, absences=(Absence(LEAD.professional, DEPUTY),))
+    assert rescheduling.reschedule(absent, DEPUTY.professional, LATER, NOON).handover
+
+
+def test_a_start_heard_late_moves_the_date_to_today_at_the_earliest() -> None:
+    decision = rescheduling.reschedule_with_start(scheduled(DAY), NURSE.unit, NOON.date() - timedelta(days=3), NOON)
+
+    assert decision
+    assert decision.handover
+    assert decision.handover.effective_on == NOON.date()
+
+
+def test_what_is_unseen_has_a_deadline_then_a_reminder_then_each_leader_once_and_then_rests() -> None:
+    top = a_seat()
+    leaders = frozenset({(LEAD.unit, LEADER.professional), (LEAD.unit, LEAD.professional)})
+    path = (a_rung(LEAD), a_rung(LEADER), a_rung(DEPUTY), a_rung(top))
+    child, at, said = a_child(unseen=Unseen(), since=NOON, leaders=leaders, path=path), NOON, []
+
+    for _ in range(40):
+        at += timedelta(days=1)
+        decision = seeing.time_asks_to_see(child, at)
+        if decision:
+            said += [(event.level, event.to) for event in decision.events if isinstance(event, HolderUnseen)]
+            child = after(child, decision)
+
+    # Its own unit's leaders and the intake's last, not whoever leads the unit that it is offered to, nor the tovholder.
+    assert said == [(0, None), (1, LEADER), (2, top)]
+    assert child.unseen
+    assert child.unseen.due_at == RULES.after(NOON, 3)
+    assert child.unseen.next_at is None
+
+
+def test_only_the_tovholder_says_that_they_have_seen_it_and_whoever_hands_on_has() -> None:
+    child = a_child(unseen=Unseen(), since=NOON, leaders=frozenset({(LEAD.unit, LEADER.professional)}))
+
+    with pytest.raises(OnlyTheTovholderMaySayTheyHaveSeenIt):
+        seeing.seen(child, LEADER.professional)
+    assert seeing.seen(child, LEAD.professional).seen
+    assert seeing.seen(replace(child, unseen=None), LEAD.professional).events == ()
+    assert proposed(child).unseen is None
+    by_leader = handing_over.propose(child, LEADER.professional, a_rung(NURSE), uuid4(), "x", NOON, None, {})
+    assert not by_leader.seen
+
+
 class TheBaton(RuleBasedStateMachine):
     """Acts of anybody in any order on one child, the clock between them."""
 
@@ -364,6 +463,24 @@ class TheBaton(RuleBasedStateMachine):
     def answer(self, by: Seat) -> None:
         self.keeps(lambda: handing_over.answer(self.child, by.professional, self.at, {}))
 
+    @rule(by=someone, days=st.integers(-1, 9))
+    def reschedule(self, by: Seat, days: int) -> None:
+        day = calendar.date_of(self.at) + timedelta(days=days)
+        before = self.child.handover
+        self.keeps(lambda: rescheduling.reschedule(self.child, by.professional, day, self.at))
+        if before and before.state == "scheduled" and before.receiver.professional != by.professional:
+            assert self.child.handover in (before, None) or self.child.handover.state == "proposed", "the receiver confirms again"
+
+    @rule(to=someone, days=st.integers(-3, 9))
+    def start_moves(self, to: Seat, days: int) -> None:
+        holder, day = self.child.holder, calendar.date_of(self.at) + timedelta(days=days)
+        self.act(rescheduling.reschedule_with_start(self.child, to.unit, day, self.at))
+        assert self.child.holder == holder
+
+    @rule(by=someone)
+    def see(self, by: Seat) -> None:
+        self.keeps(lambda: seeing.seen(self.child, by.professional))
+
     @rule(by=someone, to=someone)
     def override(self, by: Seat, to: Seat) -> None:
         self.attempt(lambda: handing_over.override(self.child, by.professional, a_rung(to), "x", self.at, {}))
@@ -377,6 +494,7 @@ class TheBaton(RuleBasedStateMachine):
     def time_passes(self, hours: int) -> None:
         self.at += timedelta(hours=hours)
         self.act(time_asks(self.child, self.at))
+        self.act(seeing.time_asks_to_see(self.child, self.at))
 
     def attempt(self, decide: object) -> bool:
         try:
@@ -402,6 +520,17 @@ class TheBaton(RuleBasedStateMachine):
             assert handover.due_at
             assert handover.giver == self.child.holder
             assert handover.question or handover.level or handover.next_at
+
+    @invariant()
+    def only_an_accepted_handover_has_a_receiver_who_stands_by(self) -> None:
+        receivers = [it.seat for it in self.child.supporters if it.role == "receiver"]
+        scheduled = self.child.handover and self.child.handover.state == "scheduled"
+        assert receivers == ([self.child.handover.receiver] if self.child.handover and scheduled else [])
+
+    @invariant()
+    def who_has_not_seen_it_got_it_without_a_click_and_is_asked_once_a_deadline_is_set(self) -> None:
+        unseen = self.child.unseen
+        assert unseen is None or unseen.due_at is None or unseen.next_at or unseen.level
 
     @invariant()
     def the_tovholder_is_no_supporter_of_themselves(self) -> None:

@@ -264,6 +264,34 @@ async def test_a_decision_on_what_no_longer_stands_changes_nothing(town: Municip
     assert (await town.read(child))["status"] == "expected"
 
 
+async def test_a_bulk_changes_all_of_its_children_or_none_and_only_as_a_handover_does(town: Municipality) -> None:
+    store, children = town.world.store("registry"), sorted([await town.child() for _ in range(3)])
+    decisions: list[dict[str, Any]] = [
+        {"child": str(child), "expected": 2, "partition": 0, "events": [{"type": "x", "data": {}}]} for child in children
+    ]
+
+    async def refused(*decided: dict[str, Any]) -> str | None:
+        with pytest.raises(asyncpg.PostgresError) as refusal:
+            await store.call("commit_many", MACHINE.as_json(), list(decided), role="machine")
+        return refusal.value.sqlstate
+
+    assert await refused(*decisions[:2], {**decisions[2], "expected": 1}) == "TV409"
+    assert await refused(*decisions[:2], {**decisions[2], "child": str(uuid4())}) == "TV409"
+    assert await refused(decisions[0], {**decisions[1], "handover": {"id": str(uuid4()), "state": "effected"}}) == "TV001"
+    nobody = {"professional": str(uuid4()), "unit": str(town.nurse.unit), "why": "acceptance"}
+    assert await refused(decisions[0], {**decisions[1], "holder": nobody}) == "TV002"
+    for more in ("registers", "status", "asks", "unseen"):
+        assert await refused({**decisions[0], more: {}}) == "22023"
+    assert [(await town.read(child))["version"] for child in children] == [2, 2, 2]
+    versions = await store.call("commit_many", MACHINE.as_json(), decisions, role="machine")
+    assert versions == {str(child): 3 for child in children}
+
+
+async def test_no_request_commits_a_bulk(town: Municipality) -> None:
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await town.world.store("registry").call("commit_many", MACHINE.as_json(), [], role="api")
+
+
 async def test_the_ledger_is_dense_and_each_of_its_events_is_relayed_once(town: Municipality) -> None:
     child = await town.held(town.nurse)
     await town.propose(child, town.colleague, by=town.nurse)

@@ -21,7 +21,8 @@ FOREIGNER, STRANGER = "skovby-lead", "karen"
 
 # The id of the child's that belongs where a path takes one; the first that fits.
 IDS = (
-    ("/registry/handovers", "handover"), ("/midwife/notifications", "notification"), ("/directory/absences", "absence"),
+    ("/registry/handovers", "handover"), ("/registry/bulk-handovers", "bulk"),
+    ("/midwife/notifications", "notification"), ("/directory/absences", "absence"),
     ("/daycare/starts", "start"), ("/sundhedspleje/overleveringer", "overlevering"), ("/persons/consents", "consent"),
     ("/notifications/deliveries", "delivery"), ("/directory/professionals", "dorte"), ("/directory/units", "syd"),
     ("/", "child"),
@@ -63,6 +64,9 @@ CHANGES: dict[str, Any] = {
     "/registry/handovers/{handover_id}/acceptance": {},
     "/registry/handovers/{handover_id}/refusal": {"reason": "at-capacity"},
     "/registry/handovers/{handover_id}/withdrawal": {},
+    "/registry/handovers/{handover_id}/rescheduling": {"effective_on": "2031-01-01"},
+    "/registry/children/{child_ref}/seen": {},
+    "/registry/bulk-handovers/{bulk_id}/answer": {"accept": True},
     "/registry/handovers/{handover_id}/question": {"text": "Who is it?"},
     "/registry/handovers/{handover_id}/answer": {"text": "Nobody."},
     "/daycare/starts/{number}/date": {"starts_on": "2031-01-01"},
@@ -82,8 +86,8 @@ NAMING_A_CHILD_IN_THE_QUERY = (
     "/daycare/starts?child={child}", "/daycare/starts?unit={maelkevejen}", "/notifications/deliveries?child={child}",
     "/notifications/deliveries?recipient={dorte}", "/notifications/deliveries?recipient=me",
     "/notifications/deliveries?state=failed",
-    "/registry/handovers?to={anna}", "/registry/handovers?state=open", "/registry/matters",
-    "/midwife/notifications?state=registered",
+    "/registry/handovers?to={anna}", "/registry/handovers?state=open", "/registry/matters", "/registry/children",
+    "/registry/children?holder={dorte}", "/midwife/notifications?state=registered",
     "/sundhedspleje/cases?holder=me", "/directory/professionals?municipality=0990", "/directory/professionals?unit={syd}",
     "/directory/units?municipality=0990",
 )  # fmt: skip
@@ -126,7 +130,12 @@ async def names(child: Child) -> dict[str, str]:
     }  # fmt: skip
     given = await child.as_("dorte").post(f"/persons/{child.names['child']}/consents", consent)
     assert given.status == 201, given.body
-    return {**child.world.names, **child.names, "absence": shown["absences"][0]["id"], "consent": given.body["consent"]}
+    offered = (await child.as_("dorte").get(f"/registry/handovers/{child.names['handover']}")).body
+    many = {"to": offered["receiver"], "reason": "leaves-the-team", "children": [child.names["child"]]}
+    bulk = await child.as_("dorte").post("/registry/bulk-handovers", many)
+    assert bulk.status == 202, bulk.body
+    more = {"absence": shown["absences"][0]["id"], "consent": given.body["consent"], "bulk": bulk.body["id"]}
+    return {**child.world.names, **child.names, **more}
 
 
 class TestAnotherPartysIds:
@@ -372,7 +381,7 @@ async def test_paths_that_nobody_serves_and_methods_that_nobody_takes(child: Chi
     dorte = child.as_("dorte")
 
     for method, path, status in (
-        ("GET", "/nowhere", 404), ("GET", "/registry/children", 404), ("PUT", f"/registry/children/{child.names['child']}", 405),
+        ("GET", "/nowhere", 404), ("GET", "/registry/child", 404), ("PUT", f"/registry/children/{child.names['child']}", 405),
         ("DELETE", f"/persons/{child.names['child']}", 405), ("GET", "/registry/handovers?limit=0", 422),
         ("GET", "/registry/handovers?limit=100000", 422), ("GET", "/registry/handovers?after=%00", 422),
         ("GET", "/directory/professionals?q=%00%00", 422), ("GET", "/registry/feed?partition=-1&after=-1", 422),

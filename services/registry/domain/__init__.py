@@ -93,6 +93,18 @@ class OnlyTheProposerOrTheTovholderMayWithdraw(RuleViolated):
     status = 403
 
 
+class OnlyTheGiverTheProposerOrTheReceiverMayReschedule(RuleViolated):
+    """The present tovholder, their deputy in an absence, whoever proposed, or the named receiver."""
+
+    status = 403
+
+
+class OnlyTheTovholderMaySayTheyHaveSeenIt(RuleViolated):
+    """Nobody else can know it for them."""
+
+    status = 403
+
+
 class OnlyALeaderOfTheTovholdersUnitMayOverride(RuleViolated):
     """A leader of the unit or of one above it."""
 
@@ -207,6 +219,19 @@ class Handover:
 
 
 @dataclass(frozen=True, slots=True)
+class Unseen:
+    """The tovholder got the baton without a click of their own and has not said that they have seen it.
+
+    `due_at`: None until the clock has set it by the municipality's rules. `level`: how often somebody was told so.
+    `next_at`: when the clock must look; None where everybody has been told.
+    """
+
+    due_at: datetime | None = None
+    level: int = 0
+    next_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Supporter:
     """Someone who stands by a child, visibly, without the baton."""
 
@@ -271,6 +296,7 @@ class Child:
     rules: Rules
     holder: Seat | None
     since: datetime | None = None
+    unseen: Unseen | None = None
     district: UUID | None = None
     birth_order: int = 1
     shared_with: tuple[str, ...] = ()
@@ -355,6 +381,8 @@ class Decision:
     by: UUID | None = None
     joins: tuple[Supporter, ...] = ()
     leaves: tuple[Seat, ...] = ()
+    seen: bool = False
+    unseen: Unseen | None = None
     texts: Mapping[str, str] = field(default_factory=dict)
 
     @property

@@ -80,7 +80,7 @@ def take_effect(child: Child, handover: Handover, at: datetime) -> Decision:
     """The date has come: every rule is checked again, and where one fails the giver keeps the baton and the handover says why."""
     if not handover.taking:
         return withdraw_by_rule(child, handover, at, "receiver-left")
-    if handover.receiver == child.held_by:
+    if handover.receiver.professional == child.held_by.professional:
         return withdraw_by_rule(child, handover, at, "rule-failed")
     done = replace(handover, state=handover.becomes("take-effect"), closed_at=at, next_at=None)
     return passes(child, done, handover.receiver, "effect", at, (HandoverEffected(**about(child, handover)),))

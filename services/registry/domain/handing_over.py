@@ -81,7 +81,8 @@ def propose(
         due_at=due(child.rules, at, effective_on),
         effective_on=effective_on,
     )
-    return offered(child, proposed, texts)
+    # Whoever hands on what they hold has seen it: no fact of its own is needed.
+    return replace(offered(child, proposed, texts), seen=child.unseen is not None and by == giver.professional)
 
 
 def offered(child: Child, handover: Handover, texts: dict[str, str] | None = None) -> Decision:

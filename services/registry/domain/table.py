@@ -20,6 +20,8 @@ Act = Literal[
     "overdue",
     "escalate",
     "re-give",
+    "reschedule",
+    "reschedule-agreed",
 ]
 CaseState = Literal["none", "expected", "born", "closed"]
 CaseAct = Literal[
@@ -73,11 +75,15 @@ HANDOVER: Mapping[tuple[State, Act], Step] = {
     ("proposed", "overdue"): _step("proposed", "rule"),
     ("proposed", "escalate"): _step("proposed", "rule"),
     ("proposed", "re-give"): _step("proposed", "rule"),
+    ("proposed", "reschedule"): _step("proposed", "proposer", "holder", "deputy", "rule"),
     ("scheduled", "take-effect"): _step("effected", "rule"),
     ("scheduled", "decline"): _step("declined", "receiver", "receiver-deputy", reasons=get_args(DeclineReason)),
     ("scheduled", "withdraw"): _step("withdrawn", "proposer", "holder", "deputy", "rule", reasons=get_args(WithdrawalCause)),
     ("scheduled", "supersede"): _step("superseded", "rule", reasons=("override", "merge", "closing")),
     ("scheduled", "re-give"): _step("scheduled", "rule"),
+    # Another date than the receiver said yes to is a question to the receiver again.
+    ("scheduled", "reschedule"): _step("proposed", "proposer", "holder", "deputy", "rule"),
+    ("scheduled", "reschedule-agreed"): _step("scheduled", "receiver"),
 }
 BECOMES: Mapping[tuple[State, Act], State] = {at: step.becomes for at, step in HANDOVER.items()}  # type: ignore[misc]
 OPEN: Collection[State] = ("proposed", "scheduled")

@@ -1,6 +1,6 @@
 """The registry's public addresses: who holds the baton, and how it is handed over."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
@@ -11,31 +11,41 @@ from services.chassis.route import UsualRoute
 from services.chassis.sealed import Seal, TextWasErased
 from services.events.access import may
 from services.registry import repository
-from services.registry.domain import Child, Handover, State, handing_over
-from services.registry.endpoints import current, life
+from services.registry.domain import Child, Handover, handing_over, rescheduling, seeing
+from services.registry.endpoints import bulk, current, life
 from services.registry.endpoints.changing import Changing, Limit, Looking, changed, seen
+from services.registry.endpoints.looking import Moment, read_child_at
+from services.registry.endpoints.looking import router as lists
 from services.registry.repository import Loaded, Place
-from services.registry.schemas import Acceptance, GivenAnswer, Override, Proposal, Question, Refusal, Withdrawal
+from services.registry.schemas import (
+    Acceptance,
+    GivenAnswer,
+    Override,
+    Proposal,
+    Question,
+    Refusal,
+    Rescheduling,
+    Seen,
+    Withdrawal,
+)
 
 router = APIRouter(prefix="/registry", tags=["registry"], route_class=UsualRoute)
+router.include_router(lists)
+router.include_router(bulk.router)
 router.include_router(current.router)
 router.include_router(life.router)
 
 
 @router.get("/children/{child_ref}")
-async def read_child(child_ref: UUID, request: Looking) -> Response:
-    """Who is tovholder, since when, who stands by, whether the baton is offered; of a merged reference, which one survives."""
+async def read_child(child_ref: UUID, request: Looking, at: Moment | None = None) -> Response:
+    """Who is tovholder, since when, who stands by, whether the baton is offered; of a merged reference, which one survives.
+
+    `at`: who was tovholder then, instead: an instant, or a date, which means the end of that day in Copenhagen.
+    """
+    if at is not None:
+        return await read_child_at(child_ref, request, at)
     loaded, child, _ = await seen(request, Place(child=child_ref, class_="baton"))
     return answer(200, _child_view(child, loaded.survivor), child.version)
-
-
-@router.get("/children/{child_ref}/assignments")
-async def read_assignments(child_ref: UUID, request: Looking) -> Response:
-    """The chain of tovholdere, oldest first, without a gap."""
-    _, child, _ = await seen(request, Place(child=child_ref, class_="baton"))
-    async with request.begin() as looking:
-        rows = await repository.assignments(looking.tx, child.id)
-    return answer(200, {"child": child.id, "assignments": [_link_view(row) for row in rows]}, child.version)
 
 
 @router.get("/children/{child_ref}/events")
@@ -73,23 +83,10 @@ async def override_tovholder(child_ref: UUID, body: Override, request: Changing)
     )
 
 
-@router.get("/handovers")
-async def list_handovers(
-    request: Looking,
-    to: UUID | None = None,
-    state: State | Literal["open"] | None = None,
-    after: UUID | None = None,
-    limit: Limit = 50,
-) -> Response:
-    """The handovers that concern the caller: given, received, led, or deputised for. Page on with `after` = `next`."""
-    async with request.begin() as looking:
-        person = looking.caller.professional
-        if person is None and not looking.caller.is_service:
-            return answer(200, {"handovers": [], "next": None})
-        rows = await repository.handovers(looking.tx, person, to, state, after, limit)
-        for child in {row["child_id"] for row in rows}:
-            await looking.saw(child, "baton")
-    return answer(200, {"handovers": [_row_view(row) for row in rows], "next": rows[-1]["id"] if len(rows) == limit else None})
+@router.post("/children/{child_ref}/seen")
+async def say_seen(child_ref: UUID, request: Changing, body: Seen | None = None) -> Response:
+    """Who got the baton without a click of their own says that they have seen it."""
+    return await changed(request, Place(child=child_ref), "baton", lambda it, by: seeing.seen(_child(it), by))
 
 
 @router.get("/handovers/{handover_id}")
@@ -133,6 +130,17 @@ async def withdraw_handover(handover_id: UUID, request: Changing, body: Withdraw
     """The proposer, or who holds the baton now, takes the question back."""
     return await changed(
         request, Place(handover=handover_id), "handover-text", lambda it, by: handing_over.withdraw(_child(it), by, it.at)
+    )
+
+
+@router.post("/handovers/{handover_id}/rescheduling")
+async def reschedule_handover(handover_id: UUID, body: Rescheduling, request: Changing) -> Response:
+    """Another date; unless the receiver asked for it, they confirm again."""
+    return await changed(
+        request,
+        Place(handover=handover_id),
+        "handover-text",
+        lambda it, by: rescheduling.reschedule(_child(it), by, body.effective_on, it.at),
     )
 
 
@@ -183,12 +191,16 @@ def _child_view(child: Child, survivor: Child | None) -> dict[str, Any]:
         "closed": {"reason": known.reason} if child.status == "closed" else None,
         "merged_into": survivor.id if survivor else known.merged_into,
         "waits_to_move_to": known.moving_to,
-        "tovholder": {**_seat_view(child.holder), "since": child.since} if child.holder else None,
+        "tovholder": {**_seat_view(child.holder), "since": child.since, "unseen": _unseen_view(child)} if child.holder else None,
         "supporters": [
             {**_seat_view(it.seat), "role": it.role, "since": it.since, "until_on": it.until_on} for it in child.supporters
         ],
         "handover": _handover_view(child.handover) if child.handover and child.handover.open else None,
     }
+
+
+def _unseen_view(child: Child) -> dict[str, Any] | None:
+    return {"due_at": child.unseen.due_at, "level": child.unseen.level} if child.unseen else None
 
 
 def _handover_view(handover: Handover) -> dict[str, Any]:
@@ -212,31 +224,6 @@ def _handover_view(handover: Handover) -> dict[str, Any]:
         "cause": handover.cause,
         "closed_at": handover.closed_at,
     }
-
-
-def _row_view(row: Any) -> dict[str, Any]:
-    return {
-        "id": row["id"],
-        "child": row["child_id"],
-        "state": row["state"],
-        "municipality": row["municipality"],
-        "giver": {"professional": row["giver"], "unit": row["giver_unit"]},
-        "receiver": {"professional": row["receiver"], "unit": row["receiver_unit"]},
-        "reason": row["reason"],
-        "proposed_at": row["proposed_at"],
-        "due_at": row["due_at"],
-        "effective_on": row["effective_on"],
-        "asked_at": row["asked_at"],
-        "overdue_at": row["overdue_at"],
-        "level": row["level"],
-        "closed_at": row["closed_at"],
-    }
-
-
-def _link_view(row: Any) -> dict[str, Any]:
-    seat = {"professional": row["professional"], "unit": row["unit"]}
-    more = {name: row[name] for name in ("episode", "seq", "why", "handover")}
-    return {**seat, **more, "from": row["started_at"], "until": row["finished_at"]}
 
 
 def _texts_view(loaded: Loaded, request: Reading) -> dict[str, Any]:

@@ -8,6 +8,7 @@ create table seat (
   professional uuid not null, unit uuid not null, municipality char(4) not null,
   open boolean not null default true, taking boolean not null default true check (open or not taking),
   primary key (professional, unit), unique (professional, unit, open)) with (fillfactor = 80);
+create index seat_unit on seat (unit);
 
 -- A child is in the care of tovholdere in episodes; while one runs, open_end is 'infinity', else null.
 -- shared_with: other municipalities that see the child, by an open handover to them or a supporter of theirs.
@@ -29,10 +30,13 @@ create index moves on child (moving_to) where moving_to is not null;
 
 -- One link of the chain. Each begins where the one before ended; the last of a running episode ends at 'infinity';
 -- the first of a later episode begins after a link of the episode before it.
+-- seen_*: who got the baton without a click of their own says that they have seen it; the clock sets the deadline and looks again at seen_next_at.
 create table assignment (
   child_id uuid not null references child, municipality char(4) not null, episode int not null, seq int not null,
   professional uuid not null, unit uuid not null, why text not null, by uuid, handover uuid, reason text, note bytea,
   started_at timestamptz not null, finished_at timestamptz not null default 'infinity', prev_finished_at timestamptz, prev_episode_end timestamptz,
+  seen_at timestamptz, seen_due_at timestamptz, seen_level int not null default 0, seen_next_at timestamptz,
+  unseen boolean generated always as (case when finished_at = 'infinity' and seen_at is null and why not in ('acceptance', 'effect') then true end) stored,
   prev_episode int generated always as (case when prev_finished_at is null and episode > 1 then episode - 1 end) stored,
   open boolean generated always as (case when finished_at = 'infinity' then true end) stored,
   open_end timestamptz generated always as (case when finished_at = 'infinity' then 'infinity'::timestamptz end) stored,
@@ -47,7 +51,8 @@ create table assignment (
   constraint holder_has_open_seat foreign key (professional, unit, open) references seat (professional, unit, open) deferrable initially deferred,
   constraint no_open_link_on_closed_child foreign key (child_id, episode, open_end) references child (id, episode, open_end) deferrable initially deferred);
 create unique index one_first_link on assignment (child_id, episode) where prev_finished_at is null;
--- By `open`, as the key of the seat asks when a seat is closed.
+create index unseen on assignment (coalesce(seen_next_at, started_at)) where unseen;
+-- By `open`, as the key of the seat asks when a seat is closed; and a look for one child's open link must never be planned over everyone's.
 create index held on assignment (professional, unit) where open;
 alter table child add constraint always_a_tovholder
   foreign key (id, episode, open_end) references assignment (child_id, episode, finished_at) deferrable initially deferred;
@@ -107,6 +112,7 @@ create index absence_professional on absence (professional);
 create table unit (id uuid primary key, municipality char(4), parent uuid, leaders uuid[] not null, active boolean not null);
 -- Who leads a unit, and who leads those above it: level 0 is the unit's own leader.
 create table leadership (unit uuid not null, level int not null, place int not null, professional uuid not null, in_unit uuid not null, primary key (unit, level, place));
+create index leadership_professional on leadership (professional);
 create table intake (municipality char(4) not null, district uuid, lead uuid not null, lead_unit uuid not null, deputy uuid not null, deputy_unit uuid not null,
   leader uuid not null, leader_unit uuid not null, unique nulls not distinct (municipality, district));
 -- Professionals whose seats (those that take nobody any more) are to be emptied from a date on; `leaving`: all of them, and then they are released.
@@ -230,7 +236,8 @@ begin
     'child', json_build_object('id', c.id, 'municipality', c.municipality, 'district', c.district, 'status', c.status, 'version', c.version, 'last_at', case when isfinite(c.last_at) then c.last_at end,
       'shared_with', c.shared_with, 'birth_order', c.birth_order, 'episode', c.episode),
     'life', case when p_ladder or c.status = 'closed' or c.life_ended is not null or c.moving_to is not null then life_of(c) end,
-    'holder', case when a.child_id is not null then json_build_object('professional', a.professional, 'unit', a.unit, 'since', a.started_at) end,
+    'holder', case when a.child_id is not null then json_build_object('professional', a.professional, 'unit', a.unit, 'since', a.started_at,
+      'unseen', case when a.unseen then json_build_object('due_at', a.seen_due_at, 'level', a.seen_level, 'next_at', nullif(a.seen_next_at, 'infinity')) end) end,
     'handover', case when h.id is not null then json_build_object('id', h.id, 'state', h.state, 'receiver_municipality', h.receiver_municipality, 'giver', h.giver, 'giver_unit', h.giver_unit,
       'receiver', h.receiver, 'receiver_unit', h.receiver_unit, 'named', h.named, 'proposer', h.proposer, 'reason', h.reason, 'proposed_at', h.proposed_at, 'due_at', h.due_at, 'effective_on', h.effective_on,
       'question', h.question, 'asked_at', h.asked_at, 'reminded_at', h.reminded_at, 'overdue_at', h.overdue_at, 'level', h.level, 'next_at', h.next_at, 'accepted_by', h.accepted_by,
@@ -368,6 +375,13 @@ begin
       end if;
       link := null;
     end if;
+    if d ? 'seen' then
+      update assignment set seen_at = t where child_id = c.id and episode = c.episode and finished_at = 'infinity' and unseen;
+    elsif d ? 'unseen' then
+      update assignment set seen_due_at = (d->'unseen'->>'due_at')::timestamptz, seen_level = (d->'unseen'->>'level')::int,
+          seen_next_at = coalesce((d->'unseen'->>'next_at')::timestamptz, 'infinity')
+        where child_id = c.id and episode = c.episode and finished_at = 'infinity' and unseen;
+    end if;
     if d ? 'leaves' then
       delete from supporter u using jsonb_to_recordset(d->'leaves') x(professional uuid, unit uuid) where u.child_id = c.id and u.professional = x.professional and u.unit = x.unit;
     end if;
@@ -397,6 +411,94 @@ begin
   if p_answer is not null then
     insert into answer (client, key, fingerprint, status, body, version)
       values (p_answer->>'client', p_answer->>'key', decode(p_answer->>'fingerprint', 'hex'), (p_answer->>'status')::smallint, p_answer->'body', (p_answer->>'version')::bigint);
+  end if;
+  set constraints all immediate;
+  return versions;
+end $$;
+
+-- The same as commit() for many decisions of a bulk, a statement per table instead of one per child: the same locks in the same order, the same refusals,
+-- the same deferred checks. It knows proposals and answers and refuses, before anything is written, a decision that says more.
+create function commit_many(p_party jsonb, p_decisions jsonb) returns jsonb
+language plpgsql security definer set search_path = registry, pg_temp set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
+declare s record; n int := jsonb_array_length(p_decisions); found_rows int; versions jsonb;
+  ids uuid[]; expected bigint[]; counts int[]; partitions smallint[]; answered int;
+begin
+  if exists (select from jsonb_array_elements(p_decisions) e, jsonb_object_keys(e) k
+      where k <> all (array['child', 'expected', 'partition', 'events', 'handover', 'new', 'offer', 'holder', 'joins', 'leaves', 'municipality', 'shared_with', 'texts', 'key', 'seen'])) then
+    raise exception 'a bulk proposes and answers, no more' using errcode = '22023';
+  end if;
+  perform enter(p_party);
+  set constraints all deferred;
+  for s in select distinct (x->>'professional')::uuid as professional, (x->>'unit')::uuid as unit
+      from jsonb_array_elements(p_decisions) e, lateral (values (e->'holder'), (e->'offer')) v(x) where x is not null order by 1, 2 loop
+    perform from seat where professional = s.professional and unit = s.unit and open and taking for share;
+    if not found then raise exception 'this seat takes nobody' using errcode = 'TV002'; end if;
+  end loop;
+  select array_agg((e->>'child')::uuid order by (e->>'child')::uuid), array_agg((e->>'expected')::bigint order by (e->>'child')::uuid),
+      array_agg(jsonb_array_length(e->'events') order by (e->>'child')::uuid), array_agg((e->>'partition')::smallint order by (e->>'child')::uuid)
+    into ids, expected, counts, partitions from jsonb_array_elements(p_decisions) e;
+  perform from (select from child where id = any (ids) order by id for update) locked;
+  update child c set version = c.version + x.k, last_at = greatest(chassis.now(), c.last_at + interval '1 microsecond')
+    from unnest(ids, expected, counts) x(id, expected, k) where c.id = x.id and c.version = x.expected;
+  get diagnostics found_rows = row_count;
+  if found_rows <> n then raise exception 'a child has moved on' using errcode = 'TV409'; end if;
+  insert into sealing_key (id, municipality, wrapped_by, wrapped)
+    select c.id, coalesce(e->>'municipality', c.municipality), e->'key'->>'wrapped_by', decode(e->'key'->>'wrapped', 'hex')
+    from jsonb_array_elements(p_decisions) e join child c on c.id = (e->>'child')::uuid where e ? 'key';
+  insert into handover (id, child_id, episode, municipality, receiver_municipality, state, giver, giver_unit, receiver, receiver_unit, named, proposer, reason, family_wish, message,
+      proposed_at, due_at, effective_on, next_at, accepted_by)
+    select (h->>'id')::uuid, c.id, c.episode, coalesce(e->>'municipality', c.municipality), h->>'receiver_municipality', h->>'state', (h->>'giver')::uuid, (h->>'giver_unit')::uuid,
+      (h->>'receiver')::uuid, (h->>'receiver_unit')::uuid, (h->>'receiver')::uuid, (h->>'proposer')::uuid, h->>'reason', decode(e->'texts'->>'family_wish', 'hex'),
+      decode(e->'texts'->>'message', 'hex'), c.last_at, (h->>'due_at')::timestamptz, (h->>'effective_on')::date, (h->>'next_at')::timestamptz, (h->>'accepted_by')::uuid
+    from jsonb_array_elements(p_decisions) e cross join lateral (select e->'handover') x(h) join child c on c.id = (e->>'child')::uuid where e ? 'offer' and (e->>'new')::boolean;
+  get diagnostics found_rows = row_count;
+  update handover o set state = h->>'state', giver = (h->>'giver')::uuid, giver_unit = (h->>'giver_unit')::uuid, receiver = (h->>'receiver')::uuid, receiver_unit = (h->>'receiver_unit')::uuid,
+      receiver_municipality = h->>'receiver_municipality', due_at = (h->>'due_at')::timestamptz, effective_on = (h->>'effective_on')::date, question = (h->>'question')::uuid,
+      asked_at = (h->>'asked_at')::timestamptz, reminded_at = (h->>'reminded_at')::timestamptz, overdue_at = (h->>'overdue_at')::timestamptz, level = (h->>'level')::int,
+      next_at = (h->>'next_at')::timestamptz, accepted_by = (h->>'accepted_by')::uuid, decline_reason = h->>'decline_reason', cause = h->>'cause',
+      closed_at = case when h->>'state' not in ('proposed', 'scheduled') then c.last_at end
+    from jsonb_array_elements(p_decisions) e cross join lateral (select e->'handover') x(h) join child c on c.id = (e->>'child')::uuid
+    where h is not null and not (e ? 'offer' and (e->>'new')::boolean) and o.id = (h->>'id')::uuid and o.child_id = c.id and o.state in ('proposed', 'scheduled');
+  get diagnostics answered = row_count;
+  if found_rows + answered <> (select count(*) from jsonb_array_elements(p_decisions) e where e ? 'handover') then
+    raise exception 'a handover is not open' using errcode = 'TV001';
+  end if;
+  if exists (select from jsonb_array_elements(p_decisions) e where e ? 'holder') then
+    -- One by one, here and below: joined, a plan made while the table was small would go through everyone's open links.
+    for s in select c.id, c.episode, c.last_at from jsonb_array_elements(p_decisions) e join child c on c.id = (e->>'child')::uuid where e ? 'holder' loop
+      update assignment set finished_at = s.last_at where child_id = s.id and episode = s.episode and finished_at = 'infinity';
+    end loop;
+    insert into assignment (child_id, municipality, episode, seq, professional, unit, why, by, handover, reason, started_at, prev_finished_at)
+      select c.id, coalesce(e->>'municipality', c.municipality), c.episode, a.seq + 1, (h->>'professional')::uuid, (h->>'unit')::uuid, h->>'why', (h->>'by')::uuid, (h->>'handover')::uuid,
+        h->>'reason', c.last_at, a.finished_at
+      from jsonb_array_elements(p_decisions) e cross join lateral (select e->'holder') x(h) join child c on c.id = (e->>'child')::uuid
+        join assignment a on a.child_id = c.id and a.episode = c.episode and a.finished_at = c.last_at where h is not null;
+  end if;
+  delete from supporter u using jsonb_array_elements(p_decisions) e, jsonb_array_elements(e->'leaves') l
+    where u.child_id = (e->>'child')::uuid and u.professional = (l->>'professional')::uuid and u.unit = (l->>'unit')::uuid;
+  for s in select c.id, c.episode, c.last_at from jsonb_array_elements(p_decisions) e join child c on c.id = (e->>'child')::uuid where e ? 'seen' loop
+    update assignment set seen_at = s.last_at where child_id = s.id and episode = s.episode and finished_at = 'infinity' and unseen;
+  end loop;
+  insert into supporter as u (child_id, professional, unit, municipality, role, since, until_on)
+    select c.id, (j->>'professional')::uuid, (j->>'unit')::uuid, j->>'municipality', j->>'role', c.last_at, (j->>'until_on')::date
+    from jsonb_array_elements(p_decisions) e cross join lateral jsonb_array_elements(e->'joins') j join child c on c.id = (e->>'child')::uuid
+    on conflict (child_id, professional, unit) do update set role = excluded.role, since = excluded.since, until_on = excluded.until_on;
+  insert into outbox (partition, subject, version)
+    select x.partition, x.id, x.expected + o from unnest(ids, expected, counts, partitions) x(id, expected, k, partition), generate_series(1, x.k) o order by x.id, o;
+  insert into ledger (subject, version, at, type, envelope)
+    select c.id, (e->>'expected')::bigint + o, c.last_at, v->>'type',
+      case when v->'data' ? 'since' then jsonb_set(v, '{data,since}', to_jsonb(stamp)) else v end || jsonb_build_object('version', (e->>'expected')::bigint + o, 'time', stamp)
+    from jsonb_array_elements(p_decisions) e join child c on c.id = (e->>'child')::uuid
+      cross join lateral (select to_char(c.last_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')) y(stamp)
+      cross join lateral jsonb_array_elements(e->'events') with ordinality u(v, o);
+  select jsonb_object_agg(x.id, x.expected + x.k) into versions from unnest(ids, expected, counts) x(id, expected, k);
+  if exists (select from jsonb_array_elements(p_decisions) e where e ? 'municipality' or e ? 'shared_with') then
+    -- Last, and not as the party: with this it may give up its own sight of a child, which its policy would refuse.
+    perform set_config('tovholder.kind', 'service', true);
+    update child c set municipality = coalesce(e->>'municipality', c.municipality),
+        shared_with = case when e ? 'shared_with' then array(select jsonb_array_elements_text(e->'shared_with'))::char(4)[] else c.shared_with end
+      from jsonb_array_elements(p_decisions) e where c.id = (e->>'child')::uuid and (e ? 'municipality' or e ? 'shared_with');
+    perform enter(p_party);
   end if;
   set constraints all immediate;
   return versions;
@@ -441,13 +543,52 @@ create function put_leadership(p_municipality char(4)) returns void language sql
     union all select a.unit, p.id, p.parent, p.leaders, a.level + 1 from above a join unit p on p.id = a.parent where a.level < 10)
   insert into leadership select a.unit, a.level, l.place, l.professional, a.in_unit from above a, unnest(a.leaders) with ordinality l(professional, place) $$;
 
+-- A bulk handover is a stored job: many children asked of one receiver, worked off in chunks by the clock, and answered in one act. What becomes of each
+-- child stands in the same commit as its own decision, so that each is done at most once. `message` lies here, sealed, until all have been asked.
+create table bulk (
+  id uuid primary key, municipality char(4) not null, receiver_municipality char(4) not null, by uuid not null, receiver uuid not null, receiver_unit uuid not null,
+  reason text not null, effective_on date, message bytea, correlation text,
+  state text not null default 'proposing' check (state in ('proposing', 'proposed', 'answering', 'answered')),
+  asked_at timestamptz not null, worked_at timestamptz not null default clock_timestamp(), proposed_at timestamptz,
+  answered_by uuid, answered_in char(4), answered_at timestamptz, finished_at timestamptz,
+  check ((answered_by is null) = (state in ('proposing', 'proposed'))));
+create index bulk_to_work on bulk (worked_at) where state in ('proposing', 'answering');
+create table bulk_child (
+  bulk_id uuid not null references bulk, child_id uuid not null,
+  state text not null default 'waiting' check (state in ('waiting', 'offered', 'refused', 'answering', 'accepted', 'declined', 'unanswered')),
+  handover uuid, reason text, refusal text,
+  check ((handover is null) = (state in ('waiting', 'refused'))), check ((refusal is null) = (state not in ('refused', 'unanswered'))), primary key (bulk_id, child_id));
+create index bulk_child_to_do on bulk_child (bulk_id, child_id) where state in ('waiting', 'answering');
+create function sees_bulk(p_bulk uuid) returns boolean language plpgsql stable set enable_seqscan = off as
+  $$ begin return exists (select from registry.bulk b where b.id = p_bulk); end $$;
+do $$
+declare t text; rule text; rules jsonb := jsonb_build_object('bulk', 'may_see(municipality) or may_see(receiver_municipality)', 'bulk_child', 'sees_bulk(bulk_id)');
+begin
+  for t, rule in select * from jsonb_each_text(rules) loop
+    execute format('alter table %I enable row level security', t);
+    execute format('alter table %I force row level security', t);
+    execute format('create policy machine on %I to registry_machine using (true) with check (true)', t);
+    execute format('create policy by_party on %I to registry_api using (%s) with check (%s)', t, rule, rule);
+    execute format('grant select, insert on %I to registry_api', t);
+    execute format('grant select, update on %I to registry_machine', t);
+  end loop;
+end $$;
+grant update (state, worked_at, answered_by, answered_in, answered_at) on bulk to registry_api;
+grant update (state, reason) on bulk_child to registry_api;
+
+-- A seat anywhere: of which municipality, and whether it takes anything; null where there is none.
+create function seat_of(p_professional uuid, p_unit uuid) returns json language sql stable security definer set search_path = registry, pg_temp as
+  $$ select json_build_object('municipality', municipality, 'taking', open and taking) from seat where professional = p_professional and unit = p_unit $$;
+
 -- Who stands for whom today: what a list of handovers needs of the absences, and no more.
 create view deputised as select professional, deputy from absence where from_on <= today() and (until_on is null or until_on >= today()) and deputy is not null;
 grant select on deputised to registry_api, registry_machine;
 
+grant select on leadership to registry_api;
+
 revoke execute on all functions in schema registry from public;
-grant execute on function enter, may_see, shares, sees_child, sees_handover, today, caller, load_child, commit, destination to registry_api, registry_machine;
-grant execute on function intake_ladder, put_seats, stop_taking, close_seat, put_leadership to registry_machine;
+grant execute on function enter, may_see, shares, sees_child, sees_handover, sees_bulk, seat_of, today, caller, load_child, commit, destination to registry_api, registry_machine;
+grant execute on function intake_ladder, put_seats, stop_taking, close_seat, put_leadership, commit_many to registry_machine;
 
 -- When the audit of the whole installation last came to its end, on the real clock, and what it found.
 create table audit (id bigint generated always as identity primary key, at timestamptz not null default clock_timestamp(), differences int not null);

@@ -35,6 +35,7 @@ from services.registry.domain import (
     TheHandoverIsNoLongerOpen,
     TheReferenceIsMerged,
     TheSeatTakesNobody,
+    Unseen,
 )
 from services.registry.domain.moving import Destination
 
@@ -128,7 +129,7 @@ class Machine(Protocol):
     async def destination(self, municipality: str) -> Destination: ...
 
 
-_MACHINE_CALLER = Caller(MACHINE, "machine")
+MACHINE_CALLER = Caller(MACHINE, "machine")
 
 
 class Clock:
@@ -139,7 +140,7 @@ class Clock:
 
     async def load(self, child: UUID) -> Loaded:
         found = await self._store.call(_LOAD, MACHINE.as_json(), child, None, None, None, None, None, None, True, role="machine")
-        return _loaded(found, _MACHINE_CALLER, None)
+        return _loaded(found, MACHINE_CALLER, None)
 
     async def commit(self, decisions: Sequence[Decision]) -> None:
         await commit(self._store, MACHINE, [as_json(decision, self._store.partitions) for decision in decisions], role="machine")
@@ -152,21 +153,24 @@ class Clock:
 
 
 class InTransaction:
-    """The machine party in a handler's transaction; a lost race undoes its own savepoint only."""
+    """The machine in a transaction of its own, on behalf of a party; a lost race undoes its own savepoint only."""
 
-    def __init__(self, tx: Tx) -> None:
-        self._tx = tx
+    def __init__(self, tx: Tx, party: Party = MACHINE) -> None:
+        self._tx, self._party = tx, party
 
     async def load(self, child: UUID) -> Loaded:
         found = await self._tx.fetchval(
             "select load_child($1, $2, null, null, null, null, null, null, true)", MACHINE.as_json(), child
         )
-        return _loaded(found, _MACHINE_CALLER, None)
+        return _loaded(found, MACHINE_CALLER, None)
 
     async def commit(self, decisions: Sequence[Decision]) -> None:
-        written = [as_json(decision, self._tx.store.partitions) for decision in decisions]
+        await self.write([as_json(decision, self._tx.store.partitions) for decision in decisions])
+
+    async def write(self, written: list[dict[str, Any]], function: str = "commit") -> None:
+        """`function`: `commit`, or `commit_many` for a bulk."""
         async with _races(), self._tx.connection.transaction():
-            versions = await self._tx.fetchval("select registry.commit($1, $2)", MACHINE.as_json(), written)
+            versions = await self._tx.fetchval(f"select registry.{function}($1, $2)", self._party.as_json(), written)
         self._tx.published |= versions
 
     async def intake_ladder(self, municipality: str, district: UUID | None) -> tuple[Rung, ...]:
@@ -191,6 +195,19 @@ async def standing(machine: Machine, child: UUID) -> Loaded:
     while loaded.child and loaded.child.life.merged_into:
         loaded = await machine.load(loaded.child.life.merged_into)
     return loaded
+
+
+async def load_each(
+    tx: Tx, caller: Caller, who: dict[str, str], places: Sequence[tuple[UUID, UUID | None]], to: Seat, class_: str | None = None
+) -> list[Loaded]:
+    """Children with the handover named, or their open one, in one round trip, in this order. `class_`: what is read, logged."""
+    rows = await tx.fetch(
+        "select load_child($1, x.child, x.handover, $5, null, $6, 'care', $4) as found"
+        " from unnest($2::uuid[], $3::uuid[]) with ordinality x(child, handover, place) order by x.place",
+        who, [child for child, _ in places], [handover for _, handover in places], to.model_dump(mode="json"),
+        caller.client, class_,
+    )  # fmt: skip
+    return [_loaded(row["found"], caller, to) for row in rows]
 
 
 async def settle(machine: Machine, child: UUID, decide: Callable[[Child, datetime], Decision | None]) -> bool:
@@ -281,6 +298,10 @@ def as_json(decision: Decision, partitions: int, seal: Seal | None = None, key: 
         ]
     if decision.leaves:
         written["leaves"] = [_seat(seat) for seat in decision.leaves]
+    if decision.seen:
+        written["seen"] = True
+    if unseen := decision.unseen:
+        written["unseen"] = {"due_at": unseen.due_at, "level": unseen.level, "next_at": unseen.next_at}
     if decision.texts:
         assert seal is not None
         written["texts"] = {column: seal.close(text, f"registry.{column}").hex() for column, text in decision.texts.items()}
@@ -344,6 +365,7 @@ def _child(found: dict[str, Any]) -> Child:
         rules=_rules(found["rules"]),
         holder=Seat(professional=UUID(holder["professional"]), unit=UUID(holder["unit"])) if holder else None,
         since=datetime.fromisoformat(holder["since"]) if holder else None,
+        unseen=_unseen(holder["unseen"]) if holder and holder["unseen"] else None,
         handover=_handover(handover) if handover else None,
         supporters=tuple(
             Supporter(_at(it), it["municipality"], it["role"], _day(it["until_on"]), datetime.fromisoformat(it["since"]))
@@ -378,6 +400,10 @@ def _life(row: dict[str, Any]) -> Life:
         merged_into=_id(row["merged_into"]),
         survivor_version=row["survivor_version"],
     )
+
+
+def _unseen(row: dict[str, Any]) -> Unseen:
+    return Unseen(_instant(row["due_at"]), row["level"], _instant(row["next_at"]))
 
 
 def _handover(row: dict[str, Any]) -> Handover:
@@ -439,34 +465,6 @@ def _instant(text: str | None) -> datetime | None:
 
 def _day(text: str | None) -> date | None:
     return date.fromisoformat(text) if text else None
-
-
-# Lists: paged, in order of id, only what row-level security and the person's own part in it let through.
-_HANDOVERS = """
-select h.id, h.child_id, h.state, h.municipality, h.giver, h.giver_unit, h.receiver, h.receiver_unit, h.reason, h.proposed_at,
-    h.due_at, h.effective_on, h.asked_at, h.overdue_at, h.level, h.closed_at
-  from handover h
-  where ($1::uuid is null or h.receiver = $1 or h.giver = $1 or h.proposer = $1
-      or exists (select from workplace w where w.professional = $1 and w.leads and w.unit in (h.receiver_unit, h.giver_unit))
-      or exists (select from deputised d where d.deputy = $1 and d.professional = h.receiver))
-    and ($2::uuid is null or h.receiver = $2) and ($3::text[] is null or h.state = any ($3)) and ($4::uuid is null or h.id > $4)
-  order by h.id limit $5
-"""
-
-
-async def handovers(tx: Tx, person: UUID | None, to: UUID | None, state: str | None, after: UUID | None, limit: int) -> list[Any]:
-    """Handovers that concern a person (None: a service, which sees all), oldest first. `state`: a state, or `open`."""
-    states = ["proposed", "scheduled"] if state == "open" else [state] if state else None
-    return await tx.fetch(_HANDOVERS, person, to, states, after, limit)
-
-
-async def assignments(tx: Tx, child: UUID) -> list[Any]:
-    """The chain of a child's tovholdere, oldest first."""
-    return await tx.fetch(
-        "select episode, seq, professional, unit, why, started_at, nullif(finished_at, 'infinity') as finished_at, handover"
-        " from assignment where child_id = $1 order by episode, seq",
-        child,
-    )
 
 
 async def events_after(tx: Tx, child: UUID, after: int, limit: int) -> list[dict[str, Any]]:
