@@ -22,7 +22,7 @@ from services.events.persons import PartiesIdentified
 from services.events.registry import ProfessionalReleased
 from services.registry.domain import Child, Decision, NobodyOnTheLadderTakes
 from services.registry.domain.deadlines import supporters_end, time_asks
-from services.registry.domain.life import age_out
+from services.registry.domain.life import age_out, born_before
 from services.registry.domain.moving import move_that_waited
 from services.registry.domain.seeing import time_asks_to_see
 from services.registry.domain.standing_in import receiver_left, stand_in
@@ -59,11 +59,8 @@ select distinct a.child_id from assignment a
   where a.open and x.from_on <= today() and (x.until_on is null or x.until_on >= today())
     and coalesce(x.until_on, today()) - x.from_on >= m.absence_limit_days limit $1
 """
-# Whoever is born before this year turned the municipality's age in an earlier year, or this year when August has begun.
 _AGED_OUT = """
-select c.id from municipality m join child c on c.municipality = m.code and c.status = 'born' and c.life_ended is null
-    and c.born_on < make_date(extract(year from today())::int - m.closing_age + (extract(month from today()) >= 8)::int, 1, 1)
-  limit $1
+select id from child where municipality = $1 and status = 'born' and life_ended is null and born_on < $2 order by born_on limit $3
 """
 _MOVING = """
 select c.id from child c where c.moving_to = $1
@@ -150,8 +147,11 @@ async def waiting(runtime: Runtime) -> None:
 async def aged_out(runtime: Runtime) -> None:
     """Cases close at the municipality's age."""
     clock = Clock(runtime.store)
-    for row in await _rows(runtime, _AGED_OUT, _CHUNK):
-        await _each(row["id"], lambda child: settle(clock, child, age_out))
+    today = date_of(await runtime.store.now())
+    for municipality in await _rows(runtime, "select code, closing_age from municipality"):
+        before = born_before(today, municipality["closing_age"])
+        for row in await _rows(runtime, _AGED_OUT, municipality["code"], before, _CHUNK):
+            await _each(row["id"], lambda child: settle(clock, child, age_out))
 
 
 async def moves(runtime: Runtime) -> None:

@@ -11,8 +11,9 @@ from services.chassis.errors import NotFound, Problem, require
 from services.events.access import may
 from services.events.envelope import Seat
 from services.events.persons import IdentifiedChild
-from services.registry.domain import Absence, Child, Decision, Handover, Rules, Rung, Supporter, handing_over, relations
+from services.registry.domain import Absence, Child, Decision, Handover, Rules, Rung, Supporter, Unseen, handing_over, relations
 from services.registry.domain.deadlines import supporters_end, time_asks
+from services.registry.domain.seeing import time_asks_to_see
 from services.registry.domain.standing_in import Newcomer, family
 from tests.registry.settled import ELSEWHERE, SEATS, UNITS, Municipality
 from tests.support.world import Answer
@@ -141,7 +142,7 @@ class InMemory:
 
     def days_pass(self, days: int) -> None:
         self.moved += timedelta(days=days)
-        for decide in (time_asks, lambda child, _: supporters_end(child, self.today())):
+        for decide in (time_asks, time_asks_to_see, lambda child, _: supporters_end(child, self.today())):
             for number in list(self.children):
                 if decision := decide(self._seen(number, None), self.now()):
                     self._apply(decision)
@@ -208,9 +209,17 @@ class InMemory:
             holder=decision.holder.seat if decision.holder else it.holder,
             status=decision.status or it.status,
             municipality=decision.municipality or it.municipality,
+            since=self.now() if decision.holder else it.since,
+            unseen=_unseen(it, decision),
             shared_with=it.shared_with if decision.shared_with is None else decision.shared_with,
             supporters=(*(one for one in staying if one.seat not in {new.seat for new in joining}), *joining),
         )
+
+
+def _unseen(child: Child, decision: Decision) -> Unseen | None:
+    if decision.holder:
+        return None if decision.holder.why in ("acceptance", "effect") else Unseen()
+    return None if decision.seen else decision.unseen or child.unseen
 
 
 def _municipality(name: str) -> str:

@@ -84,6 +84,11 @@ def ages_out_on(born_on: date, age: int) -> date:
     return date(born_on.year + age, 8, 1)
 
 
+def born_before(today: date, age: int) -> date:
+    """Whoever is born before this day has aged out: in an earlier year, or this year when August has begun."""
+    return date(today.year - age + (today.month >= 8), 1, 1)
+
+
 def _closed(
     child: Child,
     reason: ClosingReason,

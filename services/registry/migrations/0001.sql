@@ -25,7 +25,8 @@ create table child (
   constraint merged_into_only_on_closed check (merged_into is null or status = 'closed'),
   constraint only_a_running_case_moves check (moving_to is null or status <> 'closed'),
   check ((status = 'closed') = (open_end is null)), unique (id, episode, open_end)) with (fillfactor = 80);
-create index ages_out on child (municipality, born_on) where status = 'born';
+
+create index ages on child (municipality, born_on) where status = 'born' and life_ended is null;
 create index moves on child (moving_to) where moving_to is not null;
 
 -- One link of the chain. Each begins where the one before ended; the last of a running episode ends at 'infinity';
