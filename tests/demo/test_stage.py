@@ -45,7 +45,7 @@ def test_the_story_is_played_and_every_invariant_holds(folder: Path) -> None:
     ended = play(folder, "--fresh")
 
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    assert len(re.findall(r"│ holds\s+│", ended.stdout)) == 12, ended.stdout
+    assert len(re.findall(r"│ holds\s+│", ended.stdout)) == 16, ended.stdout
     assert "broken" not in ended.stdout
     assert ended.stderr == ""
 
@@ -55,7 +55,7 @@ def test_it_is_the_same_story_over_kafka_with_each_service_in_its_own_process(fo
     ended = play(folder, "--fresh", "--bus", "kafka")
 
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    assert len(re.findall(r"│ holds\s+│", ended.stdout)) == 12, ended.stdout
+    assert len(re.findall(r"│ holds\s+│", ended.stdout)) == 16, ended.stdout
 
 
 def test_a_folder_that_holds_something_else_is_left_alone(folder: Path) -> None:

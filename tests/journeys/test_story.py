@@ -111,7 +111,9 @@ HARM = {
 
 async def test_the_checks_see_what_is_done_behind_the_stores_back(with_mail: World, installation: Installation) -> None:
     """What the store refuses is forced on it, step by step: a check that cannot fail proves nothing."""
-    played = await story.play(WorldScene(with_mail), lambda _: None)
+    scene = WorldScene(with_mail)
+    played = await story.play(scene, lambda _: None)
+    assert not any(finding.broken for finding in await checking.check(with_mail.sql, played, scene.breathe))
     expected: set[str] = set()
 
     for harm, invariant in HARM.items():
