@@ -241,7 +241,7 @@ class Acts:
     async def lapse(self, services: Any, holders: list[UUID] | None = None) -> None:
         """Leases run out (all of them where no holder is named), and whoever looks next sees it."""
         for schema in services:
-            for table in ("relay", "position", "lease"):
+            for table in ("relay", "position", "lease", "worker"):
                 await self.ground.look.execute(_LAPSED.format(schema, table), holders)
         self.scheduler.seconds += 201
 

@@ -18,7 +18,7 @@ PARTITIONS = 2
 BEGINS_AT = datetime.fromisoformat("2026-11-23T08:00:00+01:00")
 
 # Machinery begins anew with each simulation; what the services know of the town stays.
-_EMPTIED = ("outbox", "feed", "relay", "position", "answer", "access", "lease")
+_EMPTIED = ("outbox", "feed", "relay", "position", "answer", "access", "lease", "worker")
 _CLOCK = f"""
 create or replace function chassis.now() returns timestamptz language sql volatile as
   $$ select timestamptz '{BEGINS_AT.isoformat()}' + (select moved_by from chassis.clock) $$;
