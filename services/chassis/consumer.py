@@ -354,7 +354,7 @@ class Consumer:
         finally:
             CAUSE.reset(token)
         if tx.known:
-            await self._apply_kept(tx)
+            await self.apply_kept(tx)
 
     async def _step(
         self,
@@ -389,8 +389,11 @@ class Consumer:
                 still.about, envelope.source, envelope.subject, envelope.version, envelope.content,
             )  # fmt: skip
 
-    async def _apply_kept(self, tx: Tx) -> None:
-        """What was kept for subjects just become known, in the order it came. What cannot be applied is laid aside alone."""
+    async def apply_kept(self, tx: Tx) -> None:
+        """What was kept for subjects just become known, in the order it came. What cannot be applied is laid aside alone.
+
+        Also for work on the clock that has made a subject known (`tx.now_known`), in its transaction.
+        """
         known, tx.known = tx.known, []
         for about in known:
             await _alone_with(tx, about)
@@ -547,7 +550,8 @@ class Consumer:
             try:
                 await self._compare_with_feed(source)
                 await self._fill(source)
-            except (TryAgainSoon, LostLease):
+            except (TryAgainSoon, LostLease, CannotBeApplied):
+                # A peer that is away, or behind an address that is not its own yet: looked at again in half a minute.
                 continue
 
     async def _remember_parked(self) -> None:
@@ -578,10 +582,6 @@ class Consumer:
         now = self._marks[(source, partition)].position
         before, self._looked[(source, partition)] = self._looked.get((source, partition)), now
         return before == now
-
-    async def apply_kept(self, tx: Tx) -> None:
-        """What was kept for subjects that work on the clock has made known (`tx.now_known`), in its transaction."""
-        await self._apply_kept(tx)
 
     async def replay(self, letter: UUID, by: str) -> None:
         """Applies a dead letter again, then what waited behind it; repeatable. CannotBeApplied, saying why, if it still fails."""

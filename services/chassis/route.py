@@ -34,11 +34,11 @@ class UsualRoute(APIRoute):
 
         async def handle(request: Request) -> Response:
             try:
-                arguments = await usual.arguments(request)
+                headers, arguments = usual.headers_of(request), await usual.arguments(request)
             except _Unusual:
                 return await general(request)
             # Outside the try: what the dependency and the endpoint raise is theirs.
-            arguments[usual.opening] = await usual.open(request, **usual.headers_of(request))
+            arguments[usual.opening] = await usual.open(request, **headers)
             answer: Response = await usual.endpoint(**arguments)
             return answer
 
@@ -56,7 +56,7 @@ class _Usual:
     asks: bool
 
     async def arguments(self, request: Request) -> dict[str, Any]:
-        """Ids and body; _Unusual where one of them is not as it should be, or a header is longer than any usual one."""
+        """Ids and body; _Unusual where one of them is not as it should be."""
         if self.asks and request.scope["query_string"]:
             raise _Unusual
         try:
@@ -72,12 +72,14 @@ class _Usual:
                     raise _Unusual
         except (ValueError, ValidationError) as error:
             raise _Unusual from error
-        if any(len(text) > 200 for name, text in self.headers_of(request).items() if text and name != "authorization"):
-            raise _Unusual
         return found
 
     def headers_of(self, request: Request) -> dict[str, str | None]:
-        return {name: request.headers.get(alias) for name, alias in self.headers}
+        """_Unusual where a header is longer than any usual one."""
+        found = {name: request.headers.get(alias) for name, alias in self.headers}
+        if any(len(text) > 200 for name, text in found.items() if text and name != "authorization"):
+            raise _Unusual
+        return found
 
 
 def _usual(endpoint: Dependant) -> _Usual | None:

@@ -132,6 +132,7 @@ class Municipality:
     support_days: int = 30
     closing_days: tuple[date, ...] = ()
     hospital_notification_basis: bool = False
+    closing_age: int = 6
 
 
 @dataclass(frozen=True)
@@ -476,6 +477,7 @@ def _municipality(municipality: Municipality) -> MunicipalityChanged:
         support_days=municipality.support_days,
         closing_days=list(municipality.closing_days),
         hospital_notification_basis=municipality.hospital_notification_basis,
+        closing_age=municipality.closing_age,
     )
 
 

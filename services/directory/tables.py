@@ -30,6 +30,7 @@ class MunicipalityRow(_Table, table=True):
     support_days: int
     closing_days: list[date] = Field(sa_column=Column(ARRAY(Date), nullable=False))
     hospital_notification_basis: bool
+    closing_age: int
 
 
 class UnitRow(_Table, table=True):

@@ -57,9 +57,9 @@ class TheMessageCannotBeRead(Problem):
 
 
 def organisation_of(caller: Caller) -> str:
-    """Under which name the caller sends: its organisation, its municipality's system, or the maternity unit it works in."""
+    """Under which name the caller sends: its organisation, its municipality's system, or its ward or midwife centre."""
     if caller.professional:
-        ward = next((seat.unit for seat in caller.seats if seat.unit_kind == "maternity"), None)
+        ward = next((seat.unit for seat in caller.seats if seat.unit_kind in ("maternity", "midwife-centre")), None)
         if ward:
             return f"unit:{ward}"
     elif caller.party.kind == "organisation" and caller.party.organisation:

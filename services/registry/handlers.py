@@ -9,7 +9,9 @@ from services.chassis.envelope import CAUSE
 from services.chassis.errors import NotYetKnown
 from services.chassis.ids import new_id
 from services.chassis.log import logger
-from services.chassis.service import Apply, Received
+from services.chassis.sealed import wrap_anew
+from services.chassis.service import Apply, FetchFirst, Received, Runtime
+from services.chassis.settings import Secrets
 from services.chassis.store import Tx
 from services.events import Event
 from services.events.daycare import StartCancelled, StartMoved
@@ -26,6 +28,7 @@ from services.events.directory import (
 from services.events.persons import (
     ChildCorrected,
     ChildDied,
+    ChildMoved,
     DeathUndone,
     MoveProposed,
     PartiesIdentified,
@@ -231,6 +234,15 @@ async def raise_move(received: Received[MoveProposed], tx: Tx) -> None:
         raise unknown
 
 
+async def keys(_: Received[ChildMoved], runtime: Runtime) -> Secrets:
+    return runtime.settings.secrets
+
+
+async def take_key_along(received: Received[ChildMoved], tx: Tx, secrets: Secrets) -> None:
+    """The child's texts lie under the key of the municipality that it belongs to from now on."""
+    await wrap_anew(tx, secrets, received.event.municipality, received.event.child)
+
+
 async def merge_references(received: Received[PersonsMerged], tx: Tx) -> None:
     """At once the older survives and the other closes. Where one was merged before, its survivor stands for it."""
     event, machine = received.event, InTransaction(tx)
@@ -256,7 +268,7 @@ async def move_with_start(received: Received[StartMoved], tx: Tx) -> None:
     await settle(machine, event.child, lambda child, at: reschedule_with_start(child, event.unit, event.starts_on, at))
 
 
-HANDLERS: Mapping[type[Event], Apply] = {
+HANDLERS: Mapping[type[Event], Apply | FetchFirst] = {
     PartiesIdentified: register_family,
     ProfessionalJoined: open_seats,
     ProfessionalChanged: open_seats,
@@ -268,6 +280,7 @@ HANDLERS: Mapping[type[Event], Apply] = {
     MunicipalityChanged: note_municipality,
     StartCancelled: withdraw_with_start,
     ChildDied: note_death,
+    ChildMoved: FetchFirst(keys, take_key_along, is_remote=False),
     DeathUndone: undo_death,
     PregnancyEnded: note_end_of_pregnancy,
     PregnancyEndUndone: undo_end_of_pregnancy,

@@ -10,6 +10,7 @@ from services.events.envelope import Seat
 from services.events.persons import (
     ChildCorrected,
     ChildDied,
+    ChildMoved,
     DeathUndone,
     IdentifiedChild,
     MoveProposed,
@@ -305,6 +306,19 @@ async def test_a_move_is_proposed_to_the_named_intake_lead_there_and_until_they_
     assert taken.status == 200
     found = await town.read(child)
     assert (found["municipality"], found["tovholder"]["professional"]) == (ELSEWHERE, str(town.abroad.professional))
+
+
+async def test_a_child_that_has_moved_takes_its_texts_along_under_the_key_of_its_new_municipality(town: Municipality) -> None:
+    child, handover = await town.offered(town.nurse)
+    here = town.heard.municipality
+    event = ChildMoved(child=child, from_municipality=here, municipality=ELSEWHERE)
+
+    await town.heard.tell(child, event)
+    await town.heard.tell(child, event)
+
+    (key,) = await town.heard.world.sql("registry", "select municipality, wrapped_by from sealing_key where id = $1", child)
+    assert (key["municipality"], key["wrapped_by"].split(".")[0]) == (ELSEWHERE, ELSEWHERE)
+    assert (await town.as_(town.nurse).get(f"/registry/handovers/{handover}")).body["message"]
 
 
 async def test_a_move_heard_again_while_it_is_asked_changes_nothing(town: Municipality) -> None:

@@ -137,7 +137,7 @@ COLUMNS: Mapping[str, Columns] = {
         "enabled": _flag,
         "complete": _flag,
         **dict.fromkeys(("answer_working_days", "remind_working_days_before", "escalate_working_days"), _number),
-        **dict.fromkeys(("absence_limit_days", "support_days"), _number),
+        **dict.fromkeys(("absence_limit_days", "support_days", "closing_age"), _number),
         "closing_days": _days,
         "hospital_notification_basis": _flag,
     },

@@ -56,6 +56,7 @@ class FileMunicipality(InFile):
     support_days: int = Field(30, ge=0)
     closing_days: list[date] = []
     hospital_notification_basis: bool = False
+    closing_age: int = Field(6, gt=0)
 
 
 class FileUnit(InFile):

@@ -12,7 +12,9 @@ create table municipality (
   absence_limit_days int not null check (absence_limit_days > 0),
   support_days int not null check (support_days >= 0),
   closing_days date[] not null,
-  hospital_notification_basis boolean not null
+  hospital_notification_basis boolean not null,
+  -- A child's case closes on 1 August of the year in which it turns so many years.
+  closing_age int not null check (closing_age > 0)
 );
 
 create table unit (

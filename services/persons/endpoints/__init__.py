@@ -23,7 +23,7 @@ from services.persons.domain import disclosure, matching
 from services.persons.domain.identifiers import Identifier, current_first, preferred
 from services.persons.endpoints import lives
 from services.persons.endpoints.related import living, related
-from services.persons.repository import Person
+from services.persons.repository import Person, consents
 from services.persons.repository import lives as lives_repository
 from services.persons.schemas import (
     ChildIn,
@@ -209,7 +209,7 @@ async def register_custody(ref: UUID, body: CustodyIn, request: Changing) -> Res
     async with request.begin() as changing:
         child = await related(changing, secrets, ref, "identity", "act")
         holders = [await _guardian(changing, secrets, child, one) for one in body.holders]
-        await repository.register_custody(changing.tx, child, holders, body.from_on)
+        await consents.register_custody(changing.tx, child, holders, body.from_on)
         changing.tx.publish(
             child.id,
             CustodyChanged(child=child.id, municipality=child.municipality, holders=sorted(holders), from_on=body.from_on),
@@ -262,7 +262,7 @@ async def give_consent(ref: UUID, body: ConsentIn, request: Changing) -> Respons
         custody = await repository.custody_of(changing.tx, child.id, date_of(changing.at))
         disclosure.check_consent(consent, child.mother, custody, child.custody_registered)
         number = new_id()
-        await repository.add_consent(changing.tx, consent, number, child, changing.caller.professional, changing.at)
+        await consents.add_consent(changing.tx, consent, number, child, changing.caller.professional, changing.at)
         given = ConsentGiven(
             consent_id=number, child=child.id, municipality=child.municipality, about=body.about,
             given_by=body.given_by, recipient_kind=body.recipient_kind,
@@ -277,13 +277,13 @@ async def withdraw_consent(number: UUID, request: Changing) -> Response:
     """At any time, with no reason asked; what was disclosed before stays disclosed."""
     secrets = request.runtime.settings.secrets
     async with request.begin() as changing:
-        consent = await repository.consent(changing.tx, number)
+        consent = await consents.consent(changing.tx, number)
         if consent is None:
             raise NotFound("There is no such consent, or not for you.")
         child = await related(changing, secrets, consent["child"], "consent", "act")
         if consent["withdrawn_at"]:
             raise disclosure.TheConsentIsAlreadyWithdrawn
-        await repository.withdraw_consent(changing.tx, number, changing.caller.professional, changing.at)
+        await consents.withdraw_consent(changing.tx, number, changing.caller.professional, changing.at)
         changing.tx.publish(
             child.id,
             ConsentWithdrawn(consent_id=number, child=child.id, municipality=child.municipality, withdrawn_at=changing.at),
@@ -302,11 +302,11 @@ async def decide_disclosure(body: DecisionIn, request: Looking) -> DecisionOut:
         looking.only_services()
         looking.tx.only_reads = False
         child = await living(looking.tx, secrets, body.child)
-        facts = await repository.facts_for(
+        facts = await consents.facts_for(
             looking.tx, child, body.recipient_kind, body.purpose, body.categories, body.to_unit, body.invoked, looking.at
         )
         decision, number = disclosure.may_disclose(facts), new_id()
-        await repository.record_decision(
+        await consents.record_decision(
             looking.tx, number, child, facts, decision, body.to_unit, looking.caller.client, looking.at
         )
         return DecisionOut(

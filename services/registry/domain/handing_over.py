@@ -103,6 +103,7 @@ def accept(child: Child, by: UUID, at: datetime, effective_on: date | None, text
     today = child.rules.calendar.date_of(at)
     day = _agreed_day(handover, effective_on, today)
     act: Act = "accept-on-date" if day else "accept"
+    # Before anything else: of a closed handover is said that it is closed, also to who holds the baton by it.
     handover.becomes(act)
     if child.held_by.professional == by:
         raise TheReceiverHoldsTheBatonAlready

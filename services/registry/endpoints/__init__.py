@@ -13,7 +13,7 @@ from services.events.access import may
 from services.registry import repository
 from services.registry.domain import Child, Handover, handing_over, rescheduling, seeing
 from services.registry.endpoints import bulk, current, life
-from services.registry.endpoints.changing import Changing, Limit, Looking, changed, seen
+from services.registry.endpoints.changing import Changing, Limit, Looking, changed, child_of, seen, texts
 from services.registry.endpoints.looking import Moment, read_child_at
 from services.registry.endpoints.looking import router as lists
 from services.registry.repository import Loaded, Place
@@ -61,12 +61,12 @@ async def read_events(child_ref: UUID, request: Looking, after: Annotated[int, Q
 async def propose_handover(child_ref: UUID, body: Proposal, request: Changing) -> Response:
     """The tovholder asks a named professional to take the baton."""
     handover = new_id()
-    texts = _texts(message=body.message, family_wish=body.family_wish)
+    said = texts(message=body.message, family_wish=body.family_wish)
     return await changed(
         request,
         Place(child=child_ref, to=body.to),
         "baton",
-        lambda it, by: handing_over.propose(_child(it), by, it.to, handover, body.reason, it.at, body.effective_on, texts),
+        lambda it, by: handing_over.propose(child_of(it), by, it.to, handover, body.reason, it.at, body.effective_on, said),
         status=201,
     )
 
@@ -74,19 +74,19 @@ async def propose_handover(child_ref: UUID, body: Proposal, request: Changing) -
 @router.post("/children/{child_ref}/override")
 async def override_tovholder(child_ref: UUID, body: Override, request: Changing) -> Response:
     """A leader places the baton, with a reason; everybody is told."""
-    texts = _texts(override=body.text)
+    said = texts(override=body.text)
     return await changed(
         request,
         Place(child=child_ref, to=body.to),
         "baton",
-        lambda it, by: handing_over.override(_child(it), by, it.to, body.reason, it.at, texts),
+        lambda it, by: handing_over.override(child_of(it), by, it.to, body.reason, it.at, said),
     )
 
 
 @router.post("/children/{child_ref}/seen")
 async def say_seen(child_ref: UUID, request: Changing, body: Seen | None = None) -> Response:
     """Who got the baton without a click of their own says that they have seen it."""
-    return await changed(request, Place(child=child_ref), "baton", lambda it, by: seeing.seen(_child(it), by))
+    return await changed(request, Place(child=child_ref), "baton", lambda it, by: seeing.seen(child_of(it), by))
 
 
 @router.get("/handovers/{handover_id}")
@@ -103,25 +103,25 @@ async def read_handover(handover_id: UUID, request: Looking) -> Response:
 @router.post("/handovers/{handover_id}/acceptance")
 async def accept_handover(handover_id: UUID, request: Changing, body: Acceptance | None = None) -> Response:
     """The named receiver takes the baton, at once or on the handover's date."""
-    said = body or Acceptance()
-    texts = _texts(note=said.text)
+    asked = body or Acceptance()
+    said = texts(note=asked.text)
     return await changed(
         request,
         Place(handover=handover_id),
         "handover-text",
-        lambda it, by: handing_over.accept(_child(it), by, it.at, said.effective_on, texts),
+        lambda it, by: handing_over.accept(child_of(it), by, it.at, asked.effective_on, said),
     )
 
 
 @router.post("/handovers/{handover_id}/refusal")
 async def decline_handover(handover_id: UUID, body: Refusal, request: Changing) -> Response:
     """The named receiver says no, with a reason; the giver keeps the baton."""
-    texts = _texts(note=body.text)
+    said = texts(note=body.text)
     return await changed(
         request,
         Place(handover=handover_id),
         "handover-text",
-        lambda it, by: handing_over.decline(_child(it), by, it.at, body.reason, texts),
+        lambda it, by: handing_over.decline(child_of(it), by, it.at, body.reason, said),
     )
 
 
@@ -129,7 +129,7 @@ async def decline_handover(handover_id: UUID, body: Refusal, request: Changing) 
 async def withdraw_handover(handover_id: UUID, request: Changing, body: Withdrawal | None = None) -> Response:
     """The proposer, or who holds the baton now, takes the question back."""
     return await changed(
-        request, Place(handover=handover_id), "handover-text", lambda it, by: handing_over.withdraw(_child(it), by, it.at)
+        request, Place(handover=handover_id), "handover-text", lambda it, by: handing_over.withdraw(child_of(it), by, it.at)
     )
 
 
@@ -140,7 +140,7 @@ async def reschedule_handover(handover_id: UUID, body: Rescheduling, request: Ch
         request,
         Place(handover=handover_id),
         "handover-text",
-        lambda it, by: rescheduling.reschedule(_child(it), by, body.effective_on, it.at),
+        lambda it, by: rescheduling.reschedule(child_of(it), by, body.effective_on, it.at),
     )
 
 
@@ -148,31 +148,22 @@ async def reschedule_handover(handover_id: UUID, body: Rescheduling, request: Ch
 async def ask_about_handover(handover_id: UUID, body: Question, request: Changing) -> Response:
     """The receiver asks before answering; the deadline rests until the giver has answered."""
     question = new_id()
-    texts = _texts(question=body.text)
+    said = texts(question=body.text)
     return await changed(
         request,
         Place(handover=handover_id),
         "handover-text",
-        lambda it, by: handing_over.ask(_child(it), by, question, it.at, texts),
+        lambda it, by: handing_over.ask(child_of(it), by, question, it.at, said),
     )
 
 
 @router.post("/handovers/{handover_id}/answer")
 async def answer_about_handover(handover_id: UUID, body: GivenAnswer, request: Changing) -> Response:
     """The giver answers; the deadline runs again."""
-    texts = _texts(answer=body.text)
+    said = texts(answer=body.text)
     return await changed(
-        request, Place(handover=handover_id), "handover-text", lambda it, by: handing_over.answer(_child(it), by, it.at, texts)
+        request, Place(handover=handover_id), "handover-text", lambda it, by: handing_over.answer(child_of(it), by, it.at, said)
     )
-
-
-def _child(loaded: Loaded) -> Child:
-    assert loaded.child is not None
-    return loaded.child
-
-
-def _texts(**texts: str | None) -> dict[str, str]:
-    return {column: text for column, text in texts.items() if text}
 
 
 def _seat_view(seat: Any) -> dict[str, UUID]:

@@ -4,24 +4,22 @@ from collections import Counter
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Query, Response
 
 from services.chassis.errors import NotAllowed, NotFound, Problem
 from services.chassis.ids import new_id
 from services.chassis.party import Caller
-from services.chassis.request import Change, OpenReading, Reading, answer, change, reading
-from services.chassis.service import runtime_of
+from services.chassis.request import OpenReading, answer
+from services.chassis.route import UsualRoute
 from services.chassis.store import Tx
 from services.registry.domain import Rung, TheSeatIsUnknown, TheSeatTakesNobody
 from services.registry.domain.bulk import Bulk, ThereAreTooManyForOneBulk, ThereIsNobodyToHandOver, may_answer, offer
+from services.registry.endpoints.changing import Changing, Looking
 from services.registry.repository import Loaded, bulk, lists, load_each
 from services.registry.repository.lists import Wanted
 from services.registry.schemas import AT_MOST, BulkAnswer, BulkProposal
 
-router = APIRouter(prefix="/bulk-handovers")
-runtime = runtime_of("registry")
-Changing = Annotated[Change, Depends(change(runtime))]
-Looking = Annotated[Reading, Depends(reading(runtime))]
+router = APIRouter(prefix="/bulk-handovers", route_class=UsualRoute)
 Limit = Annotated[int, Query(ge=1, le=10_000)]
 
 

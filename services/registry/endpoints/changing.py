@@ -21,6 +21,17 @@ Limit = Annotated[int, Query(ge=1, le=500)]
 Decide = Callable[[Loaded, UUID], Decision]
 
 
+def child_of(loaded: Loaded) -> Child:
+    """The child that `changed` has found before it lets anybody decide."""
+    assert loaded.child is not None
+    return loaded.child
+
+
+def texts(**said: str | None) -> dict[str, str]:
+    """What was said, by the column that keeps it sealed."""
+    return {column: text for column, text in said.items() if text}
+
+
 async def changed(request: Change, place: Place, class_: str, decide: Decide, status: int = 200) -> Response:
     """Makes one change for a person. Two round trips: load_child and commit; the answer is stored in the commit."""
     store = request.runtime.store

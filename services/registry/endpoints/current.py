@@ -3,14 +3,14 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Query, Response
 
-from services.chassis.request import Reading, answer, reading
-from services.chassis.service import runtime_of
+from services.chassis.request import answer
+from services.chassis.route import UsualRoute
 from services.registry import repository
+from services.registry.endpoints.changing import Looking
 
-router = APIRouter()
-Looking = Annotated[Reading, Depends(reading(runtime_of("registry")))]
+router = APIRouter(route_class=UsualRoute)
 
 
 @router.get("/current")

@@ -10,8 +10,8 @@ from services.chassis.ids import new_id
 from services.chassis.request import answer
 from services.chassis.route import UsualRoute
 from services.registry import repository
-from services.registry.domain import Child, TheReferenceIsNotMerged, life, may_become, moving
-from services.registry.endpoints.changing import Changing, Limit, Looking, changed
+from services.registry.domain import TheReferenceIsNotMerged, life, may_become, moving
+from services.registry.endpoints.changing import Changing, Limit, Looking, changed, child_of, texts
 from services.registry.repository import Loaded, Place
 from services.registry.schemas import Closing, MatterDecision, Move, Reopening, Separation
 
@@ -31,31 +31,31 @@ async def move_child(child_ref: UUID, body: Move, request: Changing) -> Response
     to = await repository.destination(request.runtime.store, body.to_municipality)
     handover = new_id()
     return await changed(
-        request, Place(child=child_ref), "baton", lambda it, by: moving.ask_to_move(_child(it), by, to, handover, it.at)
+        request, Place(child=child_ref), "baton", lambda it, by: moving.ask_to_move(child_of(it), by, to, handover, it.at)
     )
 
 
 @router.post("/children/{child_ref}/closing")
 async def close_child(child_ref: UUID, body: Closing, request: Changing) -> Response:
     """The episode ends, with a reason; nobody is tovholder any more."""
-    texts = _texts(closing=body.text, receiver=body.receiver)
+    said = texts(closing=body.text, receiver=body.receiver)
     return await changed(
         request,
         Place(child=child_ref),
         "baton",
-        lambda it, by: life.close(_child(it), by, body.reason, it.at, body.confirmed_on, texts),
+        lambda it, by: life.close(child_of(it), by, body.reason, it.at, body.confirmed_on, said),
     )
 
 
 @router.post("/children/{child_ref}/reopening")
 async def reopen_child(child_ref: UUID, body: Reopening, request: Changing) -> Response:
     """A new episode begins with a named person."""
-    texts = _texts(override=body.text)
+    said = texts(override=body.text)
     return await changed(
         request,
         Place(child=child_ref, to=body.to),
         "baton",
-        lambda it, by: life.reopen(_child(it), by, it.to, body.reason, it.at, texts),
+        lambda it, by: life.reopen(child_of(it), by, it.to, body.reason, it.at, said),
     )
 
 
@@ -66,7 +66,7 @@ async def separate_child(child_ref: UUID, request: Changing, body: Separation | 
 
 
 def _separated(loaded: Loaded, by: UUID) -> Any:
-    merged = _child(loaded)
+    merged = child_of(loaded)
     if loaded.survivor is None:
         may_become(merged, "separate", by)
         raise TheReferenceIsNotMerged
@@ -99,15 +99,6 @@ async def decide_matter(matter: UUID, body: MatterDecision, request: Changing) -
         if not await repository.decide_matter(opened.tx, matter, person, body.outcome):
             raise TheMatterIsDecided
         return await opened.answer(200, {"id": str(matter), "outcome": body.outcome})
-
-
-def _child(loaded: Loaded) -> Child:
-    assert loaded.child is not None
-    return loaded.child
-
-
-def _texts(**texts: str | None) -> dict[str, str]:
-    return {column: text for column, text in texts.items() if text}
 
 
 def _matter_view(row: Any) -> dict[str, Any]:

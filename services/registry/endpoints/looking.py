@@ -4,20 +4,18 @@ from datetime import date, datetime, timedelta
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Query, Response
 
 from services.chassis.calendar import date_of, start_of
 from services.chassis.errors import NotUnderstood
-from services.chassis.request import OpenReading, Reading, answer, reading
-from services.chassis.service import runtime_of
+from services.chassis.request import OpenReading, Reading, answer
+from services.chassis.route import UsualRoute
 from services.registry.domain import State
-from services.registry.endpoints.changing import seen
+from services.registry.endpoints.changing import Limit, Looking, seen
 from services.registry.repository import Place, lists
 from services.registry.repository.lists import Asked, Wanted
 
-router = APIRouter()
-Looking = Annotated[Reading, Depends(reading(runtime_of("registry")))]
-Limit = Annotated[int, Query(ge=1, le=500)]
+router = APIRouter(route_class=UsualRoute)
 Moment = Annotated[str, Query(max_length=40)]
 
 

@@ -585,8 +585,6 @@ create function seat_of(p_professional uuid, p_unit uuid) returns json language 
 create view deputised as select professional, deputy from absence where from_on <= today() and (until_on is null or until_on >= today()) and deputy is not null;
 grant select on deputised to registry_api, registry_machine;
 
-grant select on leadership to registry_api;
-
 revoke execute on all functions in schema registry from public;
 grant execute on function enter, may_see, shares, sees_child, sees_handover, sees_bulk, seat_of, today, caller, load_child, commit, destination to registry_api, registry_machine;
 grant execute on function intake_ladder, put_seats, stop_taking, close_seat, put_leadership, commit_many to registry_machine;
