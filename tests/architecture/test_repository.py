@@ -138,3 +138,10 @@ def test_every_link_between_pages_leads_somewhere() -> None:
 
     assert links
     assert [f"{page.relative_to(ROOT)}: {link}" for page, link in links if not (page.parent / link).exists()] == []
+
+
+@pytest.mark.xdist_group("kept-together")
+def test_tests_of_one_group_run_in_one_process(request: pytest.FixtureRequest) -> None:
+    distributed = bool(getattr(request.config.option, "loadgroup", False))
+
+    assert request.node.nodeid.endswith("@kept-together") == distributed
