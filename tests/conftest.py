@@ -1,10 +1,9 @@
-"""Fixtures only: one PostgreSQL per run, a database per test cloned from a template; nothing imports this file."""
+"""Fixtures only: one PostgreSQL per run, a database per worker, brought back after each test; nothing imports this file."""
 
 import asyncio
 import fcntl
 import shutil
 import tempfile
-import uuid
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,6 +15,7 @@ from services.demo import town
 from services.demo.keys import make_secrets
 from services.demo.postgres import PostgresServer
 from tests.support.issuer import Issuer
+from tests.support.lasting import Lasting
 from tests.support.world import Installation, World
 
 
@@ -82,11 +82,19 @@ def installation(run_folder: Path, issuer: Issuer) -> Installation:
     return made
 
 
+async def _as_it_is(_: World) -> None:
+    """Nothing more than the demo town."""
+
+
+@pytest.fixture(scope="session")
+async def demo_town(installation: Installation, issuer: Issuer) -> AsyncIterator[Lasting[None]]:
+    made = Lasting(installation, issuer, _as_it_is)
+    yield made
+    await made.end()
+
+
 @pytest.fixture
-async def world(installation: Installation, issuer: Issuer) -> AsyncIterator[World]:
-    """A fresh copy of the demo town for one test."""
-    name = f"world_{uuid.uuid4().hex[:12]}"
-    await asyncio.to_thread(installation.clone, name)
-    async with installation.world(issuer, name) as made:
+async def world(demo_town: Lasting[None]) -> AsyncIterator[World]:
+    """The demo town, as fresh as if it were made for this test."""
+    async with demo_town.world() as (made, _):
         yield made
-    await asyncio.to_thread(installation.drop, name)

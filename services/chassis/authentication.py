@@ -11,6 +11,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import JWKRegistry, Key, KeySet
 
+from services.chassis.client import trusted
 from services.chassis.errors import LogInAgain, TryAgainSoon
 from services.chassis.log import logger
 from services.chassis.party import Bearer
@@ -115,7 +116,7 @@ class Tokens:
         return self._keys
 
     async def _fetched(self) -> KeySet:
-        async with httpx2.AsyncClient(timeout=5) as client:
+        async with httpx2.AsyncClient(verify=trusted(), timeout=5) as client:
             found = (await client.get(f"{self._issuer}/.well-known/openid-configuration")).raise_for_status().json()
             if found["issuer"] != self._issuer:
                 raise ValueError("the provider is another than the one set")

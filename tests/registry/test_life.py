@@ -309,7 +309,7 @@ async def test_a_move_is_proposed_to_the_named_intake_lead_there_and_until_they_
 
 
 async def test_a_child_that_has_moved_takes_its_texts_along_under_the_key_of_its_new_municipality(town: Municipality) -> None:
-    child, handover = await town.offered(town.nurse)
+    child, handover = await town.offered(town.nurse, message="She asked for an evening visit.")
     here = town.heard.municipality
     event = ChildMoved(child=child, from_municipality=here, municipality=ELSEWHERE)
 

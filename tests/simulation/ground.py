@@ -6,11 +6,11 @@ from typing import Any, Self
 
 import asyncpg
 
-from services import catalogue
 from services.chassis.settings import Settings
 from services.events.envelope import Seat
 from tests.registry.settled import SEATS, settled
 from tests.simulation.scheduling import DEADLOCK_SECONDS
+from tests.support.as_it_was import AsItWas
 from tests.support.issuer import Issuer
 from tests.support.world import Installation
 
@@ -24,32 +24,6 @@ create or replace function chassis.now() returns timestamptz language sql volati
   $$ select timestamptz '{BEGINS_AT.isoformat()}' + (select moved_by from chassis.clock) $$;
 update chassis.clock set moved_by = '0';
 """
-_TABLES = """
-select n.nspname as schema, c.relname as name,
-  (select string_agg(quote_ident(a.attname), ', ' order by a.attnum) from pg_attribute a
-    where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and a.attgenerated = '') as columns
-from pg_class c join pg_namespace n on n.oid = c.relnamespace
-where c.relkind = 'r' and n.nspname = any ($1) order by 1, 2
-"""
-# A table is brought back if a row of it is newer than the last time, or one of those is gone.
-_BROUGHT_BACK = """
-  select count(*) filter (where xmin::text::bigint <= p_since), count(*) filter (where xmin::text::bigint > p_since) into old, new
-    from {schema}.{name};
-  if new > 0 or old <> (select count(*) from as_it_was.{schema}_{name}) then
-    delete from {schema}.{name};
-    insert into {schema}.{name} ({columns}) overriding system value select {columns} from as_it_was.{schema}_{name};
-  end if;
-"""
-_BRING_BACK = """
-create function as_it_was.bring_back(p_since bigint) returns bigint language plpgsql as $$
-declare old bigint; new bigint;
-begin
-  set local session_replication_role = replica;
-  {tables}
-  update chassis.clock set moved_by = '0';
-  return pg_current_xact_id()::text::bigint;
-end $$
-"""
 
 
 @dataclass
@@ -59,9 +33,9 @@ class Ground:
     settings: Settings
     seats: dict[str, Seat]
     superuser: str
+    as_it_was: AsItWas
     look: "asyncpg.Connection[Any]"
     watch: "asyncpg.Connection[Any]"
-    _since: int = 0
 
     @classmethod
     async def made(cls, installation: Installation, issuer: Issuer, database: str) -> Self:
@@ -73,30 +47,20 @@ class Ground:
             assert await world.dead_letters() == []
         superuser = f"{installation.superuser_dsn.rsplit('/', 1)[0]}/{database}"
         look, watch = await asyncpg.connect(superuser), await asyncpg.connect(superuser)
-        await _remember(look, database)
+        await look.execute(f"alter database \"{database}\" set deadlock_timeout = '{int(1000 * DEADLOCK_SECONDS)}ms'")
+        await look.execute(_CLOCK)
+        as_it_was = await AsItWas.remembered(superuser, _EMPTIED)
         settings = world.settings.model_copy(update={"lease_seconds": 600})
-        return cls(settings, {name: getattr(town, name) for name in SEATS}, superuser, look, watch)
+        return cls(settings, {name: getattr(town, name) for name in SEATS}, superuser, as_it_was, look, watch)
 
     async def bring_back(self) -> None:
         """Every table as it was when the ground was made."""
-        self._since = await self.look.fetchval("select as_it_was.bring_back($1)", self._since)
+        await self.as_it_was.bring_back()
 
     async def move_clock(self, by: timedelta) -> None:
         await self.look.execute("update chassis.clock set moved_by = moved_by + $1", by)
 
     async def close(self) -> None:
+        await self.as_it_was.close()
         await self.look.close()
         await self.watch.close()
-
-
-async def _remember(look: "asyncpg.Connection[Any]", database: str) -> None:
-    await look.execute(f"alter database \"{database}\" set deadlock_timeout = '{int(1000 * DEADLOCK_SECONDS)}ms'")
-    await look.execute(_CLOCK)
-    tables = await look.fetch(_TABLES, catalogue.names())
-    for table in tables:
-        if table["name"] in _EMPTIED:
-            await look.execute(f"delete from {table['schema']}.{table['name']}")
-    await look.execute("create schema as_it_was")
-    for table in tables:
-        await look.execute(f"create table as_it_was.{table['schema']}_{table['name']} as table {table['schema']}.{table['name']}")
-    await look.execute(_BRING_BACK.format(tables="".join(_BROUGHT_BACK.format(**table) for table in tables)))

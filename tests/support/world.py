@@ -13,6 +13,7 @@ import asyncpg
 import httpx2
 import psycopg
 import uvicorn
+from fastapi import FastAPI
 
 from services import catalogue
 from services.app import Running, create_app
@@ -191,16 +192,23 @@ class Installation:
         port = free_port()
         settings = self.settings(database, issuer, port, **more)
         app = create_app(catalogue.SERVICES, settings, work=False)
-        server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_config=None, lifespan="on"))
-        serving = asyncio.create_task(server.serve())
-        while not server.started and not serving.done():  # noqa: ASYNC110 - uvicorn says it by this flag only
-            await asyncio.sleep(0.005)
-        async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as http:
-            try:
-                yield World(settings, app.state.running, http, issuer)
-            finally:
-                server.should_exit = True
-                await serving
+        async with serving(app, port) as http:
+            yield World(settings, app.state.running, http, issuer)
+
+
+@asynccontextmanager
+async def serving(app: FastAPI, port: int) -> AsyncIterator[httpx2.AsyncClient]:
+    """The application behind a real server of this process, and a client of it."""
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_config=None, lifespan="on"))
+    running = asyncio.create_task(server.serve())
+    while not server.started and not running.done():  # noqa: ASYNC110 - uvicorn says it by this flag only
+        await asyncio.sleep(0.005)
+    async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30, verify=False) as http:
+        try:
+            yield http
+        finally:
+            server.should_exit = True
+            await running
 
 
 def _roles() -> Sequence[str]:
