@@ -37,7 +37,8 @@ class Running:
         self.leaders: dict[str, Leader] = {}
         for name, runtime in self.runtimes.items():
             reader: Reader = KafkaReader(settings) if kafka else EmbeddedReader(settings, self.hints)
-            self.relays[name] = Relay(runtime, self.hints, KafkaWriter(settings) if kafka else None)
+            feed, present = (KafkaWriter(settings), KafkaWriter(settings)) if kafka else (None, None)
+            self.relays[name] = Relay(runtime, self.hints, feed, present)
             self.consumers[name] = runtime.consumer = Consumer(runtime, reader)
             self.leaders[name] = Leader(runtime)
             runtime.store.committed = _saying(self.hints, f"outbox:{name}")

@@ -23,13 +23,18 @@ _ASKED_SECONDS = 1.0
 
 
 class Relay:
-    """One per process and service; partitions are leased, and every write is fenced by the lease's epoch."""
+    """One per process and service; partitions are leased, and every write is fenced by the lease's epoch.
 
-    def __init__(self, runtime: Runtime, hints: Hints, writer: KafkaWriter | None) -> None:
+    `writer` sends the feed, `present_writer` the compacted topic of a service that has one; None where there is no Kafka.
+    """
+
+    def __init__(
+        self, runtime: Runtime, hints: Hints, writer: KafkaWriter | None, present_writer: KafkaWriter | None = None
+    ) -> None:
         self._runtime, self._hints, self._writer = runtime, hints, writer
         self._name = runtime.service.name
         present = runtime.service.present
-        self._deriving = Deriving(runtime, present, KafkaWriter(runtime.settings)) if writer and present else None
+        self._deriving = Deriving(runtime, present, present_writer) if present_writer and present else None
         self._holder = uuid4()
         self._leases: dict[int, int] = {}
         self._renew_at = 0.0

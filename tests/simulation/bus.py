@@ -1,19 +1,23 @@
 """A bus that keeps every promise of Kafka's and no other: it drops nothing it acknowledged, and all the rest may happen."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
 from services.chassis.bus import BusIsAway, Mark, Record
+from services.chassis.kafka import Sent
 from tests.simulation.scheduling import Mortal, Scheduler
 
 _LATE, _LEFT_OUT, _AGAIN, _OUT_OF_ORDER = 0.2, 0.05, 0.1, 0.05
 
 
 class Topics:
-    """What the brokers hold: by source and partition, in the order it was acknowledged."""
+    """What the brokers hold: by source and partition, in the order it was acknowledged; of compacted topics the last values."""
 
     def __init__(self) -> None:
         self.records: dict[tuple[str, int], list[Record]] = {}
+
+        self.values: dict[tuple[str, bytes], bytes | None] = {}
 
     def append(self, record: Record) -> None:
         log = self.records.setdefault((record.source, record.partition), [])
@@ -31,14 +35,24 @@ class SimulatedWriter:
         self._who, self._scheduler, self._topics = who, scheduler, topics
 
     async def write(self, source: str, records: Sequence[Record]) -> None:
-        fate = await self._scheduler.point("bus", f"send to {source}", self._who)
-        arrived = len(records) if fate == "goes" else self._scheduler.chance.randint(0, len(records))
-        if fate != "is cut before":
+        async with self._sending(source, len(records)) as arrived:
             for record in records[:arrived]:
                 self._topics.append(record)
+
+    async def put(self, topic: str, records: Sequence[Sent]) -> None:
+        async with self._sending(topic, len(records)) as arrived:
+            for record in records[:arrived]:
+                self._topics.values[topic, record.key] = record.value
+
+    @asynccontextmanager
+    async def _sending(self, to: str, count: int) -> AsyncIterator[int]:
+        """Gives how many of the records arrive, in their order; BusIsAway where they or their acknowledgement are lost."""
+        fate = await self._scheduler.point("bus", f"send to {to}", self._who)
+        arrived = count if fate == "goes" else self._scheduler.chance.randint(0, count)
+        yield 0 if fate == "is cut before" else arrived
         if fate != "goes":
             raise BusIsAway("cut")
-        if await self._scheduler.point("bus", f"acknowledged by {source}", self._who) != "goes":
+        if await self._scheduler.point("bus", f"acknowledged by {to}", self._who) != "goes":
             raise BusIsAway("cut")
 
     async def close(self) -> None:

@@ -9,7 +9,9 @@ from uuid import UUID
 import asyncpg
 import orjson
 
+from services.events.current import TOPIC
 from services.notifications import domain as telling
+from services.registry.repository import CURRENT, current_in
 from tests.simulation.acts import Acts
 from tests.simulation.bus import Topics
 from tests.simulation.process import HEARERS, SERVICES
@@ -178,7 +180,7 @@ class Findings:
         found = [f"{rule}: {[str(row[0]) for row in rows]}" for rule, rows in self.broken.items() if rows]
         for baton in self.batons.values():
             found += baton.complaints
-        found += self._conserved() + self._commands() + self._topics() + self._hearers() + self._told()
+        found += self._conserved() + self._commands() + self._topics() + self._present() + self._hearers() + self._told()
         return found
 
     def _conserved(self) -> list[str]:
@@ -260,6 +262,17 @@ class Findings:
                 found.append(f"{source}'s feed is not its ledger")
         return found
 
+    def _present(self) -> list[str]:
+        """The compacted topic's last value of each child is how the child stands."""
+        stands = {
+            str(row["id"]).encode(): current_in(row).model_dump_json().encode()
+            for row in self.rows["present"]
+            if row["id"] in self.batons
+        }
+        said = {key: value for (topic, key), value in self.topics.values.items() if topic == TOPIC}
+        differs = {key for key in stands.keys() | said.keys() if stands.get(key) != said.get(key)}
+        return [f"the compacted topic says something else of {sorted(differs)}"] if differs else []
+
     def _hearers(self) -> list[str]:
         """Whoever listens has applied everything, laid nothing aside, and knows the same tovholder."""
         found = []
@@ -319,6 +332,7 @@ _ROWS = {
         select child_id, min(professional::text) filter (where open) as professional, min(unit::text) filter (where open) as unit,
           count(*)::int as links from registry.assignment group by 1""",
     "handovers": "select id, state from registry.handover",
+    "present": CURRENT,
     "supporters": "select child_id, professional, unit from registry.supporter",
     "waiting": "select id from registry.waiting",
     "sundhedspleje": "select child, holder, holder_unit, status from sundhedspleje.child_case",

@@ -46,7 +46,8 @@ class Ground:
             await world.settle()
             assert await world.dead_letters() == []
         superuser = f"{installation.superuser_dsn.rsplit('/', 1)[0]}/{database}"
-        look, watch = await asyncpg.connect(superuser), await asyncpg.connect(superuser)
+        look = await asyncpg.connect(superuser, server_settings={"search_path": "registry"})
+        watch = await asyncpg.connect(superuser)
         await look.execute(f"alter database \"{database}\" set deadlock_timeout = '{int(1000 * DEADLOCK_SECONDS)}ms'")
         await look.execute(_CLOCK)
         as_it_was = await AsItWas.remembered(superuser, _EMPTIED)

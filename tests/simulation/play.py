@@ -31,6 +31,7 @@ _LEVEL = " and ".join(
     [
         *(f"not exists (select from {it.name}.outbox)" for it in SERVICES),
         *(f"not exists (select from {it.name}.relay where sent < position)" for it in SERVICES),
+        "not exists (select from registry.relay where derived < position) and not exists (select from registry.republish)",
         *(f"not exists (select from {it.name}.parked)" for it in HEARERS),
         *(
             f"not exists (select from {source.name}.relay r left join {it.name}.position p"
@@ -140,7 +141,7 @@ async def _rest(acts: Acts, scheduler: Scheduler, town: Town) -> None:
 
 
 # What all workers cost that find nothing to do.
-_IDLE_POINTS = 2 * len(SERVICES) + 2 * len(HEARERS)
+_IDLE_POINTS = 2 * len(SERVICES) + 2 * len(HEARERS) + 1
 
 
 async def _turn(scheduler: Scheduler, town: Town, worker: Any) -> None:

@@ -78,7 +78,7 @@ class Process(Mortal):
             peers = SimulatedPeers(self, service.name)
             runtime = self.runtimes[service.name] = Runtime(service, settings, store, tokens, peers)
             writer: Any = SimulatedWriter(self, scheduler, topics)
-            self.relays[service.name] = Relay(runtime, self.hints, writer)
+            self.relays[service.name] = Relay(runtime, self.hints, writer, writer)
             if service in HEARERS:
                 reader = SimulatedReader(self, scheduler, topics)
                 self.consumers[service.name] = runtime.consumer = Consumer(runtime, reader)

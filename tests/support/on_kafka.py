@@ -39,7 +39,7 @@ async def fresh_topics(settings: Settings) -> None:
 def relay_of(world: World, settings: Settings, service: str = "registry") -> Relay:
     """A process of the service that sends to Kafka."""
     runtime = replace(world.running.runtimes[service], settings=settings)
-    return Relay(runtime, world.running.hints, KafkaWriter(settings))
+    return Relay(runtime, world.running.hints, KafkaWriter(settings), KafkaWriter(settings))
 
 
 async def said_now(settings: Settings, topic: str = TOPIC) -> dict[str, list[Any]]:
