@@ -218,6 +218,9 @@ _WORDS = {
     "purpose": "start-in-daycare",
     "recipient_kind": "daycare",
     "reason": "new-family",
+    "instrument": "epds",
+    "outcome": "screened-again",
+    "parts": "child-well-being",
 }
 
 _SUBJECTS: dict[str, Callable[[dict[str, Any]], str]] = {
@@ -230,6 +233,7 @@ _SUBJECTS: dict[str, Callable[[dict[str, Any]], str]] = {
     "the notice": lambda data: data["notice"],
     "the professional": lambda data: data["professional"],
     "the unit": lambda data: data["unit"],
+    "the underretning": lambda data: data["underretning"],
     "the unit of the intake": lambda data: data["lead"]["unit"],
     "the client": lambda data: data["client"],
     "derived from the code": lambda data: str(subject_of_municipality(data["municipality"])),

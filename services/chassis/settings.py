@@ -35,6 +35,8 @@ class Settings(BaseSettings):
     smtp_sender: str = "tovholder@example.dk"
     smtp_tls: Literal["none", "starttls", "tls"] = "starttls"
     smtp_user: str | None = None
+    # A folder of municipalities' folders of YAML, asked before those that come with the product.
+    plans_folder: Path | None = None
     portal_url: str = "http://127.0.0.1:8000"
     own_sor: str = "999999999999999"
     own_gln: str = "5790000000005"

@@ -17,7 +17,16 @@ from services.events.persons import (
     PregnancyEnded,
     PregnancyEndUndone,
 )
-from services.events.sundhedspleje import OverleveringGiven
+from services.events.sundhedspleje import (
+    FollowUpOverdue,
+    JointVisitPlanned,
+    NeedVisitOverdue,
+    OverleveringGiven,
+    SystematicScreeningOverdue,
+    UnderretningAcknowledged,
+    UnderretningGiven,
+    UnderretningOverdue,
+)
 from services.notifications import handlers
 from services.notifications.endpoints import router
 from services.notifications.ticks import send_due
@@ -42,6 +51,10 @@ _TOLD: tuple[type[Event], ...] = (
     StartCancelled,
     ChildStarted,
     OverleveringGiven,
+    NeedVisitOverdue,
+    SystematicScreeningOverdue,
+    FollowUpOverdue,
+    JointVisitPlanned,
     ConsentWithdrawn,
     CustodyChanged,
     ChildDied,
@@ -66,6 +79,7 @@ _HANDLERS: dict[type[Event], Apply] = {
     NotificationReceived: handlers.tell_of_message_to_place,
     NotificationWithdrawn: handlers.tell_of_withdrawal,
     MoveProposed: handlers.tell_of_move,
+    **dict.fromkeys((UnderretningGiven, UnderretningAcknowledged, UnderretningOverdue), handlers.tell_of_underretning),
     **dict.fromkeys(_TOLD, handlers.tell),
 }
 

@@ -1,0 +1,201 @@
+"""A municipality's folder of YAML: read, checked when loaded, and an error says file, line and what is allowed."""
+
+from collections.abc import Iterator, Sequence
+from functools import cache
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from types import UnionType
+from typing import Any, TypeVar, Union, get_args, get_origin
+
+import yaml
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from services.chassis.settings import Settings
+from services.sundhedspleje.domain.screenings import Screenings
+from services.sundhedspleje.domain.visits import VisitPlans
+
+STANDARD = "standard"
+# What may stand in a municipality's folder, and as what it is read.
+FILES: dict[str, type[BaseModel]] = {"visits.yaml": VisitPlans, "screenings.yaml": Screenings}
+M = TypeVar("M", bound=BaseModel)
+
+
+class TheFileMakesNoSense(ValueError):
+    """`mistakes`: each as `file:line: what is wrong. Allowed: …`."""
+
+    def __init__(self, mistakes: Sequence[str]) -> None:
+        super().__init__("\n".join(mistakes))
+        self.mistakes = tuple(mistakes)
+
+
+@cache
+def visit_plans(municipality: str, own: Path | None = None) -> VisitPlans:
+    """Read once per process."""
+    return configured(municipality, "visits.yaml", VisitPlans, own)
+
+
+@cache
+def screenings(municipality: str, own: Path | None = None) -> Screenings:
+    """Read once per process."""
+    return configured(municipality, "screenings.yaml", Screenings, own)
+
+
+def configured(municipality: str, name: str, model: type[M], own: Path | None = None) -> M:
+    """A file of the municipality's folder, else the standard one. `own`: the operator's folder of municipalities, asked first.
+
+    TheFileMakesNoSense tells every mistake.
+    """
+    return read(found(_roots(own), municipality, name), model)
+
+
+def check(settings: Settings) -> None:
+    """Every municipality's files, before a process begins: TheFileMakesNoSense tells every mistake in all of them."""
+    mistakes = [
+        mistake
+        for root in _roots(settings.plans_folder)
+        for folder in sorted(root.iterdir(), key=lambda it: it.name)
+        for name, model in FILES.items()
+        if folder.joinpath(name).is_file()
+        for mistake in mistakes_in(folder.joinpath(name), model)
+    ]
+    if mistakes:
+        raise TheFileMakesNoSense(mistakes)
+
+
+def mistakes_in(file: Traversable, model: type[BaseModel]) -> tuple[str, ...]:
+    """None where the file makes sense."""
+    try:
+        read(file, model)
+    except TheFileMakesNoSense as wrong:
+        return wrong.mistakes
+    return ()
+
+
+def _roots(own: Path | None) -> list[Traversable]:
+    return [*([own] if own else []), files("services.sundhedspleje").joinpath("plans")]
+
+
+def found(roots: Sequence[Traversable], municipality: str, name: str) -> Traversable:
+    """The municipality's own file in the first root that has one, else the standard one of the first root that has that.
+
+    A municipality's folder is named by its code, or by its code and a name: `0101`, `0101-name`.
+    """
+    for root in roots:
+        for folder in sorted(root.iterdir(), key=lambda it: it.name):
+            is_own = folder.name == municipality or folder.name.startswith(f"{municipality}-")
+            if is_own and folder.joinpath(name).is_file():
+                return folder.joinpath(name)
+    standard = [root.joinpath(STANDARD, name) for root in roots]
+    return next(file for file in standard if file.is_file())
+
+
+def read(file: Traversable, model: type[M]) -> M:
+    """One file as its model. TheFileMakesNoSense tells every mistake with its line."""
+    place = _place(file)
+    try:
+        text = file.read_text(encoding="utf-8")
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        content = yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise TheFileMakesNoSense([f"{place}:{line}: {error.problem}. Allowed: YAML"]) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise TheFileMakesNoSense([f"{place}:1: cannot be read as text. Allowed: YAML in UTF-8"]) from error
+    if twice := [f"{place}:{line}: {key} stands here twice. Allowed: each once" for key, line in _twice(node)]:
+        raise TheFileMakesNoSense(twice)
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        raise TheFileMakesNoSense(
+            [f"{place}:{_line(node, _at(it))}: {_said(it, model)}" for it in error.errors(include_url=False)]
+        ) from error
+
+
+def _place(file: Traversable) -> str:
+    """`0101/visits.yaml`: the folder is the municipality."""
+    return f"{Path(str(file)).parent.name}/{file.name}"
+
+
+def _twice(node: yaml.Node | None) -> Iterator[tuple[str, int]]:
+    """Keys that a mapping has more than once; YAML would silently take the last."""
+    if isinstance(node, yaml.MappingNode):
+        keys: set[str] = set()
+        for key, value in node.value:
+            if key.value in keys:
+                yield key.value, key.start_mark.line + 1
+            keys.add(key.value)
+            yield from _twice(value)
+    elif isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            yield from _twice(item)
+
+
+def _line(node: yaml.Node | None, place: tuple[int | str, ...]) -> int:
+    """The line of what is wrong, or of the nearest part around it that is there."""
+    line = 1
+    for part in place:
+        if node is None:
+            break
+        line = node.start_mark.line + 1
+        if isinstance(node, yaml.MappingNode):
+            found = next(((key, value) for key, value in node.value if key.value == str(part)), None)
+            if found is None:
+                return line
+            line, node = found[0].start_mark.line + 1, found[1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+            line = node.start_mark.line + 1
+    return line
+
+
+def _at(error: ErrorDetails) -> tuple[int | str, ...]:
+    """Where it is wrong; what sees more than one part says itself where in these."""
+    return (*error["loc"], *error.get("ctx", {}).get("place", ()))
+
+
+# What is allowed where a part is of the wrong kind, by the beginning of pydantic's word for the mistake.
+_KINDS = {
+    "int_": "a whole number",
+    "date_": "a date, like 2026-08-01",
+    "bool_": "true or false",
+    "string_pattern_mismatch": "a code of a-z, 0-9 and hyphens, like serious-loss",
+    "string_": "text",
+    "list_type": "a list",
+    "model_": "names with their values",
+    "too_short": "at least {min_length}",
+    "greater_than_equal": "{ge} or more",
+    "less_than_equal": "{le} or less",
+}
+
+
+def _said(error: ErrorDetails, model: type[BaseModel]) -> str:
+    place, kind, context = error["loc"], error["type"], error.get("ctx", {})
+    where = ".".join(str(part) for part in place)
+    if kind in ("extra_forbidden", "missing"):
+        allowed = ", ".join(_fields(model, place[:-1]))
+        what = "is not known" if kind == "extra_forbidden" else "is missing"
+        return f"{where} {what}. Allowed: {allowed}"
+    if kind == "literal_error":
+        return f"{where} is none of those there are. Allowed: {context['expected']}"
+    told = error["msg"].removeprefix("Value error, ")
+    if "Allowed:" in told:
+        return f"{where}: {told}".lstrip(": ")
+    allowed = next((text for begins, text in _KINDS.items() if kind.startswith(begins)), "another")
+    return f"{where}: {told}. Allowed: {allowed.format(**context)}"
+
+
+def _fields(model: Any, place: tuple[int | str, ...]) -> list[str]:
+    """The fields of the model at a place of an error."""
+    for part in place:
+        if isinstance(part, str) and isinstance(model, type) and issubclass(model, BaseModel) and part in model.model_fields:
+            model = _model_in(model.model_fields[part].annotation)
+    return list(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else []
+
+
+def _model_in(annotation: Any) -> Any:
+    """The model that an annotation speaks of: `list[Contact]`, `Contact | None` → Contact."""
+    if get_origin(annotation) in (list, dict, tuple, Union, UnionType):
+        return next((_model_in(one) for one in reversed(get_args(annotation)) if one is not type(None)), annotation)
+    return annotation
