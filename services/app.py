@@ -17,6 +17,7 @@ from services.chassis.kafka import KafkaReader, KafkaWriter
 from services.chassis.leader import Leader
 from services.chassis.middleware import Around
 from services.chassis.relay import Relay
+from services.chassis.route import Direct
 from services.chassis.service import Runtime, Service
 from services.chassis.settings import Settings
 from services.chassis.store import Store
@@ -92,6 +93,7 @@ def create_app(services: Sequence[Service], settings: Settings, work: bool = Tru
     capability.serve(app, services)
     capability.serve_descriptions(app, services, settings)
     problems.install(app)
+    app.add_middleware(Direct, application=app)
     app.add_middleware(
         Around,
         limits=(("/fhir", settings.message_limit), ("/directory/imports", settings.message_limit), ("", settings.body_limit)),

@@ -18,8 +18,9 @@ _CHUNK = 2000
 _SEND = 500
 # A hint wakes the relay at once. Without one (another process wrote) it looks: soon after something came, then less and less.
 _SOON_SECONDS, _LATEST_SECONDS = 0.02, 0.25
-# What is derived follows this process' own moves, which hint; only what a person asks for comes without one.
-_ASKED_SECONDS = 1.0
+# What is derived follows this process' own moves, which hint; only what a person asks for comes without one. It rests after each
+# chunk: nobody waits for it, and of a subject that moves on meanwhile only the newest state goes.
+_ASKED_SECONDS, _DERIVED_REST_SECONDS = 1.0, 0.1
 
 
 class Relay:
@@ -49,7 +50,8 @@ class Relay:
         moving = asyncio.create_task(self._run(self._move, f"outbox:{self._name}", "outbox"))
         sending = [asyncio.create_task(self._run(self._send, f"feed:{self._name}", "kafka"))] if self._writer else []
         if self._deriving:
-            sending.append(asyncio.create_task(self._run(self._derive, f"feed:{self._name}", "present", _ASKED_SECONDS)))
+            deriving = self._run(self._derive, f"feed:{self._name}", "present", _ASKED_SECONDS, _DERIVED_REST_SECONDS)
+            sending.append(asyncio.create_task(deriving))
         try:
             await asyncio.gather(moving, *sending)
         finally:
@@ -58,7 +60,12 @@ class Relay:
             await asyncio.gather(moving, *sending, return_exceptions=True)
 
     async def _run(
-        self, step: Callable[[], Awaitable[int]], hint: str, what: str, latest_seconds: float = _LATEST_SECONDS
+        self,
+        step: Callable[[], Awaitable[int]],
+        hint: str,
+        what: str,
+        latest_seconds: float = _LATEST_SECONDS,
+        rest_seconds: float = 0.0,
     ) -> None:
         rest, look = 0.0, _SOON_SECONDS
         while True:
@@ -69,6 +76,8 @@ class Relay:
                 look = _SOON_SECONDS if moved else min(look * 2, latest_seconds)
                 if not moved:
                     await self._hints.wait([hint], look)
+                elif rest_seconds:
+                    await asyncio.sleep(rest_seconds)
             except Exception as error:
                 self._say(what, str(getattr(error, "cause", None) or error) or type(error).__name__)
                 self._forget_leases()

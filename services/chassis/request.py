@@ -184,7 +184,7 @@ def change(runtime_of_service: Callable[[Request], Runtime]) -> Callable[..., Aw
                 "Give the header Idempotency-Key a value of your own, new for each change and the same when you repeat it."
             )
         # Keyed: a body may hold a CPR number, which an unkeyed hash would give away.
-        place = f"{request.method} {request.url.path}?{request.url.query}\x1f".encode()
+        place = b"%s %s?%s\x1f" % (request.method.encode(), request.scope["raw_path"], request.scope["query_string"])
         fingerprint = hmac.digest(runtime.settings.secrets.blind_index_key(), place + await request.body(), hashlib.sha256)
         return Change(runtime, bearer, idempotency_key, fingerprint, _version(if_match), x_acting_municipality)
 

@@ -47,6 +47,7 @@ class Pool:
         self._settings, self._role, self._schema, self._size = settings, role, schema, size
         self._patience_seconds = patience_seconds
         self._pool: asyncpg.Pool | None = None
+        self._lent = 0
         self._making = asyncio.Lock()
 
     async def _made(self) -> asyncpg.Pool:
@@ -86,15 +87,17 @@ class Pool:
         """TryAgainSoon where PostgreSQL is away; what the caller repeats with its key is settled by the stored answer."""
         try:
             pool = await self._made()
-            # Watching the clock is dear, and pointless where a connection is idle.
-            async with pool.acquire(timeout=None if pool.get_idle_size() else 5) as connection:
-                yield connection
+            self._lent += 1
+            try:
+                # Watching the clock is dear, and pointless where a connection is free.
+                async with pool.acquire(timeout=None if self._lent <= self._size else 5) as connection:
+                    yield connection
+            finally:
+                self._lent -= 1
         except AWAY as error:
             raise TryAgainSoon(cause=type(error).__name__) from error
         except CONTENDED as error:
-            raise TryAgainSoon(
-                "Others were changing the same at the same time. Repeat the same request with the same key.", seconds=0
-            ) from error
+            raise _others_were_changing() from error
 
     async def close(self) -> None:
         if self._pool is not None:
@@ -103,6 +106,10 @@ class Pool:
             except TimeoutError:
                 self._pool.terminate()
             self._pool = None
+
+
+def _others_were_changing() -> TryAgainSoon:
+    return TryAgainSoon("Others were changing the same at the same time. Repeat the same request with the same key.", seconds=0)
 
 
 async def _speak_json(connection: asyncpg.Connection) -> None:
@@ -130,15 +137,21 @@ class Store:
         }
         self.committed: Callable[[], None] = lambda: None
 
-    async def call(self, function: str, *arguments: Any, role: str = "api") -> Any:
-        """One SQL function in autocommit: the hot path, one round trip and one commit."""
+    async def call(self, function: str, *arguments: Any, role: str = "api", on: Connection | None = None) -> Any:
+        """One SQL function in autocommit: the hot path, one round trip and one commit. `on`: a connection held already."""
         marks = ", ".join(f"${number}" for number in range(1, len(arguments) + 1))
-        async with self._pools[role].connection() as connection:
-            return await connection.fetchval(f"select {self.schema}.{function}({marks})", *arguments)
+        query = f"select {self.schema}.{function}({marks})"
+        if on is None:
+            async with self._pools[role].connection() as connection:
+                return await connection.fetchval(query, *arguments)
+        try:
+            return await on.fetchval(query, *arguments)
+        except CONTENDED as error:
+            raise _others_were_changing() from error
 
     @asynccontextmanager
     async def connection(self, role: str = "machine") -> AsyncIterator[Connection]:
-        """A bare connection of the machine role, for relay and consumer."""
+        """A bare connection: of the machine role for relay and consumer, of the api's for calls that follow each other."""
         async with self._pools[role].connection() as connection:
             yield connection
 

@@ -1,5 +1,6 @@
 """What the clock does for the baton each second, in small commits that are safe to repeat: each is decided under the version."""
 
+import contextlib
 import time
 from collections.abc import Awaitable, Callable
 from datetime import date, datetime
@@ -24,10 +25,10 @@ from services.registry.domain import Child, Decision, NobodyOnTheLadderTakes
 from services.registry.domain.deadlines import supporters_end, time_asks
 from services.registry.domain.life import age_out, born_before
 from services.registry.domain.moving import move_that_waited
-from services.registry.domain.seeing import time_asks_to_see
+from services.registry.domain.seeing import first_deadline, time_asks_to_see
 from services.registry.domain.standing_in import receiver_left, stand_in
 from services.registry.handlers import registered
-from services.registry.repository import Clock, bulk, settle
+from services.registry.repository import Clock, SomebodyWasFirst, bulk, rules_in, settle
 
 WAITING = Gauge("tovholder_registrations_waiting", "Children that have no tovholder yet, since no seat takes them")
 STRANDED = Gauge("tovholder_batons_stranded", "Batons held by someone absent or leaving, since nobody on the ladder takes them")
@@ -51,6 +52,12 @@ select child_id from handover where state in ('proposed', 'scheduled') and next_
 _UNSEEN = """
 select child_id from assignment where unseen and coalesce(seen_next_at, started_at) <= chassis.now()
   order by coalesce(seen_next_at, started_at) limit $1
+"""
+_NEWS = """
+select a.child_id, c.version, a.started_at, row_to_json(m) as rules
+  from assignment a join child c on c.id = a.child_id left join municipality m on m.code = c.municipality
+  where a.unseen and a.seen_due_at is null and coalesce(a.seen_next_at, a.started_at) <= chassis.now()
+  order by coalesce(a.seen_next_at, a.started_at) limit $1
 """
 _LONG_ABSENT = """
 select distinct a.child_id from assignment a
@@ -94,6 +101,13 @@ async def deadlines(runtime: Runtime) -> None:
 async def unseen(runtime: Runtime) -> None:
     """Deadlines of those who got the baton without a click of their own: set, reminded of, and put to their leaders."""
     clock = Clock(runtime.store)
+    news = await _rows(runtime, _NEWS, _CHUNK)
+    if news:
+        # The usual case, all in one commit; where somebody was first, each by itself below.
+        with contextlib.suppress(SomebodyWasFirst):
+            await clock.commit(
+                [first_deadline(it["child_id"], it["version"], it["started_at"], rules_in(it["rules"])) for it in news]
+            )
     for row in await _rows(runtime, _UNSEEN, _CHUNK):
         await _each(row["child_id"], partial(settle, clock, decide=time_asks_to_see))
 

@@ -1,4 +1,4 @@
-"""An address served the usual way and the general way answers every request alike."""
+"""An address served directly, the usual way and the general way answers every request alike."""
 
 from typing import Annotated
 from uuid import UUID
@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from services.chassis import problems
 from services.chassis.request import answer
-from services.chassis.route import UsualRoute, _usual
+from services.chassis.route import Direct, UsualRoute, _usual
 
 CHILD = "0193d5a0-0000-7000-8000-000000000001"
 
@@ -25,7 +25,7 @@ async def opened(request: Request, idempotency_key: str | None = Header(None, ma
     return f"{request.method} {idempotency_key}"
 
 
-def application(route: type[APIRoute]) -> FastAPI:
+def application(route: type[APIRoute], direct: bool = False) -> FastAPI:
     router = APIRouter(prefix="/thing", route_class=route)
     Opened = Annotated[str, Depends(opened)]
 
@@ -44,7 +44,12 @@ def application(route: type[APIRoute]) -> FastAPI:
     app = FastAPI()
     app.include_router(router)
     problems.install(app)
+    if direct:
+        app.add_middleware(Direct, application=app)
     return app
+
+
+WAYS = ((UsualRoute, True), (UsualRoute, False), (APIRoute, False))
 
 
 @pytest.mark.parametrize("path", [f"/thing/{CHILD}", f"/thing/{CHILD}/optional", "/thing/none", "/thing/none/optional"])
@@ -66,16 +71,16 @@ def application(route: type[APIRoute]) -> FastAPI:
         (b"", None),
     ],
 )
-async def test_both_ways_answer_alike(path: str, key: str | None, body: bytes, kind: str | None) -> None:
+async def test_all_ways_answer_alike(path: str, key: str | None, body: bytes, kind: str | None) -> None:
     headers = {name: text for name, text in {"idempotency-key": key, "content-type": kind}.items() if text}
     answers = []
-    for route in (UsualRoute, APIRoute):
-        transport = httpx2.ASGITransport(application(route))
+    for way in WAYS:
+        transport = httpx2.ASGITransport(application(*way))
         async with httpx2.AsyncClient(transport=transport, base_url="http://thing") as client:
             got = await client.post(path, content=body, headers=headers)
             answers.append((got.status_code, got.content))
 
-    assert answers[0] == answers[1]
+    assert answers[0] == answers[1] == answers[2]
 
 
 def test_the_addresses_of_the_baton_are_usual() -> None:
@@ -89,10 +94,10 @@ def test_the_addresses_of_the_baton_are_usual() -> None:
 @pytest.mark.parametrize("query", ["", "?limit=3", "?limit=0", "?limit=x", "?other=1", "?limit=3&limit=4"])
 async def test_what_may_be_asked_for_more_is_answered_alike_whether_it_is_or_not(query: str) -> None:
     answers = []
-    for route in (UsualRoute, APIRoute):
-        transport = httpx2.ASGITransport(application(route))
+    for way in WAYS:
+        transport = httpx2.ASGITransport(application(*way))
         async with httpx2.AsyncClient(transport=transport, base_url="http://thing") as client:
             got = await client.get(f"/thing/{CHILD}/asked{query}", headers={"idempotency-key": "k"})
             answers.append((got.status_code, got.content))
 
-    assert answers[0] == answers[1]
+    assert answers[0] == answers[1] == answers[2]

@@ -6,15 +6,17 @@ grant usage on schema {{schema}} to {{schema}}_api, {{schema}}_machine, tovholde
 
 -- Who is asking stands in the transaction; row-level security reads it. Not set = sees nothing.
 -- Touches no table, and so needs no search_path of its own: setting one costs more than all it does.
-create function enter(p_party jsonb) returns void language plpgsql as $$
+-- Returns who it is, so that it can be called by an expression: a statement costs as much as all it does. For the same reason no statement stands in it.
+create function enter(p_party jsonb) returns text language plpgsql as $$
+declare own text := coalesce(p_party->>'municipality', ''); organisation text := coalesce(p_party->>'organisation', ''); professional text := coalesce(p_party->>'professional', '');
 begin
   if p_party->>'kind' = 'machine' and session_user not in ('{{schema}}_machine', 'tovholder_owner') then
     raise exception 'only a machine role may act as machine' using errcode = 'TV403';
   end if;
-  perform set_config('tovholder.kind', p_party->>'kind', true),
-          set_config('tovholder.municipality', coalesce(p_party->>'municipality', ''), true),
-          set_config('tovholder.organisation', coalesce(p_party->>'organisation', ''), true),
-          set_config('tovholder.professional', coalesce(p_party->>'professional', ''), true);
+  own := set_config('tovholder.municipality', own, true);
+  organisation := set_config('tovholder.organisation', organisation, true);
+  professional := set_config('tovholder.professional', professional, true);
+  return set_config('tovholder.kind', p_party->>'kind', true);
 end $$;
 
 create function may_see(p_municipality char(4)) returns boolean language sql stable as
@@ -70,29 +72,27 @@ create table client (client_id text primary key, id uuid not null, kind text not
 
 -- The caller behind a verified token, or null. {issuer, login} or {client_id}; `municipality` names the acting one where there are seats in several.
 create function caller(p_who jsonb) returns jsonb language plpgsql stable security definer set search_path = {{schema}} as $$
-declare c client; r jsonb;
+declare c client; mine uuid[]; own char(4); seats jsonb;
 begin
   if p_who ? 'client_id' then
     select * into c from client where client_id = p_who->>'client_id' and active;
     if not found then return null; end if;
     return jsonb_build_object('kind', c.kind, 'client_id', c.client_id, 'client', c.id, 'municipality', c.municipality, 'organisation', c.organisation, 'sends_for', to_jsonb(c.sends_for), 'roles', to_jsonb(c.roles));
   end if;
-  select jsonb_build_object('kind', 'municipality', 'professional', p.id, 'municipality', p.municipality,
-      'seats', coalesce((select jsonb_agg(jsonb_build_object('unit', w.unit, 'unit_kind', w.unit_kind, 'leads', w.leads) order by w.unit) from workplace w where w.professional = p.id), '[]'))
-    into r from professional p
-    where p.issuer = p_who->>'issuer' and p.login = p_who->>'login' and p.state <> 'left' and (p_who->>'municipality' is null or p.municipality = p_who->>'municipality')
-      -- A log-in on its way from one professional to another is nobody's until both facts have arrived.
-      and not exists (select from professional q where q.issuer = p.issuer and q.login = p.login and q.state <> 'left' and q.id <> p.id
-                      and (p_who->>'municipality' is null or q.municipality = p_who->>'municipality'));
-  return r;
+  select array_agg(p.id), min(p.municipality) into mine, own from professional p
+    where p.issuer = p_who->>'issuer' and p.login = p_who->>'login' and p.state <> 'left' and (p_who->>'municipality' is null or p.municipality = p_who->>'municipality');
+  -- A log-in on its way from one professional to another is nobody's until both facts have arrived.
+  if cardinality(mine) is distinct from 1 then return null; end if;
+  select coalesce(jsonb_agg(jsonb_build_object('unit', w.unit, 'unit_kind', w.unit_kind, 'leads', w.leads) order by w.unit), '[]') into seats from workplace w where w.professional = mine[1];
+  return jsonb_build_object('kind', 'municipality', 'professional', mine[1], 'municipality', own, 'seats', seats);
 end $$;
 
 -- Opens a change or a reading in one round trip: who asks, what was answered before under this key, what time it is.
 create function open_request(p_who jsonb, p_client text default null, p_key text default null) returns jsonb language plpgsql security definer set search_path = {{schema}} as $$
-declare c jsonb := caller(p_who); a answer;
+declare c jsonb := caller(p_who); a answer; kind text;
 begin
   if c is null then return null; end if;
-  perform enter(c);
+  kind := enter(c);
   if p_key is not null then select * into a from answer where client = p_client and key = p_key; end if;
   return jsonb_build_object('caller', c, 'at', chassis.now(), 'answer', case when a.key is not null then jsonb_build_object('fingerprint', encode(a.fingerprint, 'hex'), 'status', a.status, 'body', a.body, 'version', a.version) end);
 end $$;

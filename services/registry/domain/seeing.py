@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from services.events.registry import HolderUnseen, TovholderSeen
-from services.registry.domain import Child, Decision, OnlyTheTovholderMaySayTheyHaveSeenIt, Rung
+from services.registry.domain import Child, Decision, OnlyTheTovholderMaySayTheyHaveSeenIt, Rules, Rung, Unseen
 from services.registry.domain.deadlines import escalation_path
 
 
@@ -26,8 +26,7 @@ def time_asks_to_see(child: Child, at: datetime) -> Decision | None:
     if unseen is None or child.holder is None or child.since is None:
         return None
     if unseen.due_at is None:
-        due_at = child.rules.after(child.since, child.rules.answer_working_days)
-        return Decision(child=child.id, expected=child.version, unseen=replace(unseen, due_at=due_at, next_at=due_at))
+        return first_deadline(child.id, child.version, child.since, child.rules)
     if unseen.next_at is None or unseen.next_at > at:
         return None
     path = _path(child)
@@ -41,6 +40,12 @@ def time_asks_to_see(child: Child, at: datetime) -> Decision | None:
     next_at = child.rules.after(unseen.due_at, child.rules.escalate_working_days * level) if level <= len(path) else None
     told = replace(unseen, level=level, next_at=next_at)
     return Decision(child=child.id, expected=child.version, events=(event,), unseen=told)
+
+
+def first_deadline(child: UUID, version: int, since: datetime, rules: Rules) -> Decision:
+    """By when a tovholder since then must have seen it."""
+    due_at = rules.after(since, rules.answer_working_days)
+    return Decision(child=child, expected=version, unseen=Unseen(due_at=due_at, next_at=due_at))
 
 
 def _path(child: Child) -> list[Rung]:

@@ -9,6 +9,7 @@ from fastapi import Depends, Query, Response
 from services.chassis.errors import CallerIsUnknown, NotAllowed, NotFound, RuleViolated, TheChildHasMovedOn, require
 from services.chassis.request import Change, Reading, answer, change, checked_against, reading
 from services.chassis.service import runtime_of
+from services.chassis.store import Connection
 from services.events.access import may
 from services.events.envelope import Seat
 from services.registry.domain import Child, Decision, relations
@@ -34,9 +35,14 @@ def texts(**said: str | None) -> dict[str, str]:
 
 async def changed(request: Change, place: Place, class_: str, decide: Decide, status: int = 200) -> Response:
     """Makes one change for a person. Two round trips: load_child and commit; the answer is stored in the commit."""
+    async with request.runtime.store.connection("api") as connection:
+        return await _changed(request, place, class_, decide, status, connection)
+
+
+async def _changed(request: Change, place: Place, class_: str, decide: Decide, status: int, connection: Connection) -> Response:
     store = request.runtime.store
     for tried in range(1, TRIES + 1):
-        loaded = await load(store, request.bearer, request.who, request.key, place)
+        loaded = await load(store, request.bearer, request.who, request.key, place, connection)
         if loaded is None:
             raise CallerIsUnknown
         checked_against(loaded.answer, request.fingerprint)
@@ -47,7 +53,7 @@ async def changed(request: Change, place: Place, class_: str, decide: Decide, st
         body = _answer(child, decision)
         try:
             written = [_written(request, loaded, decision), *(as_json(it, store.partitions) for it in decision.also)]
-            await commit(store, loaded.caller.party, written, _stored(request, status, body, decision))
+            await commit(store, loaded.caller.party, written, _stored(request, status, body, decision), on=connection)
             return answer(status, body, decision.version)
         except SomebodyWasFirst as lost:
             if tried == TRIES:

@@ -10,21 +10,51 @@ create table seat (
   primary key (professional, unit), unique (professional, unit, open)) with (fillfactor = 80);
 create index seat_unit on seat (unit);
 
+-- PostgreSQL reads a check anew for every statement that writes to its table, each as dear as half the writing. So each table of the baton has one, a
+-- function that says by its name which rule is broken.
+create function is_sound(p_table text, p_broken text) returns boolean language plpgsql immutable as $$
+begin
+  if p_broken is null then return true; end if;
+  raise exception '% breaks %', p_table, p_broken using errcode = 'check_violation', schema = 'registry', table = p_table, constraint = p_broken;
+end $$;
+create function child_is_sound(p_id uuid, p_status text, p_was text, p_open_end timestamptz, p_life_ended text, p_merged_into uuid, p_moving_to char(4))
+returns boolean language plpgsql immutable as $$
+begin
+  return registry.is_sound('child', case
+    when (p_status = 'closed') <> (p_was is not null) then 'closed_and_was_together'
+    when p_merged_into is not null and p_status <> 'closed' then 'merged_into_only_on_closed'
+    when p_merged_into = p_id then 'not_merged_into_itself'
+    when p_moving_to is not null and p_status = 'closed' then 'only_a_running_case_moves'
+    when (p_status = 'closed') <> (p_open_end is null) or p_open_end <> 'infinity' or p_status not in ('expected', 'born', 'closed')
+      or p_was not in ('expected', 'born') or p_life_ended not in ('died', 'pregnancy-ended') then 'child_check' end);
+end $$;
+create function link_is_sound(p_started_at timestamptz, p_finished_at timestamptz, p_prev_finished_at timestamptz, p_prev_episode int, p_prev_episode_end timestamptz)
+returns boolean language plpgsql immutable as $$
+begin
+  return registry.is_sound('assignment', case
+    when p_prev_finished_at <> p_started_at then 'no_gap'
+    when p_started_at >= p_finished_at then 'forward'
+    when p_prev_episode is not null and (p_prev_episode_end is null or p_prev_episode_end >= p_started_at) then 'after_the_earlier_episode' end);
+end $$;
+create function handover_is_sound(p_state text, p_closed_at timestamptz, p_effective_on date) returns boolean language plpgsql immutable as $$
+begin
+  return registry.is_sound('handover', case
+    when p_state not in ('proposed', 'scheduled', 'effected', 'declined', 'withdrawn', 'superseded') or (p_closed_at is null) <> (p_state in ('proposed', 'scheduled'))
+      or (p_state = 'scheduled' and p_effective_on is null) then 'handover_check' end);
+end $$;
+
 -- A child is in the care of tovholdere in episodes; while one runs, open_end is 'infinity', else null.
 -- shared_with: other municipalities that see the child, by an open handover to them or a supporter of theirs.
 create table child (
   id uuid primary key, municipality char(4) not null, shared_with char(4)[] not null default '{}', district uuid,
-  status text not null check (status in ('expected', 'born', 'closed')), birth_order int not null default 1, sibling_of uuid,
+  status text not null, birth_order int not null default 1, sibling_of uuid,
   version bigint not null default 0, last_at timestamptz not null default '-infinity', episode int not null default 1,
-  open_end timestamptz default 'infinity' check (open_end = 'infinity'),
+  open_end timestamptz default 'infinity',
   -- was: the status before the closing. life_ended: a death or the end of a pregnancy, which closes nothing. moving_to: a move that waits for an
   -- open handover to end. merged_into: the reference that survives; survivor_version: its version once they were merged, by which an undo is judged.
-  born_on date, was text check (was in ('expected', 'born')), life_ended text check (life_ended in ('died', 'pregnancy-ended')), life_ended_on date,
-  moving_to char(4), moving_by uuid, merged_into uuid references child constraint not_merged_into_itself check (merged_into <> id), survivor_version bigint,
-  constraint closed_and_was_together check ((status = 'closed') = (was is not null)),
-  constraint merged_into_only_on_closed check (merged_into is null or status = 'closed'),
-  constraint only_a_running_case_moves check (moving_to is null or status <> 'closed'),
-  check ((status = 'closed') = (open_end is null)), unique (id, episode, open_end)) with (fillfactor = 80);
+  born_on date, was text, life_ended text, life_ended_on date,
+  moving_to char(4), moving_by uuid, merged_into uuid references child, survivor_version bigint,
+  constraint sound check (child_is_sound(id, status, was, open_end, life_ended, merged_into, moving_to)), unique (id, episode, open_end)) with (fillfactor = 80);
 
 create index ages on child (municipality, born_on) where status = 'born' and life_ended is null;
 create index moves on child (moving_to) where moving_to is not null;
@@ -43,8 +73,7 @@ create table assignment (
   open_end timestamptz generated always as (case when finished_at = 'infinity' then 'infinity'::timestamptz end) stored,
   primary key (child_id, episode, finished_at),                                                     -- at most one open link
   constraint no_fork unique (child_id, episode, prev_finished_at),
-  constraint no_gap check (prev_finished_at = started_at), constraint forward check (started_at < finished_at),
-  constraint after_the_earlier_episode check (prev_episode is null or (prev_episode_end is not null and prev_episode_end < started_at)),
+  constraint sound check (link_is_sound(started_at, finished_at, prev_finished_at, prev_episode, prev_episode_end)),
   constraint link_follows_link foreign key (child_id, episode, prev_finished_at)
     references assignment (child_id, episode, finished_at) deferrable initially deferred,
   constraint episode_follows_episode foreign key (child_id, prev_episode, prev_episode_end)
@@ -63,7 +92,7 @@ alter table child add constraint always_a_tovholder
 create table handover (
   id uuid primary key, child_id uuid not null references child, episode int not null,
   municipality char(4) not null, receiver_municipality char(4) not null,
-  state text not null check (state in ('proposed', 'scheduled', 'effected', 'declined', 'withdrawn', 'superseded')),
+  state text not null,
   giver uuid not null, giver_unit uuid not null, receiver uuid not null, receiver_unit uuid not null, named uuid not null, proposer uuid, reason text not null,
   family_wish bytea, message bytea, note bytea,
   proposed_at timestamptz not null, due_at timestamptz not null, effective_on date, question uuid, asked_at timestamptz,
@@ -71,7 +100,7 @@ create table handover (
   accepted_by uuid, decline_reason text, cause text, closed_at timestamptz,
   receiver_open boolean generated always as (case when state in ('proposed', 'scheduled') then true end) stored,
   open_end timestamptz generated always as (case when state in ('proposed', 'scheduled') then 'infinity'::timestamptz end) stored,
-  check ((closed_at is null) = (state in ('proposed', 'scheduled'))), check (state <> 'scheduled' or effective_on is not null),
+  constraint sound check (handover_is_sound(state, closed_at, effective_on)),
   constraint receiver_has_open_seat foreign key (receiver, receiver_unit, receiver_open)
     references seat (professional, unit, open) deferrable initially deferred,
   constraint no_open_handover_on_closed_child foreign key (child_id, episode, open_end)
@@ -175,11 +204,11 @@ create function load_child(p_who jsonb, p_child uuid, p_handover uuid default nu
     p_class text default null, p_purpose text default null, p_to jsonb default null, p_ladder boolean default false)
 returns json language plpgsql security definer set search_path = registry, pg_temp set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
 declare who jsonb; f answer; c child; a assignment; h handover; k sealing_key; m municipality; i intake; n timestamptz := chassis.now();
-  d date := (n at time zone 'Europe/Copenhagen')::date; texts json; ladder json; path json; absences json; leaders json; supporters json; person uuid; place uuid; last_unit uuid;
+  d date := (n at time zone 'Europe/Copenhagen')::date; texts json; ladder json; path json; absences json; leaders json; supporters json; person uuid; place uuid; last_unit uuid; kind text;
 begin
   if p_who->>'kind' = 'machine' then who := p_who; else who := caller(p_who); end if;
   if who is null then return null; end if;
-  perform enter(who);
+  kind := enter(who);
   if p_key is not null then select * into f from answer where client = p_client and key = p_key; end if;
   if f.key is null then
     if p_handover is not null then select * into h from handover where id = p_handover;
@@ -226,10 +255,10 @@ begin
   end if;
   if p_class is not null then
     person := (who->>'professional')::uuid;
-    if who->>'kind' = 'service' or person in (a.professional, h.receiver, h.named, i.lead, i.deputy) or exists (select from leadership l where l.unit in (last_unit, h.receiver_unit) and l.professional = person)
+    if kind = 'service' or person in (a.professional, h.receiver, h.named, i.lead, i.deputy) or exists (select from leadership l where l.unit in (last_unit, h.receiver_unit) and l.professional = person)
         or exists (select from supporter s where s.child_id = c.id and s.professional = person) or exists (select from absence x where x.professional in (a.professional, h.receiver) and x.deputy = person) then
       insert into access (client, party, professional, subject, class, purpose)
-        values (p_client, concat(who->>'kind', ':', coalesce(who->>'municipality', who->>'organisation')), person, c.id, p_class, p_purpose);
+        values (p_client, concat(kind, ':', coalesce(who->>'municipality', who->>'organisation')), person, c.id, p_class, p_purpose);
       perform set_config('synchronous_commit', 'off', true);                        -- a pure reading: blueprint I11
     end if;
   end if;
@@ -309,28 +338,44 @@ end $$;
 -- again), TV001 where a handover is not open, TV002 where a seat takes nobody. Returns {child: version}.
 create function commit(p_party jsonb, p_decisions jsonb, p_answer jsonb default null) returns jsonb
 language plpgsql security definer set search_path = registry, pg_temp set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
-declare d jsonb; h jsonb; n jsonb; s record; c child; t timestamptz; link assignment; k int; versions jsonb := '{}'; stamp text;
+declare d jsonb; h jsonb; n jsonb; s record; c child; t timestamptz; link int; ended timestamptz; k int; versions jsonb := '{}'; stamp text; party text := enter(p_party);
 begin
-  perform enter(p_party);
   set constraints all deferred;
-  for s in select distinct (x->>'professional')::uuid as professional, (x->>'unit')::uuid as unit
-      from jsonb_array_elements(p_decisions) e, lateral (values (e->'holder'), (e->'offer')) v(x) where x is not null order by 1, 2 loop
-    perform from seat where professional = s.professional and unit = s.unit and open and taking for share;
-    if not found then raise exception 'this seat takes nobody' using errcode = 'TV002'; end if;
-  end loop;
-  for d in select value from jsonb_array_elements(p_decisions) order by (value->>'child')::uuid loop
+  d := p_decisions->0;
+  if jsonb_array_length(p_decisions) = 1 and not (d ? 'holder' and d ? 'offer') then
+    -- The usual decision lands on one seat at most: nothing to put in order.
+    n := coalesce(d->'holder', d->'offer');
+    if n is not null then
+      perform from seat where professional = (n->>'professional')::uuid and unit = (n->>'unit')::uuid and open and taking for share;
+      if not found then raise exception 'this seat takes nobody' using errcode = 'TV002'; end if;
+    end if;
+  else
+    select coalesce(jsonb_agg(value order by (value->>'child')::uuid), '[]') into p_decisions from jsonb_array_elements(p_decisions);
+    for s in select distinct (x->>'professional')::uuid as professional, (x->>'unit')::uuid as unit
+        from jsonb_array_elements(p_decisions) e, lateral (values (e->'holder'), (e->'offer')) v(x) where x is not null order by 1, 2 loop
+      perform from seat where professional = s.professional and unit = s.unit and open and taking for share;
+      if not found then raise exception 'this seat takes nobody' using errcode = 'TV002'; end if;
+    end loop;
+  end if;
+  for place in 0 .. jsonb_array_length(p_decisions) - 1 loop
+    d := p_decisions->place;
     k := jsonb_array_length(d->'events');
     if d ? 'registers' then
       insert into child (id, municipality, district, status, birth_order, sibling_of, version, last_at)
         select (d->>'child')::uuid, r.municipality, r.district, r.status, r.birth_order, r.sibling_of, k, chassis.now()
         from jsonb_to_record(d->'registers') r(municipality char(4), district uuid, status text, birth_order int, sibling_of uuid) returning * into c;
+    elsif not (d ? 'status' or d ? 'reopens') then
+      update child set version = version + k, last_at = case when k = 0 then last_at else greatest(chassis.now(), last_at + interval '1 microsecond') end
+        where child.id = (d->>'child')::uuid and version = (d->>'expected')::bigint returning * into c;   -- the row lock, before any outbox number is drawn
     else
       update child set version = version + k, last_at = case when k = 0 then last_at else greatest(chassis.now(), last_at + interval '1 microsecond') end,
           status = coalesce(d->>'status', status), was = case when d->>'status' = 'closed' then status when d ? 'reopens' then null else was end,
           open_end = case when d->>'status' = 'closed' then null when d ? 'reopens' then 'infinity' else open_end end, episode = episode + (d ? 'reopens')::int,
           merged_into = case when d ? 'reopens' then null else merged_into end, moving_to = case when d->>'status' = 'closed' then null else moving_to end
-        where child.id = (d->>'child')::uuid and version = (d->>'expected')::bigint returning * into c;   -- the row lock, before any outbox number is drawn
-      if not found then raise exception 'the child has moved on' using errcode = 'TV409'; end if;
+        where child.id = (d->>'child')::uuid and version = (d->>'expected')::bigint returning * into c;
+    end if;
+    if c.id is null then raise exception 'the child has moved on' using errcode = 'TV409'; end if;
+    if not d ? 'registers' then
       c.municipality := coalesce(d->>'municipality', c.municipality);
     end if;
     t := c.last_at;
@@ -348,12 +393,20 @@ begin
       else
         -- By expressions, here and below: jsonb_to_record() looks up each column's type anew at every call.
         h := d->'handover';
-        update handover o set state = h->>'state', giver = (h->>'giver')::uuid, giver_unit = (h->>'giver_unit')::uuid, receiver = (h->>'receiver')::uuid, receiver_unit = (h->>'receiver_unit')::uuid,
+        if h->>'state' not in ('proposed', 'scheduled') then
+          -- What ends it changes no promise made before.
+          update handover o set state = h->>'state', receiver = (h->>'receiver')::uuid, receiver_unit = (h->>'receiver_unit')::uuid, receiver_municipality = h->>'receiver_municipality',
+              effective_on = (h->>'effective_on')::date, question = (h->>'question')::uuid, next_at = null, accepted_by = (h->>'accepted_by')::uuid, decline_reason = h->>'decline_reason',
+              cause = h->>'cause', closed_at = t, note = coalesce(decode(d->'texts'->>'note', 'hex'), o.note)
+            where o.id = (h->>'id')::uuid and o.child_id = c.id and o.state in ('proposed', 'scheduled');
+        else
+          update handover o set state = h->>'state', giver = (h->>'giver')::uuid, giver_unit = (h->>'giver_unit')::uuid, receiver = (h->>'receiver')::uuid, receiver_unit = (h->>'receiver_unit')::uuid,
             receiver_municipality = h->>'receiver_municipality', due_at = (h->>'due_at')::timestamptz, effective_on = (h->>'effective_on')::date, question = (h->>'question')::uuid,
             asked_at = (h->>'asked_at')::timestamptz, reminded_at = (h->>'reminded_at')::timestamptz, overdue_at = (h->>'overdue_at')::timestamptz, level = (h->>'level')::int,
             next_at = (h->>'next_at')::timestamptz, accepted_by = (h->>'accepted_by')::uuid, decline_reason = h->>'decline_reason', cause = h->>'cause',
-            closed_at = case when h->>'state' not in ('proposed', 'scheduled') then t end, note = coalesce(decode(d->'texts'->>'note', 'hex'), o.note)
+            note = coalesce(decode(d->'texts'->>'note', 'hex'), o.note)
           where o.id = (h->>'id')::uuid and o.child_id = c.id and o.state in ('proposed', 'scheduled');
+        end if;
         if not found then raise exception 'the handover is not open' using errcode = 'TV001'; end if;
       end if;
       if d ? 'asks' then
@@ -366,15 +419,15 @@ begin
       end if;
     end if;
     if d ? 'holder' or c.status = 'closed' then
-      update assignment set finished_at = t where child_id = c.id and episode = c.episode and finished_at = 'infinity' returning * into link;
+      link := null; ended := null;
+      update assignment set finished_at = t where child_id = c.id and episode = c.episode and finished_at = 'infinity' returning seq into link;
       if d ? 'holder' then
         n := d->'holder';
+        if d ? 'reopens' then select max(x.finished_at) into ended from assignment x where x.child_id = c.id and x.episode = c.episode - 1; end if;
         insert into assignment (child_id, municipality, episode, seq, professional, unit, why, by, handover, reason, note, started_at, prev_finished_at, prev_episode_end)
-          values (c.id, c.municipality, c.episode, coalesce(link.seq, 0) + 1, (n->>'professional')::uuid, (n->>'unit')::uuid, n->>'why', (n->>'by')::uuid, (n->>'handover')::uuid, n->>'reason',
-            decode(d->'texts'->>'override', 'hex'), t, link.finished_at,
-            case when d ? 'reopens' then (select max(x.finished_at) from assignment x where x.child_id = c.id and x.episode = c.episode - 1) end);
+          values (c.id, c.municipality, c.episode, coalesce(link, 0) + 1, (n->>'professional')::uuid, (n->>'unit')::uuid, n->>'why', (n->>'by')::uuid, (n->>'handover')::uuid, n->>'reason',
+            decode(d->'texts'->>'override', 'hex'), t, case when link is not null then t end, ended);
       end if;
-      link := null;
     end if;
     if d ? 'seen' then
       update assignment set seen_at = t where child_id = c.id and episode = c.episode and finished_at = 'infinity' and unseen;
@@ -384,11 +437,11 @@ begin
         where child_id = c.id and episode = c.episode and finished_at = 'infinity' and unseen;
     end if;
     if d ? 'leaves' then
-      delete from supporter u using jsonb_to_recordset(d->'leaves') x(professional uuid, unit uuid) where u.child_id = c.id and u.professional = x.professional and u.unit = x.unit;
+      delete from supporter u using jsonb_array_elements(d->'leaves') x where u.child_id = c.id and u.professional = (x->>'professional')::uuid and u.unit = (x->>'unit')::uuid;
     end if;
     if d ? 'joins' then
       insert into supporter as u (child_id, professional, unit, municipality, role, since, until_on)
-        select c.id, x.professional, x.unit, x.municipality, x.role, t, x.until_on from jsonb_to_recordset(d->'joins') x(professional uuid, unit uuid, municipality char(4), role text, until_on date)
+        select c.id, (x->>'professional')::uuid, (x->>'unit')::uuid, x->>'municipality', x->>'role', t, (x->>'until_on')::date from jsonb_array_elements(d->'joins') x
         on conflict (child_id, professional, unit) do update set role = excluded.role, since = excluded.since, until_on = excluded.until_on;
     end if;
     if d ? 'life' then perform note_life(c, d->'life', d->'texts', t); end if;
@@ -398,7 +451,7 @@ begin
       update child set municipality = c.municipality,
           shared_with = case when d ? 'shared_with' then array(select jsonb_array_elements_text(d->'shared_with'))::char(4)[] else shared_with end
         where child.id = c.id;
-      perform enter(p_party);
+      party := enter(p_party);
     end if;
     stamp := to_char(t at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');
     with said as (select e, c.version - k + o as version from jsonb_array_elements(d->'events') with ordinality u(e, o)),

@@ -103,16 +103,18 @@ class Loaded:
         return unwrap(secrets, key["wrapped_by"], bytes.fromhex(key["wrapped"]), self.child.id), None
 
 
-async def load(store: Store, bearer: Bearer, who: dict[str, str], key: str | None, place: Place) -> Loaded | None:
-    """For an HTTP request; None where the directory knows nobody by the token."""
+async def load(
+    store: Store, bearer: Bearer, who: dict[str, str], key: str | None, place: Place, on: Connection | None = None
+) -> Loaded | None:
+    """For an HTTP request; None where the directory knows nobody by the token. `on`: a connection held already."""
     to = place.to.model_dump(mode="json") if place.to else None
-    found = await store.call(_LOAD, who, place.child, place.handover, bearer.client, key, place.class_, "care", to, False)
+    found = await store.call(_LOAD, who, place.child, place.handover, bearer.client, key, place.class_, "care", to, False, on=on)
     if found is None:
         return None
     loaded = _loaded(found, Caller.of(bearer, found["caller"]), place.to)
     while (child := loaded.survivor or loaded.child) and child.life.merged_into:
         beyond = await store.call(
-            _LOAD, who, child.life.merged_into, None, bearer.client, None, place.class_, "care", None, False
+            _LOAD, who, child.life.merged_into, None, bearer.client, None, place.class_, "care", None, False, on=on
         )
         if not beyond or not beyond.get("child"):
             break
@@ -230,11 +232,16 @@ async def settle(machine: Machine, child: UUID, decide: Callable[[Child, datetim
 
 
 async def commit(
-    store: Store, party: Party, decisions: list[dict[str, Any]], answer: dict[str, Any] | None = None, role: str = "api"
+    store: Store,
+    party: Party,
+    decisions: list[dict[str, Any]],
+    answer: dict[str, Any] | None = None,
+    role: str = "api",
+    on: Connection | None = None,
 ) -> None:
     """One call, one round trip, one commit. SomebodyWasFirst where it was decided on what no longer stands."""
     async with _races():
-        await store.call("commit", party.as_json(), decisions, answer, role=role)
+        await store.call("commit", party.as_json(), decisions, answer, role=role, on=on)
     store.committed()
 
 
@@ -362,7 +369,7 @@ def _child(found: dict[str, Any]) -> Child:
         version=child["version"],
         birth_order=child["birth_order"],
         shared_with=tuple(child["shared_with"]),
-        rules=_rules(found["rules"]),
+        rules=rules_in(found["rules"]),
         holder=Seat(professional=UUID(holder["professional"]), unit=UUID(holder["unit"])) if holder else None,
         since=datetime.fromisoformat(holder["since"]) if holder else None,
         unseen=_unseen(holder["unseen"]) if holder and holder["unseen"] else None,
@@ -433,7 +440,8 @@ def _handover(row: dict[str, Any]) -> Handover:
     )
 
 
-def _rules(row: dict[str, Any] | None) -> Rules:
+def rules_in(row: dict[str, Any] | None) -> Rules:
+    """A municipality's rules from its row; the defaults where the directory has not said."""
     if row is None:
         return Rules(calendar)
     return Rules(
