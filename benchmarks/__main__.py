@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import accepting, committing, figures, grown, importing, moving, planning, recovering, telling, whole
+from benchmarks import accepting, bulking, committing, figures, grown, importing, moving, planning, recovering, telling, whole
 from benchmarks.figures import Figure
 from benchmarks.installation import Installation
 
@@ -26,6 +26,8 @@ GROUPS: dict[Callable[[Installation], list[Figure]], tuple[str, ...]] = {
     committing.committing: ("commit_per_s", "commit_pg_cpu_ms"),
     committing.steady: ("accept_http_200_p50_ms", "accept_http_200_p99_ms"),
     committing.applied: ("commit_to_applied_p50_ms", "commit_to_applied_p99_ms"),
+    bulking.bulk_children_per_s: ("bulk_children_per_s",),
+    bulking.bulk_api_5000_s: ("bulk_api_5000_s",),
     recovering.takeover_s: ("takeover_s",),
     recovering.drain_30k_s: ("drain_30k_s",),
     grown.grown: ("accept_http_c32_1m_per_s", "child_read_1m_per_s"),

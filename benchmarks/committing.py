@@ -32,11 +32,11 @@ def committing(installation: Installation) -> list[Figure]:
     rates, costs = [], []
     for round_ in range(4):
         offered = asyncio.run(accepting.offer_children(installation, _COMMITS if round_ else 500))
-        prepared = asyncio.run(_prepared(installation, offered))
+        made = asyncio.run(prepared(installation, offered))
         before = _postgres_seconds(installation)
-        rate = asyncio.run(_committed(installation, prepared))
+        rate = asyncio.run(_committed(installation, made))
         rates.append(rate)
-        costs.append(1000 * (_postgres_seconds(installation) - before) / len(prepared))
+        costs.append(1000 * (_postgres_seconds(installation) - before) / len(made))
     limit = raw.acceptances_per_second(installation.postgres, DATABASE, installation.folder, _CLIENTS)
     return [
         median("commit_per_s", rates[1:], "commits/s", limit, "≥ 2,500"),
@@ -44,11 +44,12 @@ def committing(installation: Installation) -> list[Figure]:
     ]
 
 
-async def _prepared(installation: Installation, offered: Sequence[tuple[UUID, UUID]]) -> list[Prepared]:
+async def prepared(installation: Installation, offered: Sequence[tuple[UUID, UUID]]) -> list[Prepared]:
+    """Birgit's acceptance of each, decided but not committed."""
     store = Store(installation.settings, "registry")
     person = town.person("birgit")
     bearer = Bearer({"issuer": installation.settings.issuer, "login": person.sub})
-    prepared = []
+    made = []
     for _, handover in offered:
         loaded = await repository.load(store, bearer, bearer.who, str(handover), Place(handover=handover))
         assert loaded is not None, "Birgit is known"
@@ -60,9 +61,9 @@ async def _prepared(installation: Installation, offered: Sequence[tuple[UUID, UU
             "body": {"child": loaded.child.id, "version": decision.version}, "version": decision.version,
         }  # fmt: skip
         party = Caller.of(bearer, loaded.found["caller"]).party.as_json()
-        prepared.append((party, repository.as_json(decision, installation.partitions, seal, key), answer))
+        made.append((party, repository.as_json(decision, installation.partitions, seal, key), answer))
     await store.close()
-    return prepared
+    return made
 
 
 async def _committed(installation: Installation, prepared: Sequence[Prepared]) -> float:

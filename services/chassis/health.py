@@ -64,7 +64,8 @@ async def measures(request: Request) -> Response:
             async with asyncio.timeout(2), runtime.store.connection() as connection:
                 row = await connection.fetchrow(
                     "select coalesce(extract(epoch from clock_timestamp()"
-                    " - (select at from ledger join outbox o using (subject, version) order by o.id limit 1)), 0)::float as age,"
+                    " - (select at from (select * from outbox order by id limit 1) o join ledger using (subject, version))"
+                    "), 0)::float as age,"
                     " (select coalesce(sum(position - sent), 0)::float from relay) as unsent"
                 )
         except (TryAgainSoon, TimeoutError):

@@ -18,6 +18,8 @@ _CHUNK = 2000
 _SEND = 500
 # A hint wakes the relay at once. Without one (another process wrote) it looks: soon after something came, then less and less.
 _SOON_SECONDS, _LATEST_SECONDS = 0.02, 0.25
+# So that what comes thick and fast goes together: each chunk costs round trips here, at the broker and at every reader.
+_MOVED_REST_SECONDS = 0.004
 # What is derived follows this process' own moves, which hint; only what a person asks for comes without one. It rests after each
 # chunk: nobody waits for it, and of a subject that moves on meanwhile only the newest state goes.
 _ASKED_SECONDS, _DERIVED_REST_SECONDS = 1.0, 0.1
@@ -47,7 +49,7 @@ class Relay:
 
     async def run(self) -> None:
         """Until cancelled. Trouble pauses it, nothing is skipped. Kafka away never keeps rows from their place in the feed."""
-        moving = asyncio.create_task(self._run(self._move, f"outbox:{self._name}", "outbox"))
+        moving = asyncio.create_task(self._run(self._move, f"outbox:{self._name}", "outbox", rest_seconds=_MOVED_REST_SECONDS))
         sending = [asyncio.create_task(self._run(self._send, f"feed:{self._name}", "kafka"))] if self._writer else []
         if self._deriving:
             deriving = self._run(self._derive, f"feed:{self._name}", "present", _ASKED_SECONDS, _DERIVED_REST_SECONDS)

@@ -26,8 +26,9 @@ create function may_see(p_municipality char(4)) returns boolean language sql sta
 -- A version numbers a subject's events at the source; the row is locked before an outbox number is drawn.
 create table subject (id uuid primary key, version bigint not null default 0, last_at timestamptz not null default '-infinity') with (fillfactor = 80);
 
--- Rows wait here until the relay has given them a place in the feed. Never read by a cursor over id.
-create table outbox (id bigint generated always as identity primary key, partition smallint not null, subject uuid not null, version bigint not null, unique (subject, version))
+-- Rows wait here until the relay has given them a place in the feed. Never read by a cursor over id. That no event stands here twice is held by the ledger's key,
+-- in the same commit, and by the feed's.
+create table outbox (id bigint generated always as identity primary key, partition smallint not null, subject uuid not null, version bigint not null)
   with (autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_cost_delay = 0);
 create table ledger (subject uuid not null, version bigint not null, at timestamptz not null, type text not null, envelope jsonb not null, primary key (subject, version));
 create table feed (partition smallint not null, position bigint not null, subject uuid not null, version bigint not null, primary key (partition, position), unique (subject, version));
@@ -155,8 +156,9 @@ begin
   return moved;
 end $$;
 
+-- Not waited for on disk: what a crash of PostgreSQL loses of it is sent again.
 create function relay_sent(p_partition smallint, p_epoch bigint, p_position bigint) returns boolean language sql security definer set search_path = {{schema}} as
-  $$ update relay set sent = p_position where partition = p_partition and epoch = p_epoch and sent < p_position returning true $$;
+  $$ select set_config('synchronous_commit', 'off', true); update relay set sent = p_position where partition = p_partition and epoch = p_epoch and sent < p_position returning true $$;
 
 create function ask_republish(p_subjects uuid[], p_partitions smallint[]) returns void language sql security definer set search_path = {{schema}} as $$
   insert into republish (subject, partition) select distinct * from unnest(p_subjects, p_partitions) order by 1 on conflict (subject) do update set asked = gen_random_uuid() $$;
@@ -206,10 +208,11 @@ begin
 end $$;
 
 -- The whole of hearing what concerns nobody here, in one commit: of each subject the versions p_firsts to p_lasts, without a gap. False, and nothing done,
--- where one of them is not the next or waits behind a dead letter; null where a lease was lost.
+-- where one of them is not the next or waits behind a dead letter; null where a lease was lost. Not waited for on disk: what a crash of PostgreSQL loses of it
+-- is heard again.
 create function pass_by(p_source text, p_partitions smallint[], p_epochs bigint[], p_positions bigint[], p_offsets bigint[], p_subjects uuid[], p_firsts bigint[], p_lasts bigint[])
 returns boolean language plpgsql as $$
-declare held int;
+declare held int; wait text := set_config('synchronous_commit', 'off', true);
 begin
   select count(*) into held from (select from {{schema}}.position p join unnest(p_partitions, p_epochs, p_positions) n(partition, epoch, position)
     on p.source = p_source and p.partition = n.partition and p.epoch = n.epoch and p.position < n.position order by p.partition for update of p) x;
