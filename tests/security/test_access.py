@@ -100,7 +100,10 @@ STRICTER_THAN_THE_TABLE = {
 }  # fmt: skip
 # Who visits this child holds its baton too. That a holder who does not visit sees no more than the visits, and a health visitor
 # who does not hold the baton as much as before, tests/sundhedspleje/test_visits.py shows.
-SHOWN_ELSEWHERE = {("holder", "visits"), ("deputy", "visits"), ("health-visitor", "mother"), ("health-visitor", "overlevering")}
+SHOWN_ELSEWHERE = {
+    *product(("holder", "deputy"), ("visits", "mother", "overlevering")),
+    *product(("health-visitor",), ("mother", "overlevering")),
+}
 OF_THE_SENDER = Address("/midwife/notifications/{notification}/withdrawal", _MIDWIFE, {"reason": "no-such-reason"})
 
 
