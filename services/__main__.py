@@ -34,6 +34,8 @@ program = typer.Typer(
 )
 directory_commands = typer.Typer(no_args_is_help=True, help="Professionals, units and systems.")
 program.add_typer(directory_commands, name="directory")
+programme_commands = typer.Typer(no_args_is_help=True, help="What families are offered: the municipality's files, and why.")
+program.add_typer(programme_commands, name="programmes")
 out = Console()
 
 
@@ -251,6 +253,63 @@ def follow_directory(
     except Problem as error:
         out.print(str(error), style="red", highlight=False, markup=False, soft_wrap=True)
         raise typer.Exit(1) from error
+
+
+@programme_commands.command("check")
+def check_programmes(
+    files: Annotated[list[Path], typer.Argument(help="Files named programmes.yaml, or folders of a municipality's plans.")],
+) -> None:
+    """Check files of programmes: every mistake by file and line with what is allowed; and what changes when. Changes nothing."""
+    from services.sundhedspleje.domain.programmes import definitions
+    from services.sundhedspleje.repository import configured, plans
+
+    def say(text: str, style: str | None = None) -> None:
+        out.print(text, style=style, highlight=False, markup=False, soft_wrap=True)
+
+    wrong = 0
+    for file in (path / plans.FILE if path.is_dir() else path for path in files):
+        try:
+            written = plans.read(file)
+        except OSError as error:
+            wrong += 1
+            say(f"{file}: {error.strerror}", "red")
+            continue
+        except configured.TheFileDoesNotFit as error:
+            wrong += len(error.lines)
+            say(str(error), "red")
+            continue
+        say(f"{file}: fits; {len({each.key for each in written.programmes})} programmes")
+        for change in definitions.changes(written):
+            say(
+                f"{file}: from {change.on} {change.programme} has another {', '.join(change.fields) or 'date only'};"
+                " what was offered or planned before stays as it was"
+            )
+    raise typer.Exit(1 if wrong else 0)
+
+
+@programme_commands.command("explain")
+def explain_programmes(child_ref: Annotated[UUID, typer.Argument(help="The child's reference.")]) -> None:
+    """Why a family is offered a programme or not: each criterion with its answer. The reading is in the access log."""
+    from services.sundhedspleje.repository import explaining
+
+    settings = Settings()
+
+    async def looking() -> list[explaining.Row]:
+        store = Store(settings, "sundhedspleje")
+        try:
+            return await explaining.explain(store, settings, child_ref)
+        finally:
+            await store.close()
+
+    try:
+        rows = asyncio.run(looking())
+    except Problem as error:
+        out.print(str(error), style="red", highlight=False, markup=False, soft_wrap=True)
+        raise typer.Exit(1) from error
+    table = Table("programme", "for this family", "because", "lacking", "enrolment")
+    for row in rows:
+        table.add_row(row.programme, row.answer, row.because, row.lacking, row.enrolment)
+    out.print(table)
 
 
 @program.command()

@@ -218,6 +218,11 @@ _WORDS = {
     "purpose": "start-in-daycare",
     "recipient_kind": "daycare",
     "reason": "new-family",
+    "programme": "family-training",
+    "next_programme": "parents-of-toddlers",
+    "place": "library",
+    "method": "cos-p",
+    "method_version": "8-sessions",
 }
 
 _SUBJECTS: dict[str, Callable[[dict[str, Any]], str]] = {
@@ -231,6 +236,8 @@ _SUBJECTS: dict[str, Callable[[dict[str, Any]], str]] = {
     "the professional": lambda data: data["professional"],
     "the unit": lambda data: data["unit"],
     "the unit of the intake": lambda data: data["lead"]["unit"],
+    "the course": lambda data: data["course"],
+    "the gathering": lambda data: data["gathering"],
     "the client": lambda data: data["client"],
     "derived from the code": lambda data: str(subject_of_municipality(data["municipality"])),
 }

@@ -42,6 +42,8 @@ class Settings(BaseSettings):
     body_limit: int = 1_048_576
     message_limit: int = 52_428_800
     lease_seconds: int = Field(default=3, ge=1)
+    # Plans and programmes of municipalities, each in a folder named by its code, beside those that are shipped.
+    plans_folder: Path | None = None
 
     def url_of(self, service: str) -> str:
         """Where a service's API is reached: its own address, else the gateway's."""

@@ -17,7 +17,13 @@ from services.events.persons import (
     PregnancyEnded,
     PregnancyEndUndone,
 )
-from services.events.sundhedspleje import OverleveringGiven
+from services.events.sundhedspleje import (
+    OverleveringGiven,
+    ProgrammeEnded,
+    ProgrammeOffered,
+    ProgrammePlaceGiven,
+    ProgrammeWaiting,
+)
 from services.notifications import handlers
 from services.notifications.endpoints import router
 from services.notifications.ticks import send_due
@@ -42,6 +48,10 @@ _TOLD: tuple[type[Event], ...] = (
     StartCancelled,
     ChildStarted,
     OverleveringGiven,
+    ProgrammeOffered,
+    ProgrammeWaiting,
+    ProgrammePlaceGiven,
+    ProgrammeEnded,
     ConsentWithdrawn,
     CustodyChanged,
     ChildDied,

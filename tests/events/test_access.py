@@ -10,7 +10,8 @@ import yaml
 from services.events.access import classes, may, table
 
 RELATIONS = (
-    "holder", "deputy", "leader", "intake-lead", "receiver", "supporter", "daycare", "giver", "placement", "sender", "service",
+    "holder", "deputy", "leader", "intake-lead", "receiver", "supporter", "daycare", "team", "giver", "placement", "sender",
+    "service",
 )  # fmt: skip
 
 

@@ -9,8 +9,16 @@ from services.chassis.errors import NotYetKnown
 from services.chassis.service import Apply, FetchFirst, Received
 from services.chassis.store import Tx
 from services.events import Event
-from services.events.directory import AbsenceEnded, AbsenceRegistered, UnitChanged
-from services.events.persons import ChildCorrected, ChildDied, DeathUndone, PregnancyEnded, PregnancyEndUndone
+from services.events.directory import AbsenceEnded, AbsenceRegistered, CompetencesChanged, UnitChanged
+from services.events.persons import (
+    ChildCorrected,
+    ChildDied,
+    ChildMoved,
+    ConsentWithdrawn,
+    DeathUndone,
+    PregnancyEnded,
+    PregnancyEndUndone,
+)
 from services.events.registry import (
     CaseClosed,
     CaseMerged,
@@ -25,6 +33,7 @@ from services.events.registry import (
 from services.events.sundhedspleje import VisitPlanned, VisitsReplanned
 from services.sundhedspleje import domain, repository
 from services.sundhedspleje.domain import Case, Visit
+from services.sundhedspleje.handlers import programmes
 
 
 async def open_case(received: Received[ChildRegistered], tx: Tx) -> None:
@@ -79,6 +88,7 @@ async def close_case(received: Received[CaseClosed], tx: Tx) -> None:
     await _known(tx, received.event.child)
     await repository.record_closing(tx, received.event.child, closed=True, version=received.version)
     await _replan(tx, received.event.child, date_of(received.time))
+    await programmes.stop_all(tx, received.event.child, "case-closed")
 
 
 async def reopen_case(received: Received[CaseReopened], tx: Tx) -> None:
@@ -104,6 +114,7 @@ async def stop_visits(received: Received[ChildDied | PregnancyEnded], tx: Tx) ->
     await _known(tx, received.event.child)
     await repository.record_end_of_life(tx, received.event.child, ended=True)
     await _replan(tx, received.event.child, date_of(received.time))
+    await programmes.stop_all(tx, received.event.child, "life-ended")
 
 
 async def resume_visits(received: Received[DeathUndone | PregnancyEndUndone], tx: Tx) -> None:
@@ -185,4 +196,7 @@ HANDLERS: dict[type[Event], Apply | FetchFirst] = {
     UnitChanged: know_unit,
     AbsenceRegistered: know_absence,
     AbsenceEnded: know_end_of_absence,
+    CompetencesChanged: programmes.know_competences,
+    ChildMoved: programmes.stop_after_move,
+    ConsentWithdrawn: programmes.follow_withdrawal,
 }
