@@ -34,20 +34,23 @@ class Inhabitant:
 
 
 def content() -> Mapping[str, Any]:
-    """All towns as they are written; empty where there are none."""
-    return _content()
+    """The town of the story as it is written; empty where it is not there."""
+    return next(iter(_towns()), {})
 
 
 def names() -> dict[str, str]:
     """People by user name and units by key → id."""
-    units = {unit["key"]: str(unit["id"]) for unit in content().get("units", ()) if "key" in unit}
+    units = {unit["key"]: str(unit["id"]) for unit in _everywhere().get("units", ()) if "key" in unit}
     return units | {
-        person["username"]: str(person["id"]) for person in content().get("professionals", ()) if "username" in person
+        person["username"]: str(person["id"]) for person in _everywhere().get("professionals", ()) if "username" in person
     }
 
 
-def people() -> list[Inhabitant]:
-    """Everyone who may log in. The passwords are no secret: the provider listens on this machine only, and nobody is real."""
+def people(everyone: bool = False) -> list[Inhabitant]:
+    """Who may log in, in the town of the story; `everyone`: also in the towns of the programmes.
+
+    The passwords are no secret: the provider listens on this machine only, and nobody is real.
+    """
     return [
         Inhabitant(
             id=str(person["id"]),
@@ -57,17 +60,20 @@ def people() -> list[Inhabitant]:
             municipality=str(person["municipality"]),
             password=f"{person['username']}-demo",
         )
-        for person in content().get("professionals", ())
+        for town in (_towns() if everyone else _towns()[:1])
+        for person in town.get("professionals", ())
         if person.get("username") and person.get("login")
     ]
 
 
 def person(username: str) -> Inhabitant:
     """LookupError, naming everyone there is, for a stranger."""
-    for inhabitant in people():
+    for inhabitant in people(everyone=True):
         if inhabitant.username == username:
             return inhabitant
-    raise LookupError(f"nobody in the demo town is called {username}; there are {', '.join(each.username for each in people())}")
+    raise LookupError(
+        f"nobody in the demo town is called {username}; there are {', '.join(each.username for each in people(everyone=True))}"
+    )
 
 
 def login_of(username: str) -> str:
@@ -76,24 +82,24 @@ def login_of(username: str) -> str:
 
 
 def municipalities() -> list[str]:
-    return [str(each["code"]) for each in content().get("municipalities", ())]
+    return [str(each["code"]) for each in _everywhere().get("municipalities", ())]
 
 
 def client_ids() -> list[str]:
     """Every system that calls with a key of its own; the product's own services are among them."""
     own = [f"service-{name}" for name in catalogue.names()]
-    return list(dict.fromkeys([*own, *(client["client_id"] for client in content().get("clients", ()))]))
+    return list(dict.fromkeys([*own, *(client["client_id"] for client in _everywhere().get("clients", ()))]))
 
 
 def sor_of(unit: str) -> str:
     """The first SOR number of a unit by its key."""
-    return str(next(each["sor"][0] for each in content()["units"] if each.get("key") == unit))
+    return str(next(each["sor"][0] for each in _everywhere()["units"] if each.get("key") == unit))
 
 
 def works_in(username: str) -> str:
     """The names of the units someone works in."""
-    units = {unit.get("key"): unit["name"] for unit in content()["units"]}
-    seats = next(each["seats"] for each in content()["professionals"] if each.get("username") == username)
+    units = {unit.get("key"): unit["name"] for unit in _everywhere()["units"]}
+    seats = next(each["seats"] for each in _everywhere()["professionals"] if each.get("username") == username)
     return ", ".join(f"{units[seat['unit']]}{' (leads)' if seat.get('leads') else ''}" for seat in seats)
 
 
@@ -107,7 +113,7 @@ async def settle_in(store: Store, issuer: str, everyone: bool = False) -> None:
 
 
 @cache
-def _content() -> Mapping[str, Any]:
+def _everywhere() -> Mapping[str, Any]:
     found: dict[str, list[Any]] = {}
     for town in _towns():
         for name, entries in town.items():

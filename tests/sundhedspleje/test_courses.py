@@ -111,6 +111,9 @@ async def test_a_group_is_held_from_the_offer_to_who_goes_on_with_the_family(tow
         await town.ask(f"/sundhedspleje/sessions/{session}/held", {"attendance": there})
     await town.ask(f"/sundhedspleje/sessions/{session}/attendance", {"attendance": {third["id"]: "attended"}})
 
+    shown = (await town.her.get(f"{COURSES}/{course}")).body["sessions"]
+    assert [each["attendance"][third["id"]] for each in shown] == ["excused", "absent", "absent", "attended"]
+
     # It is through: who goes on must be named, and be of a kind that the programme says.
     nobody = await town.her.post(f"{COURSES}/{course}/end", {})
     assert nobody.problem == "who-continues-must-be-named"

@@ -80,7 +80,7 @@ async def see_course(number: UUID, request: Looking) -> Response:
                 await look.saw(family.child, "programmes")
                 turn = await enrolments.turn_of(look.tx, family)
                 out.families.append(FamilyOut(enrolment=family.id, child=family.child, state=family.state, turn=turn))
-        return answer(200, out.model_dump())
+        return answer(200, out.model_dump(mode="json"))
 
 
 @router.post("/courses", status_code=201, response_model=CourseChangedOut)
