@@ -257,29 +257,29 @@ def follow_directory(
 
 @programme_commands.command("check")
 def check_programmes(
-    files: Annotated[list[Path], typer.Argument(help="Files named programmes.yaml, or folders of a municipality's plans.")],
+    files: Annotated[list[Path], typer.Argument(help="A municipality's files of YAML, or folders of them.")],
 ) -> None:
-    """Check files of programmes: every mistake by file and line with what is allowed; and what changes when. Changes nothing."""
+    """Check what a municipality has written: every mistake by file and line with what is allowed; and what changes when."""
     from services.sundhedspleje.domain.programmes import definitions
-    from services.sundhedspleje.repository import configured, plans
+    from services.sundhedspleje.repository import plans
 
     def say(text: str, style: str | None = None) -> None:
         out.print(text, style=style, highlight=False, markup=False, soft_wrap=True)
 
-    wrong = 0
-    for file in (path / plans.FILE if path.is_dir() else path for path in files):
+    wrong, known = 0, plans.FILES
+    for file in (it for path in files for it in ([path / name for name in known if (path / name).is_file()] or [path])):
         try:
-            written = plans.read(file)
+            written = plans.read(file, known.get(file.name, definitions.Programmes))
         except OSError as error:
             wrong += 1
             say(f"{file}: {error.strerror}", "red")
             continue
-        except configured.TheFileDoesNotFit as error:
-            wrong += len(error.lines)
+        except plans.TheFileMakesNoSense as error:
+            wrong += len(error.mistakes)
             say(str(error), "red")
             continue
-        say(f"{file}: fits; {len({each.key for each in written.programmes})} programmes")
-        for change in definitions.changes(written):
+        say(f"{file}: makes sense")
+        for change in definitions.changes(written) if isinstance(written, definitions.Programmes) else ():
             say(
                 f"{file}: from {change.on} {change.programme} has another {', '.join(change.fields) or 'date only'};"
                 " what was offered or planned before stays as it was"

@@ -68,6 +68,9 @@ def _saying(hints: Hints, name: str) -> Any:
 def create_app(services: Sequence[Service], settings: Settings, work: bool = True) -> FastAPI:
     """The application of the given services. `work=False` serves HTTP only: tests drive relays, consumers and clocks."""
     log.set_up(settings.log_level)
+    for service in services:
+        if service.check:
+            service.check(settings)
     running = Running(services, settings)
 
     @asynccontextmanager

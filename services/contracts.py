@@ -223,6 +223,9 @@ _WORDS = {
     "place": "library",
     "method": "cos-p",
     "method_version": "8-sessions",
+    "instrument": "epds",
+    "outcome": "screened-again",
+    "parts": "child-well-being",
 }
 
 _SUBJECTS: dict[str, Callable[[dict[str, Any]], str]] = {
@@ -235,6 +238,7 @@ _SUBJECTS: dict[str, Callable[[dict[str, Any]], str]] = {
     "the notice": lambda data: data["notice"],
     "the professional": lambda data: data["professional"],
     "the unit": lambda data: data["unit"],
+    "the underretning": lambda data: data["underretning"],
     "the unit of the intake": lambda data: data["lead"]["unit"],
     "the course": lambda data: data["course"],
     "the gathering": lambda data: data["gathering"],

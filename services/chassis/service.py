@@ -56,7 +56,10 @@ class Present:
 
 @dataclass(frozen=True)
 class Service:
-    """One small service. `handlers`: event → what is done; `ticks`: work that one clock of all processes does each second."""
+    """One small service. `handlers`: event → what is done; `ticks`: work that one clock of all processes does each second.
+
+    `check`: of what people have configured, before a process begins; raises where it makes no sense.
+    """
 
     name: str
     router: APIRouter
@@ -65,6 +68,7 @@ class Service:
     ticks: Mapping[str, Callable[["Runtime"], Awaitable[None]]] = field(default_factory=dict)
     rules: Mapping[str, type[Problem]] = field(default_factory=dict)
     present: Present | None = None
+    check: Callable[[Settings], None] | None = None
 
     @property
     def hears(self) -> tuple[str, ...]:

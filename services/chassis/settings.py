@@ -35,6 +35,8 @@ class Settings(BaseSettings):
     smtp_sender: str = "tovholder@example.dk"
     smtp_tls: Literal["none", "starttls", "tls"] = "starttls"
     smtp_user: str | None = None
+    # A folder of municipalities' folders of YAML, asked before those that come with the product.
+    plans_folder: Path | None = None
     portal_url: str = "http://127.0.0.1:8000"
     own_sor: str = "999999999999999"
     own_gln: str = "5790000000005"
@@ -42,8 +44,6 @@ class Settings(BaseSettings):
     body_limit: int = 1_048_576
     message_limit: int = 52_428_800
     lease_seconds: int = Field(default=3, ge=1)
-    # Plans and programmes of municipalities, each in a folder named by its code, beside those that are shipped.
-    plans_folder: Path | None = None
 
     def url_of(self, service: str) -> str:
         """Where a service's API is reached: its own address, else the gateway's."""

@@ -122,7 +122,7 @@ class Store:
     """The tables of one service. `committed` is called after each commit that published, so that the relay need not wait."""
 
     def __init__(self, settings: Settings, schema: str) -> None:
-        self.schema = schema
+        self.schema, self.settings = schema, settings
         self.partitions = settings.partitions
         self._pools = {
             "api": Pool(settings, f"{schema}_api", schema, settings.pool_size),

@@ -18,11 +18,18 @@ from services.events.persons import (
     PregnancyEndUndone,
 )
 from services.events.sundhedspleje import (
+    FollowUpOverdue,
+    JointVisitPlanned,
+    NeedVisitOverdue,
     OverleveringGiven,
     ProgrammeEnded,
     ProgrammeOffered,
     ProgrammePlaceGiven,
     ProgrammeWaiting,
+    SystematicScreeningOverdue,
+    UnderretningAcknowledged,
+    UnderretningGiven,
+    UnderretningOverdue,
 )
 from services.notifications import handlers
 from services.notifications.endpoints import router
@@ -52,6 +59,10 @@ _TOLD: tuple[type[Event], ...] = (
     ProgrammeWaiting,
     ProgrammePlaceGiven,
     ProgrammeEnded,
+    NeedVisitOverdue,
+    SystematicScreeningOverdue,
+    FollowUpOverdue,
+    JointVisitPlanned,
     ConsentWithdrawn,
     CustodyChanged,
     ChildDied,
@@ -76,6 +87,7 @@ _HANDLERS: dict[type[Event], Apply] = {
     NotificationReceived: handlers.tell_of_message_to_place,
     NotificationWithdrawn: handlers.tell_of_withdrawal,
     MoveProposed: handlers.tell_of_move,
+    **dict.fromkeys((UnderretningGiven, UnderretningAcknowledged, UnderretningOverdue), handlers.tell_of_underretning),
     **dict.fromkeys(_TOLD, handlers.tell),
 }
 

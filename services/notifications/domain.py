@@ -39,6 +39,8 @@ _SEATS = {
     "pedagogue": "pedagogue",
     "to": "escalated-to",
     "last": "last",
+    "responsible": "responsible",
+    "notifier": "notifier",
 }
 
 
@@ -124,6 +126,8 @@ def _of_role(role: str, kind: str, event: Event, known: Known) -> list[tuple[ToW
     found: list[UUID | None]
     if role == "tovholder-leaders":
         found = list(known.leaders.get(known.holder.unit, ())) if known.holder else []
+    elif role == "participants":
+        found = [seat.professional for seat in getattr(event, "participants", ())]
     elif role == "supporters":
         found = list(known.supporters)
     elif role == "intake-lead":

@@ -75,6 +75,13 @@ async def tell(received: Received[Any], tx: Tx) -> None:
     await _queue(received, tx, domain.kind_of(received.event), municipality, received.subject, known)
 
 
+async def tell_of_underretning(received: Received[Any], tx: Tx) -> None:
+    """It names no child: whoever looks at a child's notices learns nothing of it."""
+    known = await _known(received, tx)
+    event = received.event
+    await _queue(received, tx, domain.kind_of(event), event.municipality, event.underretning, known)
+
+
 # Of these the family gets no letter: there is nothing in it for them, or it would hurt.
 _QUIETLY = ("died", "pregnancy-ended", "wrongly-registered", "merged")
 

@@ -160,7 +160,10 @@ class ProposalPage(_Strict):
 
 
 class DecisionIn(_Strict):
-    """May this be disclosed? `invoked`: the rule the professional who holds the information answers for."""
+    """May this be disclosed? `invoked`: the rule the professional who holds the information answers for.
+
+    `preview`: it is only asked what would be answered now; the answer is not kept, and nothing may be disclosed on it.
+    """
 
     child: UUID
     recipient_kind: RecipientKind
@@ -168,10 +171,13 @@ class DecisionIn(_Strict):
     categories: Annotated[list[Code], Field(min_length=1, max_length=40)]
     to_unit: UUID | None = None
     invoked: Invoked | None = None
+    preview: bool = False
 
 
 class DecisionOut(_Strict):
-    decision: UUID
+    """`decision`: under which number the answer is kept; none of a preview."""
+
+    decision: UUID | None
     basis: str
     allowed: list[str]
     withheld: list[str]

@@ -293,22 +293,23 @@ async def withdraw_consent(number: UUID, request: Changing) -> Response:
 
 @router.post("/decisions", summary="For services: may this be disclosed, now?")
 async def decide_disclosure(body: DecisionIn, request: Looking) -> DecisionOut:
-    """Asked at the moment of giving; every answer is kept with its basis.
+    """Asked at the moment of giving; every answer is kept with its basis, but a preview's.
 
     Asking again makes another record and changes nothing else.
     """
     secrets = request.runtime.settings.secrets
     async with request.begin() as looking:
         looking.only_services()
-        looking.tx.only_reads = False
+        looking.tx.only_reads = body.preview
         child = await living(looking.tx, secrets, body.child)
         facts = await consents.facts_for(
             looking.tx, child, body.recipient_kind, body.purpose, body.categories, body.to_unit, body.invoked, looking.at
         )
-        decision, number = disclosure.may_disclose(facts), new_id()
-        await consents.record_decision(
-            looking.tx, number, child, facts, decision, body.to_unit, looking.caller.client, looking.at
-        )
+        decision, number = disclosure.may_disclose(facts), None if body.preview else new_id()
+        if number:
+            await consents.record_decision(
+                looking.tx, number, child, facts, decision, body.to_unit, looking.caller.client, looking.at
+            )
         return DecisionOut(
             decision=number,
             basis=decision.basis,

@@ -1,25 +1,25 @@
-"""sundhedspleje over HTTP: cases and caseloads, and the overlevering, decided on at the moment of giving."""
+"""sundhedspleje over HTTP: cases and caseloads, and the overlevering, previewed, and decided on at the moment of giving."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Query, Response
 
-from services.chassis.calendar import date_of
 from services.chassis.errors import CannotBeApplied, NotAllowed, NotFound, require
 from services.chassis.ids import new_id
 from services.chassis.party import Caller
-from services.chassis.request import Change, OpenChange, Reading, answer, change, reading
+from services.chassis.request import OpenChange, OpenReading, answer
 from services.chassis.route import UsualRoute
-from services.chassis.service import Runtime, runtime_of
-from services.chassis.store import Tx
+from services.chassis.service import Runtime
 from services.events.access import may
 from services.events.sundhedspleje import OverleveringGiven
 from services.sundhedspleje import domain, repository
-from services.sundhedspleje.domain import Asker, Case, Disclosure, Recipient
-from services.sundhedspleje.repository import Overlevering, Standing
+from services.sundhedspleje.domain import Case, Composed, Disclosure, Recipient
+from services.sundhedspleje.endpoints import courses, gatherings, programmes, screenings, underretninger
+from services.sundhedspleje.endpoints import visits as visiting
+from services.sundhedspleje.endpoints.related import Changing, Limit, Looking, stands
+from services.sundhedspleje.repository import Overlevering, visits
 from services.sundhedspleje.schemas import (
     CaseLine,
     CaseloadOut,
@@ -29,15 +29,19 @@ from services.sundhedspleje.schemas import (
     OverleveringIn,
     OverleveringLine,
     OverleveringOut,
+    PreviewOut,
     StartIn,
     TovholderOut,
-    VisitOut,
+    VisitLine,
 )
 
 router = APIRouter(prefix="/sundhedspleje", tags=["sundhedspleje"], route_class=UsualRoute)
-runtime = runtime_of("sundhedspleje")
-Changing = Annotated[Change, Depends(change(runtime))]
-Looking = Annotated[Reading, Depends(reading(runtime))]
+router.include_router(visiting.router)
+router.include_router(screenings.router)
+router.include_router(underretninger.router)
+router.include_router(programmes.router)
+router.include_router(courses.router)
+router.include_router(gatherings.router)
 
 _DAYCARE = ("institution", "dagpleje")
 
@@ -46,13 +50,13 @@ _DAYCARE = ("institution", "dagpleje")
 async def see_case(child_ref: UUID, request: Looking) -> Response:
     """The child's case: visits, and for those who may, overleveringer given."""
     async with request.begin() as look:
-        standing, relations = await _stands(look.tx, child_ref, look.caller, look.at)
+        standing, relations = await stands(look.tx, child_ref, look.caller, look.at)
         require(may(relations, "visits", "see"), bool(relations))
         case = standing.case
         await look.saw(case.child, "visits")
         out = CaseOut(
             **_line(case).model_dump(),
-            visits=[VisitOut(**vars(visit)) for visit in await repository.visits_of(look.tx, case.child)],
+            visits=[VisitLine.model_validate(vars(visit)) for visit in await visits.visits_of(look.tx, case.child)],
             linked=await repository.linked_to(look.tx, case.child),
         )
         if case.mother and may(relations, "mother", "see"):
@@ -69,7 +73,7 @@ async def see_caseload(
     request: Looking,
     holder: Annotated[Literal["me"], Query()],
     after: UUID | None = None,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    limit: Limit = 50,
 ) -> Response:
     """The caller's own children, page by page."""
     async with request.begin() as look:
@@ -102,20 +106,25 @@ async def give_overlevering(body: OverleveringIn, request: Changing) -> Response
             recipient=giving.recipient,
             given_by=giving.giver,
             given_at=opened.at,
-            content=domain.compose(body.categories, body.text, Disclosure(decision.basis, decision.bases)),
+            content=_composed(body, decision),
         )
         await repository.save_overlevering(opened.tx, request.runtime.settings.secrets, given)
         opened.tx.publish(body.child, _said(given), expected=opened.expected, dataref=f"/sundhedspleje/overleveringer/{given.id}")
         versions = await opened.tx.flush()
-        out = GivenOut(
-            id=given.id,
-            basis=given.content.basis,
-            bases=given.content.bases,
-            categories=given.content.categories,
-            withheld=list(given.content.withheld),
-            say=decision.say,
-        )
+        out = GivenOut(id=given.id, say=decision.say, **_passes(given.content))
         return await opened.answer(201, out.model_dump(mode="json"), versions[str(body.child)])
+
+
+@router.post("/overleveringer/preview", response_model=PreviewOut)
+async def preview_overlevering(body: OverleveringIn, request: Looking) -> Response:
+    """What the same request would hand over if it were given now. Nothing is kept and nothing passes."""
+    async with request.begin() as look:
+        giving = await _giving(look, body)
+        await look.saw(body.child, "overlevering", "preview")
+    decision = await _decided(request.runtime, body, giving.recipient, preview=True)
+    await _start_fits(request.runtime, body)
+    content = _composed(body, decision)
+    return answer(200, PreviewOut(say=decision.say, text=content.parts, **_passes(content)).model_dump())
 
 
 @router.get("/overleveringer/{number}", response_model=OverleveringOut)
@@ -125,7 +134,7 @@ async def see_overlevering(number: UUID, request: Looking) -> Response:
         given = await repository.overlevering(look.tx, number)
         if given is None:
             raise NotFound("There is no such overlevering, or not for you.")
-        _, relations = await _stands(look.tx, given["child"], look.caller, look.at)
+        _, relations = await stands(look.tx, given["child"], look.caller, look.at)
         relations |= _to_overlevering(given, look.caller)
         require(may(relations, "overlevering", "see"), bool(relations))
         await look.saw(given["child"], "overlevering")
@@ -142,8 +151,8 @@ class _Giving:
     recipient: Recipient
 
 
-async def _giving(opened: OpenChange, body: OverleveringIn) -> _Giving:
-    standing, relations = await _stands(opened.tx, body.child, opened.caller, opened.at)
+async def _giving(opened: OpenChange | OpenReading, body: OverleveringIn) -> _Giving:
+    standing, relations = await stands(opened.tx, body.child, opened.caller, opened.at)
     domain.may_hand_over(relations)
     if standing.case.merged_into:
         raise domain.TheReferenceIsMerged(merged_into=standing.case.merged_into)
@@ -153,7 +162,7 @@ async def _giving(opened: OpenChange, body: OverleveringIn) -> _Giving:
     return _Giving(standing.case, opened.caller.professional, domain.recipient(unit, works_there, body.purpose))
 
 
-async def _decided(runtime: Runtime, body: OverleveringIn, recipient: Recipient) -> DecisionIn:
+async def _decided(runtime: Runtime, body: OverleveringIn, recipient: Recipient, preview: bool = False) -> DecisionIn:
     asked = {
         "child": str(body.child),
         "recipient_kind": recipient.kind,
@@ -161,11 +170,25 @@ async def _decided(runtime: Runtime, body: OverleveringIn, recipient: Recipient)
         "categories": body.categories,
         "to_unit": str(body.to.unit),
         "invoked": body.invoked,
+        **({"preview": True} if preview else {}),
     }
     try:
         return DecisionIn.model_validate(await runtime.peers.post("persons", "/persons/decisions", asked))
     except CannotBeApplied as error:
         raise domain.PersonsDoesNotKnowTheChild("The child is not known to persons, so nothing may pass.") from error
+
+
+def _composed(body: OverleveringIn, decision: DecisionIn) -> Composed:
+    return domain.compose(body.categories, body.text, Disclosure(decision.basis, decision.bases))
+
+
+def _passes(content: Composed) -> dict[str, Any]:
+    return {
+        "basis": content.basis,
+        "bases": content.bases,
+        "categories": content.categories,
+        "withheld": list(content.withheld),
+    }
 
 
 async def _start_fits(runtime: Runtime, body: OverleveringIn) -> None:
@@ -191,33 +214,6 @@ def _said(given: Overlevering) -> OverleveringGiven:
         withheld=list(given.content.withheld),
         given_by=given.given_by,
         given_at=given.given_at,
-    )
-
-
-async def _stands(tx: Tx, child: UUID, caller: Caller, at: datetime) -> tuple[Standing, frozenset[str]]:
-    """The case and how the caller stands to the child; NotFound where the party has no such case.
-
-    To the file of a merged reference also those stand who stand so to the child it turned out to be.
-    """
-    standing = await repository.standing(tx, child, caller.professional, date_of(at))
-    if standing is None:
-        raise NotFound("There is no such child, or not for you.")
-    related = domain.relations(standing.case, _asker(caller), standing.deputises, standing.supports)
-    linked = standing
-    while linked.case.merged_into and (
-        survivor := await repository.standing(tx, linked.case.merged_into, caller.professional, date_of(at))
-    ):
-        linked = survivor
-        related |= domain.relations(linked.case, _asker(caller), linked.deputises, linked.supports)
-    return standing, related
-
-
-def _asker(caller: Caller) -> Asker:
-    return Asker(
-        professional=caller.professional,
-        works_in=frozenset(seat.unit for seat in caller.seats),
-        leads=frozenset(seat.unit for seat in caller.seats if seat.leads),
-        is_service=caller.is_service,
     )
 
 

@@ -19,8 +19,8 @@ from services.sundhedspleje import repository
 from services.sundhedspleje.domain.programmes import courses, enrolling
 from services.sundhedspleje.domain.programmes.courses import Course, Session
 from services.sundhedspleje.domain.programmes.enrolling import Enrolment
-from services.sundhedspleje.endpoints import Changing, Looking
 from services.sundhedspleje.endpoints.programmes import continues, definition, line
+from services.sundhedspleje.endpoints.related import Changing, Looking
 from services.sundhedspleje.repository import courses as stored
 from services.sundhedspleje.repository import enrolments, placing, plans
 from services.sundhedspleje.schemas.programmes import (
@@ -92,7 +92,7 @@ async def plan_course(body: CourseIn, request: Changing) -> Response:
         courses.may_hold(unit.kind if unit else None, unit.active if unit else False)
         courses.may_change(opened.caller.works_in(body.unit), is_here=True)
         today = date_of(opened.at)
-        programme = plans.programmes_of(municipality, request.runtime.settings.plans_folder).programme(body.programme, today)
+        programme = plans.programmes(municipality, request.runtime.settings.plans_folder).programme(body.programme, today)
         if programme is None:
             raise enrolling.ThereIsNoSuchProgramme
         course, said = courses.plan(
@@ -138,7 +138,7 @@ async def start_course(number: UUID, request: Changing) -> Response:
     async with request.begin() as opened:
         course = await _held(opened, number)
         programme = definition(request.runtime, course, opened.at)
-        method = plans.programmes_of(course.municipality, request.runtime.settings.plans_folder).method(programme.method)
+        method = plans.programmes(course.municipality, request.runtime.settings.plans_folder).method(programme.method)
         team = await stored.members(opened.tx, course.team, course.municipality, date_of(opened.at))
         begun = courses.start(course, programme, method, team)
         await stored.save_course(opened.tx, begun)
@@ -290,7 +290,7 @@ def _said(family: Enrolment, session: Session, attendance: Attendance) -> Attend
 
 
 async def _line(tx: Tx, runtime: Runtime, course: Course) -> CourseLine:
-    written = plans.programmes_of(course.municipality, runtime.settings.plans_folder)
+    written = plans.programmes(course.municipality, runtime.settings.plans_folder)
     taken, waiting = await stored.numbers_of(tx, course.id)
     team = await stored.members(tx, course.team, course.municipality, date_of(await tx.now()))
     as_planned = written.as_offered(course.programme, course.effective_from)

@@ -16,8 +16,8 @@ from services.events.access import may
 from services.sundhedspleje import repository
 from services.sundhedspleje.domain.programmes import courses, gatherings
 from services.sundhedspleje.domain.programmes.gatherings import Gathering
-from services.sundhedspleje.endpoints import Changing, Looking, _stands
 from services.sundhedspleje.endpoints.programmes import line, method_out
+from services.sundhedspleje.endpoints.related import Changing, Looking, stands
 from services.sundhedspleje.repository import courses as stored
 from services.sundhedspleje.repository import plans
 from services.sundhedspleje.schemas.programmes import (
@@ -76,7 +76,7 @@ async def plan_gathering(body: GatheringIn, request: Changing) -> Response:
             raise NotFound("There is no such unit to hold it in, or not for you.")
         hosts = body.hosts or [professional]
         await _all_work_here(opened, hosts, municipality)
-        written = plans.programmes_of(municipality, request.runtime.settings.plans_folder)
+        written = plans.programmes(municipality, request.runtime.settings.plans_folder)
         programme, held_in = written.programme(body.programme, date_of(opened.at)), (there.id, there.kind) if there else None
         planned, said = gatherings.plan(new_id(), municipality, programme, body.unit, held_in, body.on_date, hosts)
         await stored.add_gathering(opened.tx, planned, professional, opened.at)
@@ -92,7 +92,7 @@ async def hold_gathering(number: UUID, body: GatheringHeldIn, request: Changing)
         await _all_work_here(opened, body.professionals, found.municipality)
         held, said = gatherings.hold(found, date_of(opened.at), set(body.professionals), set(body.children))
         for child in dict.fromkeys(body.children):
-            _, relations = await _stands(opened.tx, child, opened.caller, opened.at)
+            _, relations = await stands(opened.tx, child, opened.caller, opened.at)
             if not may(relations, "programmes", "act"):
                 raise gatherings.TheseAreNotKnownHere
         await stored.save_gathering(opened.tx, held, body.professionals, body.children)
@@ -122,7 +122,7 @@ async def record_training(body: TrainingIn, request: Changing) -> Response:
             raise gatherings.OnlyALeaderRecordsTraining
         people = list(dict.fromkeys(body.professionals))
         await _all_work_here(opened, people, municipality)
-        method = plans.programmes_of(municipality, request.runtime.settings.plans_folder).method(body.method)
+        method = plans.programmes(municipality, request.runtime.settings.plans_folder).method(body.method)
         version, number = body.version or (method.version if method else ""), new_id()
         said = gatherings.train(number, method, version, municipality, body.held_on, date_of(opened.at), people)
         new = await stored.add_training(
@@ -140,7 +140,7 @@ async def see_trained(method: str, request: Looking) -> Response:
     """Who has had the training, and who still lacks it where everyone is to have had it."""
     async with request.begin() as look:
         _, municipality = _professional_of(look.caller)
-        written = plans.programmes_of(municipality, request.runtime.settings.plans_folder)
+        written = plans.programmes(municipality, request.runtime.settings.plans_folder)
         found = written.method(method)
         if found is None:
             raise gatherings.ThereIsNoSuchMethod
@@ -180,7 +180,7 @@ async def _changing(opened: OpenChange, number: UUID) -> Gathering:
 
 
 async def _out(look: OpenReading, runtime: Runtime, gathering: Gathering, children: bool) -> GatheringOut:
-    written = plans.programmes_of(gathering.municipality, runtime.settings.plans_folder)
+    written = plans.programmes(gathering.municipality, runtime.settings.plans_folder)
     professionals, families = await stored.participants(look.tx, gathering.id)
     if children:
         for child in families:

@@ -1,6 +1,6 @@
 """Programmes over HTTP: what there is, whom it is for and why; a family's offer, answer, place and end."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
@@ -22,7 +22,7 @@ from services.sundhedspleje.domain.programmes.courses import Course
 from services.sundhedspleje.domain.programmes.definitions import Programme, Programmes
 from services.sundhedspleje.domain.programmes.eligibility import Explanation, Finding
 from services.sundhedspleje.domain.programmes.enrolling import Continuing, Decided, Enrolment, Room
-from services.sundhedspleje.endpoints import Changing, Looking, _stands
+from services.sundhedspleje.endpoints.related import Changing, Looking, stands
 from services.sundhedspleje.repository import Standing, consents, courses, enrolments, placing, plans
 from services.sundhedspleje.schemas.programmes import (
     AcceptIn,
@@ -59,7 +59,7 @@ async def see_programmes(request: Looking, municipality: Annotated[str | None, Q
         own = look.caller.party.municipality
         if not look.caller.is_service and (own is None or municipality not in (None, own)):
             raise NotAllowed("A municipality's programmes are for its own people and systems.")
-        written = plans.programmes_of(municipality or own or "", request.runtime.settings.plans_folder)
+        written = plans.programmes(municipality or own or "", request.runtime.settings.plans_folder)
         today = date_of(look.at)
         shown = [_shown(written, programme) for programme in written.in_force(today)]
         return answer(200, ProgrammesOut(title=written.title, on=today, programmes=shown).model_dump())
@@ -69,14 +69,14 @@ async def see_programmes(request: Looking, municipality: Annotated[str | None, Q
 async def see_whom_it_is_for(child_ref: UUID, request: Looking) -> Response:
     """Which programmes this family is offered, and why; which not, and what that would take."""
     async with request.begin() as look:
-        standing, relations = await _stands(look.tx, child_ref, look.caller, look.at)
+        standing, relations = await stands(look.tx, child_ref, look.caller, look.at)
         require(may(relations, "programmes", "see"), bool(relations))
         await look.saw(child_ref, "programmes")
         written, today = _written(request.runtime, standing.case.municipality), date_of(look.at)
         facts = await enrolments.facts_of(look.tx, standing.case, today)
         states = {each.programme: each.state for each in await enrolments.of_child(look.tx, child_ref)}
         found = [
-            _why(written, programme, eligibility.explain(programme.offered_to, facts), states.get(programme.key))
+            _why(written, programme, eligibility.explain(programme.offered_to, facts), states.get(programme.key), relations)
             for programme in written.in_force(today)
             if programme.for_families
         ]
@@ -90,12 +90,14 @@ async def see_whom_it_is_for(child_ref: UUID, request: Looking) -> Response:
 async def see_enrolments(child_ref: UUID, request: Looking) -> Response:
     """All that this family was offered, and what became of it."""
     async with request.begin() as look:
-        standing, relations = await _stands(look.tx, child_ref, look.caller, look.at)
+        standing, relations = await stands(look.tx, child_ref, look.caller, look.at)
         require(may(relations, "programmes", "see"), bool(relations))
         await look.saw(child_ref, "programmes")
         found = await enrolments.of_child(look.tx, child_ref)
         written = _written(request.runtime, standing.case.municipality)
-        return answer(200, EnrolmentsOut(enrolments=[await _out(look.tx, written, each) for each in found]).model_dump())
+        return answer(
+            200, EnrolmentsOut(enrolments=[await _out(look.tx, written, each, relations) for each in found]).model_dump()
+        )
 
 
 @router.get("/enrolments/{number}", response_model=EnrolmentOut)
@@ -108,7 +110,7 @@ async def see_enrolment(number: UUID, request: Looking) -> Response:
             raise NotFound("There is no such enrolment, or not for you.")
         require(may(relations, "programmes", "see"), bool(relations))
         await look.saw(enrolment.child, "programmes")
-        out = await _out(look.tx, _written(request.runtime, enrolment.municipality), enrolment)
+        out = await _out(look.tx, _written(request.runtime, enrolment.municipality), enrolment, relations)
         if may(relations, "programmes", "act"):
             out.text = await enrolments.text_of(look.tx, request.runtime.settings.secrets, enrolment)
         return answer(200, out.model_dump())
@@ -118,7 +120,7 @@ async def see_enrolment(number: UUID, request: Looking) -> Response:
 async def offer_programme(body: OfferIn, request: Changing) -> Response:
     """The tovholder offers a family a programme; the reasons that matched are kept with it."""
     async with request.begin() as opened:
-        standing, relations = await _stands(opened.tx, body.child, opened.caller, opened.at)
+        standing, relations = await stands(opened.tx, body.child, opened.caller, opened.at)
         enrolling.may_offer(relations)
         case = standing.case
         if case.merged_into:
@@ -202,7 +204,7 @@ async def stop(number: UUID, body: StopIn, request: Changing) -> Response:
 
 
 def _written(runtime: Runtime, municipality: str) -> Programmes:
-    return plans.programmes_of(municipality, runtime.settings.plans_folder)
+    return plans.programmes(municipality, runtime.settings.plans_folder)
 
 
 def definition(runtime: Runtime, of: Enrolment | Course, at: datetime) -> Programme:
@@ -228,7 +230,7 @@ async def _stands_to(tx: Tx, enrolment: Enrolment | None, caller: Caller, at: da
     """How the caller stands to the child; who is in the team of its course stands so to what the course is about."""
     if enrolment is None:
         return frozenset()
-    _, relations = await _stands(tx, enrolment.child, caller, at)
+    _, relations = await stands(tx, enrolment.child, caller, at)
     course = enrolment.course or enrolment.waits_for
     if course and caller.professional and await courses.holds(tx, caller.professional, course):
         relations |= {"team"}
@@ -271,14 +273,14 @@ async def _answered(opened: OpenChange, status: int, enrolment: Enrolment) -> Re
     return await opened.answer(status, out.model_dump(mode="json"), versions.get(str(enrolment.child)))
 
 
-async def _out(tx: Tx, written: Programmes, enrolment: Enrolment) -> EnrolmentOut:
+async def _out(tx: Tx, written: Programmes, enrolment: Enrolment, relations: Collection[str]) -> EnrolmentOut:
     return EnrolmentOut(
         id=enrolment.id,
         child=enrolment.child,
         programme=line(written, enrolment.programme, enrolment.kind),
         effective_from=enrolment.effective_from,
         state=enrolment.state,
-        because=list(enrolment.because),
+        because=[code for code in enrolment.because if _may_know(code, relations)],
         offered_by=enrolment.offered_by,
         course=enrolment.course,
         waits_for=enrolment.waits_for,
@@ -333,16 +335,22 @@ def _shown(written: Programmes, programme: Programme) -> ProgrammeOut:
     )
 
 
-def _why(written: Programmes, programme: Programme, why: Explanation, state: str | None) -> WhyOut:
+def _may_know(code: str, relations: Collection[str]) -> bool:
+    """Whoever may see that a family is offered something may not therefore know what the parents have told of themselves."""
+    class_ = eligibility.class_of(code)
+    return class_ is None or may(relations, class_, "see")
+
+
+def _why(written: Programmes, programme: Programme, why: Explanation, state: str | None, relations: Collection[str]) -> WhyOut:
     return WhyOut(
         programme=line(written, programme.key, programme.kind),
         is_for_them=why.met,
-        because=_findings(why.because),
-        lacking=_findings(why.lacking),
+        because=_findings(why.because, relations),
+        lacking=_findings(why.lacking, relations),
         if_judged=list(why.if_judged),
         state=state,
     )
 
 
-def _findings(found: Sequence[Finding]) -> list[FindingOut]:
-    return [FindingOut(code=each.code, says=each.says) for each in found]
+def _findings(found: Sequence[Finding], relations: Collection[str]) -> list[FindingOut]:
+    return [FindingOut(code=each.code, says=each.says) for each in found if _may_know(each.code, relations)]

@@ -1,7 +1,5 @@
 """What sundhedspleje does with what it hears: opens cases, follows the baton, and plans visits again as the facts change."""
 
-from collections.abc import Iterable
-from datetime import date
 from uuid import UUID
 
 from services.chassis.calendar import date_of
@@ -9,7 +7,7 @@ from services.chassis.errors import NotYetKnown
 from services.chassis.service import Apply, FetchFirst, Received
 from services.chassis.store import Tx
 from services.events import Event
-from services.events.directory import AbsenceEnded, AbsenceRegistered, CompetencesChanged, UnitChanged
+from services.events.directory import AbsenceEnded, AbsenceRegistered, CompetencesChanged, MunicipalityChanged, UnitChanged
 from services.events.persons import (
     ChildCorrected,
     ChildDied,
@@ -30,10 +28,12 @@ from services.events.registry import (
     SupporterLeft,
     TovholderChanged,
 )
-from services.events.sundhedspleje import VisitPlanned, VisitsReplanned
-from services.sundhedspleje import domain, repository
-from services.sundhedspleje.domain import Case, Visit
+from services.events.sundhedspleje import FollowUpClosed
+from services.sundhedspleje import repository
+from services.sundhedspleje.domain import Case
+from services.sundhedspleje.domain.screenings import CASE_CLOSED
 from services.sundhedspleje.handlers import programmes
+from services.sundhedspleje.repository import planning, screenings, visits
 
 
 async def open_case(received: Received[ChildRegistered], tx: Tx) -> None:
@@ -52,9 +52,7 @@ async def open_case(received: Received[ChildRegistered], tx: Tx) -> None:
     )
     tx.now_known(child.child)
     if await repository.open_case(tx, case, received.time):
-        visits = domain.visits_due(repository.plan_of(case.municipality), case, date_of(received.time))
-        await repository.save_visits(tx, case, visits)
-        _publish_planned(tx, case, visits)
+        await planning.planned(tx, case, date_of(received.time))
 
 
 async def follow_baton(received: Received[TovholderChanged], tx: Tx) -> None:
@@ -69,7 +67,7 @@ async def plan_after_birth(received: Received[ChildBorn], tx: Tx) -> None:
     if await repository.case_of(tx, born.child, for_change=True) is None:
         raise NotYetKnown(born.child)
     await repository.record_birth(tx, born.child, born.born_on, born.order, received.version)
-    await _replan(tx, born.child, date_of(received.time))
+    await planning.replanned(tx, born.child, date_of(received.time), "birth")
 
 
 async def plan_corrected(received: Received[ChildCorrected], tx: Tx) -> None:
@@ -80,14 +78,23 @@ async def plan_corrected(received: Received[ChildCorrected], tx: Tx) -> None:
         raise NotYetKnown(corrected.child)
     await repository.record_correction(tx, corrected.child, corrected.born_on, corrected.order)
     if corrected.born_on not in (None, before.born_on):
-        await _replan(tx, corrected.child, date_of(received.time))
+        await planning.replanned(tx, corrected.child, date_of(received.time), "correction")
 
 
 async def close_case(received: Received[CaseClosed], tx: Tx) -> None:
-    """The file closes: what was planned lapses."""
-    await _known(tx, received.event.child)
-    await repository.record_closing(tx, received.event.child, closed=True, version=received.version)
-    await _replan(tx, received.event.child, date_of(received.time))
+    """The file closes: what was planned lapses, and what was to be followed up ends with that."""
+    child = received.event.child
+    await _known(tx, child)
+    await repository.record_closing(tx, child, closed=True, version=received.version)
+    await visits.lapse_systematic(tx, child)
+    for it in await screenings.follow_ups_of(tx, child, state="open"):
+        await screenings.end_follow_up(tx, it.id, CASE_CLOSED, None, received.time)
+        ended = FollowUpClosed(
+            follow_up=it.id, screening=it.screening, child=child, municipality=it.municipality, instrument=it.instrument,
+            whose=it.whose, outcome=CASE_CLOSED,
+        )  # fmt: skip
+        tx.publish(child, ended)
+    await planning.replanned(tx, received.event.child, date_of(received.time), "closed")
     await programmes.stop_all(tx, received.event.child, "case-closed")
 
 
@@ -95,7 +102,7 @@ async def reopen_case(received: Received[CaseReopened], tx: Tx) -> None:
     """The file opens again: what is still ahead is planned."""
     await _known(tx, received.event.child)
     await repository.record_closing(tx, received.event.child, closed=False, version=received.version)
-    await _replan(tx, received.event.child, date_of(received.time))
+    await planning.replanned(tx, received.event.child, date_of(received.time), "reopened")
 
 
 async def link_case(received: Received[CaseMerged], tx: Tx) -> None:
@@ -110,10 +117,11 @@ async def unlink_case(received: Received[CaseSeparated], tx: Tx) -> None:
 
 
 async def stop_visits(received: Received[ChildDied | PregnancyEnded], tx: Tx) -> None:
-    """At once: nobody calls on a family to see a child that is no more."""
+    """At once: nobody calls on a family to see, or screens, a child that is no more. What the parents need stands."""
     await _known(tx, received.event.child)
+    await visits.lapse_systematic(tx, received.event.child)
     await repository.record_end_of_life(tx, received.event.child, ended=True)
-    await _replan(tx, received.event.child, date_of(received.time))
+    await planning.replanned(tx, received.event.child, date_of(received.time), "life-ended")
     await programmes.stop_all(tx, received.event.child, "life-ended")
 
 
@@ -121,7 +129,7 @@ async def resume_visits(received: Received[DeathUndone | PregnancyEndUndone], tx
     """It was recorded by mistake: what is still ahead is planned again."""
     await _known(tx, received.event.child)
     await repository.record_end_of_life(tx, received.event.child, ended=False)
-    await _replan(tx, received.event.child, date_of(received.time))
+    await planning.replanned(tx, received.event.child, date_of(received.time), "life-goes-on")
 
 
 async def _known(tx: Tx, child: UUID) -> None:
@@ -129,37 +137,13 @@ async def _known(tx: Tx, child: UUID) -> None:
         raise NotYetKnown(child)
 
 
-async def _replan(tx: Tx, child: UUID, today: date) -> None:
-    case = await repository.case_of(tx, child)
-    assert case is not None
-    plan, standing = repository.plan_of(case.municipality), await repository.visits_of(tx, case.child)
-    change = domain.replan(plan, case, standing, today)
-    lapsed = domain.lapsed(plan, case, standing)
-    await repository.save_visits(tx, case, (*change.moved, *change.added, *lapsed))
-    if change.moved or lapsed:
-        moved = [visit.id for visit in (*change.moved, *lapsed)]
-        tx.publish(case.child, VisitsReplanned(child=case.child, municipality=case.municipality, visits=moved))
-    _publish_planned(tx, case, change.added)
-
-
-def _publish_planned(tx: Tx, case: Case, visits: Iterable[Visit]) -> None:
-    planned = [
-        VisitPlanned(
-            visit=visit.id,
-            child=case.child,
-            municipality=case.municipality,
-            kind=visit.kind,
-            from_on=visit.from_on,
-            until_on=visit.until_on,
-        )
-        for visit in visits
-    ]
-    if planned:
-        tx.publish(case.child, *planned, dataref=f"/sundhedspleje/cases/{case.child}")
-
-
 async def know_unit(received: Received[UnitChanged], tx: Tx) -> None:
     await repository.save_unit(tx, received.event)
+
+
+async def know_calendar(received: Received[MunicipalityChanged], tx: Tx) -> None:
+    """Its closing days count in the clocks of an underretning."""
+    await repository.save_calendar(tx, received.event)
 
 
 async def know_absence(received: Received[AbsenceRegistered], tx: Tx) -> None:
@@ -194,6 +178,7 @@ HANDLERS: dict[type[Event], Apply | FetchFirst] = {
     SupporterJoined: know_supporter,
     SupporterLeft: forget_supporter,
     UnitChanged: know_unit,
+    MunicipalityChanged: know_calendar,
     AbsenceRegistered: know_absence,
     AbsenceEnded: know_end_of_absence,
     CompetencesChanged: programmes.know_competences,

@@ -1,50 +1,30 @@
-"""Cases, visits and overleveringer in PostgreSQL, projections of registry and directory, and the visit plans in their files."""
+"""Cases and overleveringer in PostgreSQL, and what is kept of registry and directory to know who may see and give them."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import cache
-from importlib.resources import files
-from importlib.resources.abc import Traversable
 from typing import Any
 from uuid import UUID
 
 import asyncpg
 import orjson
-import yaml
-from pydantic import ValidationError
 
 from services.chassis.sealed import seal_of
 from services.chassis.settings import Secrets
 from services.chassis.store import Tx
-from services.events.directory import AbsenceEnded, AbsenceRegistered, UnitChanged
+from services.events.directory import AbsenceEnded, AbsenceRegistered, MunicipalityChanged, UnitChanged
 from services.events.envelope import Seat
 from services.events.registry import SupporterJoined, SupporterLeft
-from services.sundhedspleje.domain import Case, Composed, Recipient, Unit, Visit, VisitPlan
+from services.sundhedspleje.domain import Case, Composed, Recipient, Unit
 
 _PLACE = "overlevering.sealed"
 
 _CASE = (
     "select c.child, c.municipality, c.mother, c.status, c.birth_order, c.sibling_of, c.due_on,"
     " coalesce(c.corrected_born_on, c.born_on) as born_on, c.holder, c.holder_unit, c.since, c.version, c.closed, c.life_ended,"
-    " c.merged_into from child_case c"
+    " c.merged_into, c.visitor, c.visitor_unit, c.opened_at from child_case c"
 )
-
-
-@cache
-def plan_of(municipality: str) -> VisitPlan:
-    """The municipality's own plan, else the standard one. ValueError names the file and what is wrong in it."""
-    return plan_in(files("services.sundhedspleje").joinpath("plans"), municipality)
-
-
-def plan_in(folder: Traversable, municipality: str) -> VisitPlan:
-    """The same, of a folder of plans."""
-    own = folder.joinpath(f"{municipality}.yaml")
-    file = own if own.is_file() else folder.joinpath("standard.yaml")
-    try:
-        return VisitPlan.model_validate(yaml.safe_load(file.read_text()))
-    except (yaml.YAMLError, ValidationError) as error:
-        raise ValueError(f"{file.name}: {error}") from error
+# Whoever holds the baton in one of these visits the family, and goes on with it when the baton passes to another kind of unit.
+_VISITING = "('sundhedspleje', 'intake')"
 
 
 def _case(row: asyncpg.Record) -> Case:
@@ -64,7 +44,15 @@ def _case(row: asyncpg.Record) -> Case:
         closed=row["closed"],
         life_ended=row["life_ended"],
         merged_into=row["merged_into"],
+        visitor=row["visitor"],
+        visitor_unit=row["visitor_unit"],
+        opened_at=row["opened_at"],
     )
+
+
+async def take_turns(tx: Tx, child: UUID) -> None:
+    """Until the transaction ends nobody else decides on this child's visits; the API may not lock the case's row itself."""
+    await tx.execute("select pg_advisory_xact_lock(hashtextextended('case ' || $1::uuid::text, 0))", child)
 
 
 async def open_case(tx: Tx, case: Case, opened_at: datetime) -> bool:
@@ -80,6 +68,8 @@ async def open_case(tx: Tx, case: Case, opened_at: datetime) -> bool:
 
 
 async def case_of(tx: Tx, child: UUID, for_change: bool = False) -> Case | None:
+    if for_change:
+        await take_turns(tx, child)
     row = await tx.fetchrow(f"{_CASE} where c.child = $1{' for update' if for_change else ''}", child)
     return _case(row) if row else None
 
@@ -109,13 +99,16 @@ async def record_correction(tx: Tx, child: UUID, born_on: date | None, order: in
 async def record_holder(tx: Tx, child: UUID, holder: Seat, municipality: str, since: datetime, version: int) -> None:
     """Written with its like in one go: nothing is read per event. An older version changes nothing.
 
-    A child that has moved takes its file along; an overlevering stays as and where it was given.
+    A child that has moved takes its file along (a trigger sees to it), has no health visitor but one of its new municipality, and
+    is planned for again by the clock: plan_on is null.
     """
     await tx.later(
-        "with moved as (update visit v set municipality = $6 from child_case c"
-        "  where c.child = $1 and c.version < $5 and c.municipality <> $6 and v.child = $1)"
-        " update child_case set holder = $2, holder_unit = $3, since = $4, version = $5, municipality = $6"
-        " where child = $1 and version < $5",
+        "update child_case c set holder = $2, holder_unit = $3, since = $4, version = $5, municipality = $6,"  # noqa: S608 - our own text
+        " visitor = case when u.visits then $2 when municipality = $6 then visitor end,"
+        " visitor_unit = case when u.visits then $3 when municipality = $6 then visitor_unit end,"
+        " plan_on = case when municipality = $6 then plan_on end"
+        f" from (select exists (select from unit where id = $3 and kind in {_VISITING}) as visits) u"
+        " where c.child = $1 and c.version < $5",
         child,
         holder.professional,
         holder.unit,
@@ -148,48 +141,45 @@ async def linked_to(tx: Tx, child: UUID) -> list[UUID]:
     return [row["child"] for row in await tx.fetch("select child from child_case where merged_into = $1 order by child", child)]
 
 
-async def visits_of(tx: Tx, child: UUID) -> list[Visit]:
-    rows = await tx.fetch("select id, kind, from_on, until_on, state from visit where child = $1 order by from_on, kind", child)
-    return [Visit(**row) for row in rows]
-
-
-async def save_visits(tx: Tx, case: Case, visits: Iterable[Visit]) -> None:
-    for visit in visits:
-        await tx.later(
-            "insert into visit (id, child, municipality, kind, from_on, until_on, state) values ($1, $2, $3, $4, $5, $6, $7)"
-            " on conflict (id) do update set from_on = excluded.from_on, until_on = excluded.until_on, state = excluded.state",
-            visit.id,
-            case.child,
-            case.municipality,
-            visit.kind,
-            visit.from_on,
-            visit.until_on,
-            visit.state,
-        )
-
-
 @dataclass(frozen=True)
 class Standing:
-    """A case and how one professional stands to it besides holding the baton."""
+    """A case and how one professional stands to it besides holding the baton or visiting."""
 
     case: Case
     deputises: bool
     supports: bool
+    visits_instead: bool = False
+
+
+_STANDS_IN = (
+    "exists (select from absence a where a.professional = c.{who} and a.deputy = $2 and a.from_on <= $3"
+    " and (a.until_on is null or a.until_on >= $3) and (a.ended_on is null or a.ended_on > $3))"
+)
 
 
 async def standing(tx: Tx, child: UUID, professional: UUID | None, today: date) -> Standing | None:
     """None where there is no such case for the party."""
     row = await tx.fetchrow(
         f"with c as ({_CASE} where c.child = $1)"  # noqa: S608 - our own text
-        " select c.*, exists (select from absence a where a.professional = c.holder and a.deputy = $2 and a.from_on <= $3"
-        "    and (a.until_on is null or a.until_on >= $3) and (a.ended_on is null or a.ended_on > $3)) as deputises,"
+        f" select c.*, {_STANDS_IN.format(who='holder')} as deputises, {_STANDS_IN.format(who='visitor')} as visits_instead,"
         "  exists (select from supporter s where s.child = c.child and s.professional = $2"
         "    and (s.until_on is null or s.until_on >= $3)) as supports from c",
         child,
         professional,
         today,
     )
-    return Standing(_case(row), row["deputises"], row["supports"]) if row else None
+    return Standing(_case(row), row["deputises"], row["supports"], row["visits_instead"]) if row else None
+
+
+async def deputised_by(tx: Tx, deputy: UUID, today: date) -> list[UUID]:
+    """Whom someone stands in for today."""
+    rows = await tx.fetch(
+        "select distinct professional from absence where deputy = $1 and from_on <= $2 and (until_on is null or until_on >= $2)"
+        " and (ended_on is null or ended_on > $2)",
+        deputy,
+        today,
+    )
+    return [row["professional"] for row in rows]
 
 
 async def caseload(tx: Tx, holder: UUID, after: UUID | None, limit: int) -> list[Case]:
@@ -272,6 +262,28 @@ async def save_unit(tx: Tx, unit: UnitChanged) -> None:
         unit.kind,
         unit.active,
     )
+    # Who took a baton there before the directory's word of the unit had come.
+    await tx.later(
+        "update child_case c set visitor = holder, visitor_unit = holder_unit from unit u"  # noqa: S608 - our own text
+        " where c.holder_unit = $1 and c.visitor is null"
+        f" and c.holder is not null and u.id = $1 and u.kind in {_VISITING}",
+        unit.unit,
+    )
+
+
+async def save_calendar(tx: Tx, municipality: MunicipalityChanged) -> None:
+    await tx.later(
+        "insert into municipality (code, closing_days) values ($1, $2)"
+        " on conflict (code) do update set closing_days = excluded.closing_days",
+        municipality.municipality,
+        municipality.closing_days,
+    )
+
+
+async def closing_days(tx: Tx, municipality: str) -> list[date]:
+    """The municipality's own closing days; none where nothing has been heard of it."""
+    found: list[date] | None = await tx.fetchval("select closing_days from municipality where code = $1", municipality)
+    return found or []
 
 
 async def save_absence(tx: Tx, absence: AbsenceRegistered) -> None:

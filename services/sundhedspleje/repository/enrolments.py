@@ -15,7 +15,7 @@ from services.chassis.store import Tx, broken_rule
 from services.sundhedspleje.domain import Case
 from services.sundhedspleje.domain.programmes.courses import NeverMoreFamiliesThanPlaces
 from services.sundhedspleje.domain.programmes.definitions import NeededConsent
-from services.sundhedspleje.domain.programmes.eligibility import Facts
+from services.sundhedspleje.domain.programmes.eligibility import Facts, Screened
 from services.sundhedspleje.domain.programmes.enrolling import (
     HOLDS_A_PLACE,
     OPEN,
@@ -44,10 +44,20 @@ def _enrolment(row: asyncpg.Record) -> Enrolment:
 
 
 async def facts_of(tx: Tx, case: Case, on: date) -> Facts:
-    """What sundhedspleje knows of a family on a day. A first-time parent: no other pregnancy of the mother is known here."""
+    """What sundhedspleje knows of a family on a day: of each instrument and person the latest result that stands.
+
+    A first-time parent: no other pregnancy of the mother is known here.
+    """
     row = await tx.fetchrow(
         "select array(select programme from enrolment where child = $1 and state = 'completed') as completed,"
-        " exists (select from child_case o where o.mother = $2 and coalesce(o.sibling_of, o.child) <> $3) as has_another",
+        " exists (select from child_case o where o.mother = $2 and coalesce(o.sibling_of, o.child) <> $3) as has_another,"
+        " exists (select from visit v where v.child = $1 and v.kind = 'need-visit' and v.state in ('planned', 'held'))"
+        "   as granted,"
+        " array(select criterion from family_criterion where child = $1 and ended_at is null) as vulnerabilities,"
+        " coalesce((select jsonb_agg(jsonb_build_array(r.instrument, r.whose, r.above)) from ("
+        "   select distinct on (instrument, whose) instrument, whose, coalesce(score >= threshold, false) as above"
+        "   from screening where child = $1 and withdrawn_at is null"
+        "   order by instrument, whose, scored_on desc, recorded_at desc) r), '[]') as screenings",
         case.child,
         case.mother,
         case.sibling_of or case.child,
@@ -59,6 +69,9 @@ async def facts_of(tx: Tx, case: Case, on: date) -> Facts:
         due_on=case.due_on,
         born_on=case.born_on,
         first_time_parent=None if case.mother is None else not row["has_another"],
+        need_visit_granted=row["granted"],
+        vulnerabilities=frozenset(row["vulnerabilities"]),
+        screenings=tuple(Screened(instrument, whose, above) for instrument, whose, above in row["screenings"]),
         completed=frozenset(row["completed"]),
     )
 

@@ -36,7 +36,7 @@ async def explain(store: Store, settings: Settings, child: UUID) -> list[Row]:
         facts = await enrolments.facts_of(tx, case, today)
         latest = {each.programme: each for each in await enrolments.of_child(tx, child)}
         rows = []
-        for programme in plans.programmes_of(case.municipality, settings.plans_folder).in_force(today):
+        for programme in plans.programmes(case.municipality, settings.plans_folder).in_force(today):
             if not programme.for_families:
                 continue
             why, taken = eligibility.explain(programme.offered_to, facts), latest.get(programme.key)

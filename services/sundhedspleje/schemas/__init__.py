@@ -6,9 +6,12 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from services.events.envelope import Code
-from services.events.sundhedspleje import Basis
+from services.events.envelope import Code, Seat
+from services.events.sundhedspleje import Basis, Whose
 from services.sundhedspleje.domain import Invoked
+from services.sundhedspleje.domain.screenings import WithdrawalReason
+from services.sundhedspleje.domain.underretning import Assessment
+from services.sundhedspleje.domain.visits import VisitState, Whereabouts
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=20_000, strip_whitespace=True)]
 
@@ -71,7 +74,7 @@ class TovholderOut(BaseModel):
     since: AwareDatetime
 
 
-class VisitOut(BaseModel):
+class VisitLine(BaseModel):
     """A visit and its window, both dates included."""
 
     id: UUID
@@ -79,6 +82,7 @@ class VisitOut(BaseModel):
     from_on: date
     until_on: date
     state: str
+    held_on: date | None = None
 
 
 class OverleveringLine(BaseModel):
@@ -113,7 +117,7 @@ class CaseOut(CaseLine):
     """One case. `mother` and `overleveringer` only for those who may see them. `linked`: files of references merged into this."""
 
     mother: UUID | None = None
-    visits: list[VisitOut]
+    visits: list[VisitLine]
     linked: list[UUID] = []
     overleveringer: list[OverleveringLine] | None = None
 
@@ -136,12 +140,314 @@ class OverleveringOut(OverleveringLine):
     text: dict[str, str]
 
 
-class GivenOut(BaseModel):
-    """What passed on which basis and what did not. `say`: what the giver is to do or know now."""
-
-    id: UUID
+class _Passes(BaseModel):
     basis: Basis
     bases: dict[str, Basis]
     categories: list[str]
     withheld: list[str]
     say: str
+
+
+class GivenOut(_Passes):
+    """What passed on which basis and what did not. `say`: what the giver is to do or know now."""
+
+    id: UUID
+
+
+class PreviewOut(_Passes):
+    """What would pass now, and exactly what the receiver would read."""
+
+    text: dict[str, str]
+
+
+# -- Visits -----------------------------------------------------------------------------------------------------------------
+
+
+class HeldIn(_Strict):
+    """A visit was held. `participants`: who of other units took part."""
+
+    on: date
+    where: Whereabouts = "home"
+    participants: list[Seat] = Field(default_factory=list, max_length=20)
+    family_agrees: bool = False
+
+
+class DeclinedIn(_Strict):
+    """Why the family does not want it: a code of the municipality's list."""
+
+    reason: Code
+
+
+class WindowIn(_Strict):
+    """The days between which the family wants the visit."""
+
+    from_on: date
+    until_on: date
+
+
+class ParticipantsIn(_Strict):
+    """Who of other units is to take part, everybody; an empty list calls it off. `family_agrees`: to just these."""
+
+    participants: list[Seat] = Field(max_length=20)
+    family_agrees: bool = False
+
+
+class NeedVisitIn(WindowIn):
+    """A need-based visit is granted: why, as a code of the municipality's list, and when."""
+
+    reason: Code
+    participants: list[Seat] = Field(default_factory=list, max_length=20)
+    family_agrees: bool = False
+
+
+class ParticipantOut(BaseModel):
+    """`took_part`: None before the visit was held."""
+
+    professional: UUID
+    unit: UUID
+    unit_kind: str
+    took_part: bool | None
+
+
+class VisitOut(VisitLine):
+    """One visit. `because`, `reason`: for those who may see what is recorded of the parents."""
+
+    child: UUID
+    municipality: str
+    fboe: str | None
+    held_where: Whereabouts | None
+    declined_reason: str | None
+    joint_with: list[str]
+    participants: list[ParticipantOut]
+    because: list[str] | None = None
+    reason: str | None = None
+
+
+class VisitListed(BaseModel):
+    """A line of a list of visits. `overdue`: its window is over."""
+
+    id: UUID
+    child: UUID
+    municipality: str
+    kind: str
+    from_on: date
+    until_on: date
+    state: VisitState
+    joint: bool
+    overdue: bool
+
+
+class VisitsOut(BaseModel):
+    """A page of visits. `next`: give it as `after` for the next page."""
+
+    visits: list[VisitListed]
+    next: UUID | None
+
+
+class GrantedOut(BaseModel):
+    """A need-based visit, and by when the systematic screening it opens is to be done."""
+
+    visit: UUID
+    systematic: UUID
+    screen_by: date
+
+
+class CriterionIn(_Strict):
+    """Why this family may be offered more, as a code of the municipality's list."""
+
+    criterion: Code
+
+
+class CriterionOut(BaseModel):
+    """A criterion as recorded, by whom and when."""
+
+    id: UUID
+    criterion: str
+    recorded_by: UUID
+    recorded_at: datetime
+    ended_at: datetime | None
+
+
+class MadeOut(BaseModel):
+    """What a change has made or changed."""
+
+    id: UUID
+
+
+# -- Screenings -------------------------------------------------------------------------------------------------------------
+
+
+class ScreeningIn(_Strict):
+    """A result: a number, or one of the instrument's words. `person`: the other parent's reference, for its own."""
+
+    instrument: Code
+    whose: Whose
+    score: Annotated[int, Field(strict=True, ge=-1_000_000, le=1_000_000)] | Code
+    on: date
+    person: UUID | None = None
+
+
+class ScreenedOut(BaseModel):
+    """`follow_up`: opened, since the score is at or above the municipality's threshold; due by `follow_up_due`."""
+
+    id: UUID
+    follow_up: UUID | None
+    follow_up_due: date | None
+
+
+class ScreeningOut(BaseModel):
+    """A result as recorded. `result`: the word, where the instrument has words. `withdrawn`: it was recorded in error."""
+
+    id: UUID
+    subject: UUID
+    whose: Whose
+    instrument: str
+    score: int
+    result: str | None
+    threshold: int | None
+    on: date
+    by: Seat
+    follow_up: UUID | None
+    withdrawn: WithdrawalReason | None
+
+
+class FollowUpOut(BaseModel):
+    """A follow-up: open, or ended in something."""
+
+    id: UUID
+    screening: UUID
+    child: UUID
+    municipality: str
+    instrument: str
+    whose: Whose
+    opened_on: date
+    due_on: date
+    state: str
+    outcome: str | None
+
+
+class SystematicOut(BaseModel):
+    """The systematic screening of a family granted a need-based visit. `missing`: the parts still to be done."""
+
+    id: UUID
+    visit: UUID
+    child: UUID
+    municipality: str
+    due_on: date
+    state: str
+    missing: list[str]
+
+
+class ScreeningsOut(BaseModel):
+    """The child's own results, their follow-ups, and the systematic screenings of it."""
+
+    screenings: list[ScreeningOut]
+    follow_ups: list[FollowUpOut]
+    systematic: list[SystematicOut]
+
+
+class ParentHealthOut(BaseModel):
+    """What is recorded of the parents: their own results, the follow-ups of these, and why the family may be offered more."""
+
+    screenings: list[ScreeningOut]
+    follow_ups: list[FollowUpOut]
+    criteria: list[CriterionOut]
+
+
+class WithdrawalIn(_Strict):
+    reason: WithdrawalReason
+
+
+class EndIn(_Strict):
+    """In what a follow-up has ended: a code of the municipality's list."""
+
+    outcome: Code
+
+
+class FollowUpsOut(BaseModel):
+    """A page of open follow-ups. `next`: give it as `after` for the next page."""
+
+    follow_ups: list[FollowUpOut]
+    next: UUID | None
+
+
+class SystematicsOut(BaseModel):
+    """A page of systematic screenings still to be done. `next`: give it as `after` for the next page."""
+
+    systematic: list[SystematicOut]
+    next: UUID | None
+
+
+class ThresholdIn(_Strict):
+    """From a date on, the score at or above which a follow-up opens."""
+
+    instrument: Code
+    whose: Whose
+    from_on: date
+    score: int = Field(ge=0, le=1000)
+
+
+class ThresholdOut(BaseModel):
+    """A threshold; `set_by` is None where it stands in the municipality's file."""
+
+    instrument: str
+    whose: Whose
+    from_on: date
+    score: int
+    set_by: UUID | None
+
+
+class ThresholdsOut(BaseModel):
+    thresholds: list[ThresholdOut]
+
+
+# -- Underretning -----------------------------------------------------------------------------------------------------------
+
+
+class UnderretningIn(_Strict):
+    """To which unit of the social area. `given_at`: when, if it was given before it is recorded here, by telephone or letter."""
+
+    to_unit: UUID
+    given_at: AwareDatetime | None = None
+    text: Text | None = None
+
+
+class UnderretningGivenOut(BaseModel):
+    """By when the municipality is to have looked at it, and the notifier to have a receipt."""
+
+    id: UUID
+    assess_by: datetime
+    receipt_by: datetime
+
+
+class AssessmentIn(_Strict):
+    assessment: Assessment
+
+
+class UnderretningLine(BaseModel):
+    """An underretning and its two clocks."""
+
+    id: UUID
+    child: UUID
+    municipality: str
+    notifier: UUID
+    to_unit: UUID
+    given_at: datetime
+    assess_by: datetime
+    assessed_at: datetime | None
+    receipt_by: datetime
+    receipt_at: datetime | None
+
+
+class UnderretningOut(UnderretningLine):
+    """One underretning with its text."""
+
+    assessment: Assessment | None
+    text: str | None
+
+
+class UnderretningerOut(BaseModel):
+    """A page of underretninger. `next`: give it as `after` for the next page."""
+
+    underretninger: list[UnderretningLine]
+    next: UUID | None

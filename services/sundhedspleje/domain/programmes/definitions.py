@@ -6,11 +6,12 @@ from datetime import date
 from itertools import pairwise
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
 from services.events.directory import UnitKind
 from services.events.envelope import Code
 from services.events.sundhedspleje import ProgrammeKind
+from services.sundhedspleje.domain.configured import Configured, Mistake
 from services.sundhedspleje.domain.programmes.eligibility import Audience
 
 Title = Annotated[str, StringConstraints(min_length=1, max_length=120)]
@@ -24,20 +25,14 @@ WITH_COURSE: frozenset[ProgrammeKind] = frozenset({"individual-course", "group",
 GATHERINGS: frozenset[ProgrammeKind] = frozenset({"consultation", "talk", "forum"})
 
 
-class Written(BaseModel):
-    """A field that nobody declared is a mistake."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Step(Written):
+class Step(Configured):
     """A step of the municipality's Handleguide: what it is called and where it is read."""
 
     title: Title
     address: Address
 
 
-class Method(Written):
+class Method(Configured):
     """A method in one version. `counts`: earlier versions whose training still counts.
 
     `everyone_in`: kinds of units in which everyone is to have had the training. The directory's competence of the same code
@@ -47,26 +42,26 @@ class Method(Written):
     key: Code
     title: Title
     version: Code
-    counts: list[Code] = []
-    everyone_in: list[UnitKind] = []
+    counts: list[Code] = Field(default_factory=list)
+    everyone_in: list[UnitKind] = Field(default_factory=list)
     handleguide: Code | None = None
 
 
-class Place(Written):
+class Place(Configured):
     """Where courses are held."""
 
     key: Code
     title: Title
 
 
-class Sessions(Written):
+class Sessions(Configured):
     """How many sessions a course has, at least and at most."""
 
     min: int = Field(ge=1, le=100)
     max: int = Field(ge=1, le=100)
 
 
-class NeededConsent(Written):
+class NeededConsent(Configured):
     """The consent without which a family cannot take part, in the words of persons: to whom, what for, which categories."""
 
     recipient: RecipientKind
@@ -74,19 +69,19 @@ class NeededConsent(Written):
     categories: list[Code] = Field(min_length=1, max_length=20)
 
 
-class Afterwards(Written):
+class Afterwards(Configured):
     """What comes after. `continues`: the kinds of units one of which must go on with the family; none: the tovholder does.
 
     `in_the_same_method`: someone there is trained in it. `plusplads`: the child has a reserved place there.
     """
 
     programme: Code | None = None
-    continues: list[UnitKind] = []
+    continues: list[UnitKind] = Field(default_factory=list)
     in_the_same_method: bool = False
     plusplads: bool = False
 
 
-class Programme(Written):
+class Programme(Configured):
     """One programme as it is from a date on; the same key again with a later date changes it from then on."""
 
     key: Code
@@ -96,12 +91,12 @@ class Programme(Written):
     effective_until: date | None = None
     offered_to: Audience = Audience()
     method: Code | None = None
-    team: list[Code] = []
+    team: list[Code] = Field(default_factory=list)
     sessions: Sessions | None = None
-    places: list[Code] = []
+    places: list[Code] = Field(default_factory=list)
     capacity: int | None = Field(default=None, ge=1, le=500)
-    visits: list[Code] = []
-    held_in: list[UnitKind] = []
+    visits: list[Code] = Field(default_factory=list)
+    held_in: list[UnitKind] = Field(default_factory=list)
     consent: NeededConsent | None = None
     afterwards: Afterwards = Afterwards()
     handleguide: Code | None = None
@@ -118,14 +113,14 @@ class Programme(Written):
         return self.effective_from <= on and (self.effective_until is None or on <= self.effective_until)
 
 
-class Programmes(Written):
+class Programmes(Configured):
     """All of a municipality's programmes, with the methods, places and Handleguide steps they refer to by key."""
 
     title: Title
-    handleguide: dict[Code, Step] = {}
-    methods: list[Method] = []
-    places: list[Place] = []
-    programmes: list[Programme] = []
+    handleguide: dict[Code, Step] = Field(default_factory=dict)
+    methods: list[Method] = Field(default_factory=list)
+    places: list[Place] = Field(default_factory=list)
+    programmes: list[Programme] = Field(default_factory=list)
 
     def in_force(self, on: date) -> list[Programme]:
         """Each programme as it is on a day, in the order of the file."""
@@ -149,16 +144,11 @@ class Programmes(Written):
     def step(self, key: str | None) -> Step | None:
         return self.handleguide.get(key) if key else None
 
+    def mistakes(self) -> Iterator[Mistake]:
+        return mistakes(self)
 
-Where = tuple[str | int, ...]
 
-
-@dataclass(frozen=True)
-class Mistake:
-    """What does not fit, where in the file, and what is allowed there."""
-
-    where: Where
-    says: str
+Where = tuple[int | str, ...]
 
 
 def mistakes(written: Programmes) -> Iterator[Mistake]:
@@ -176,7 +166,7 @@ def mistakes(written: Programmes) -> Iterator[Mistake]:
 
 def _in(at: Where, programme: Programme, written: Programmes) -> Iterator[Mistake]:
     if programme.effective_until and programme.effective_until < programme.effective_from:
-        yield Mistake((*at, "effective_until"), f"lies before effective_from; allowed: {programme.effective_from} or later")
+        yield Mistake((*at, "effective_until"), f"lies before effective_from. Allowed: {programme.effective_from} or later")
     if programme.method is not None:
         yield from _refers((*at, "method"), programme.method, [each.key for each in written.methods], "one of methods")
     for number, place in enumerate(programme.places):
@@ -188,20 +178,23 @@ def _in(at: Where, programme: Programme, written: Programmes) -> Iterator[Mistak
         known = list(dict.fromkeys(each.key for each in written.programmes))
         yield from _refers((*at, "afterwards", "programme"), after.programme, known, "one of programmes")
     if after.in_the_same_method and not (programme.method and after.continues):
-        yield Mistake((*at, "afterwards", "in_the_same_method"), "needs the programme's method and afterwards.continues")
+        yield Mistake(
+            (*at, "afterwards", "in_the_same_method"),
+            "stands alone. Allowed: with the programme's method and afterwards.continues",
+        )
     yield from _fits_its_kind(at, programme)
 
 
 def _fits_its_kind(at: Where, programme: Programme) -> Iterator[Mistake]:
     if programme.has_course:
         if programme.sessions is None:
-            yield Mistake(at, f"a {programme.kind} has sessions: {{min: …, max: …}}")
+            yield Mistake(at, f"a {programme.kind} has sessions. Allowed: sessions: {{min: …, max: …}}")
         elif programme.sessions.max < programme.sessions.min:
-            yield Mistake((*at, "sessions", "max"), f"is less than min; allowed: {programme.sessions.min} or more")
+            yield Mistake((*at, "sessions", "max"), f"is less than min. Allowed: {programme.sessions.min} or more")
         if programme.kind == "individual-course" and programme.capacity not in (None, 1):
-            yield Mistake((*at, "capacity"), "an individual course is one family's; allowed: 1, or leave it out")
+            yield Mistake((*at, "capacity"), "an individual course is one family's. Allowed: 1, or leave it out")
         if programme.kind != "individual-course" and programme.capacity is None:
-            yield Mistake(at, f"a {programme.kind} has a capacity: how many families at most")
+            yield Mistake(at, f"a {programme.kind} has a capacity. Allowed: how many families there are at most")
     for name, allowed in (
         ("sessions", programme.has_course),
         ("team", programme.has_course),
@@ -211,22 +204,22 @@ def _fits_its_kind(at: Where, programme: Programme) -> Iterator[Mistake]:
         ("consent", programme.for_families),
     ):
         if not allowed and getattr(programme, name) not in (None, []):
-            yield Mistake((*at, name), f"a {programme.kind} has no {name}; leave it out")
+            yield Mistake((*at, name), f"a {programme.kind} has no {name}. Allowed: to leave it out")
     if programme.kind == "visit-series" and not programme.visits:
-        yield Mistake(at, "a visit-series has visits: kinds of contact of visits.yaml")
+        yield Mistake(at, "a visit-series has visits. Allowed: kinds of contact of visits.yaml")
     if programme.kind in ("talk", "forum") and not programme.offered_to.open_to_all:
-        yield Mistake((*at, "offered_to"), f"a {programme.kind} is for staff; say held_in instead")
+        yield Mistake((*at, "offered_to"), f"a {programme.kind} is for staff. Allowed: held_in instead")
 
 
 def _refers(at: Where, key: str, known: Sequence[str], what: str) -> Iterator[Mistake]:
     if key not in known:
-        yield Mistake(at, f"{key} is not {what}; allowed: {', '.join(known) or 'none, as there are none'}")
+        yield Mistake(at, f"{key} is not {what}. Allowed: {', '.join(known) or 'none, as there are none'}")
 
 
 def _twice(at: Where, keys: Sequence[str]) -> Iterator[Mistake]:
     for number, key in enumerate(keys):
         if key in keys[:number]:
-            yield Mistake((*at, number), f"{key} is there twice; allowed: once")
+            yield Mistake((*at, number), f"{key} is there twice. Allowed: once")
 
 
 @dataclass(frozen=True)

@@ -88,7 +88,7 @@ class Criterion(BaseModel):
     @model_validator(mode="after")
     def _says_one_thing(self) -> Self:
         if len(self.model_fields_set) != 1:
-            raise ValueError(f"a criterion says exactly one thing; allowed: {', '.join(type(self).model_fields)}")
+            raise ValueError(f"a criterion says exactly one thing. Allowed: {', '.join(type(self).model_fields)}")
         return self
 
     def of(self, facts: Facts) -> Finding:
@@ -187,6 +187,13 @@ class Audience(BaseModel):
     def grounds(self) -> frozenset[str]:
         """What a professional may name as a judgement of their own."""
         return frozenset(code for each in (*self.all, *self.any) for code in each.judged or ())
+
+
+def class_of(code: str) -> str | None:
+    """The class of data that a reason belongs to besides the programme itself, in the words of access.yaml."""
+    if code.startswith("screening-") and code.endswith("-child"):
+        return "screenings"
+    return "parent-health" if code.startswith(("screening-", "vulnerability:", "judged:")) else None
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ HOLDS_A_PLACE: frozenset[EnrolmentState] = frozenset({"accepted", "running", "co
 
 
 class OnlyTheTovholderMayOfferAProgramme(NotAllowed):
-    """A programme is offered, and the family's answer recorded, by the child's tovholder or the deputy in absence."""
+    """A programme is offered, and the answer recorded, by the child's tovholder, its health visitor, or who deputises."""
 
 
 class NobodyIsOfferedAProgrammeHere(RuleViolated):
@@ -153,7 +153,7 @@ def may_offer(standing: Collection[str]) -> None:
     """Whoever has no relation to the child at all learns nothing."""
     if not standing:
         raise NotFound("There is no such child, or not for you.")
-    if not {"holder", "deputy"} & set(standing):
+    if not {"holder", "deputy", "health-visitor"} & set(standing):
         raise OnlyTheTovholderMayOfferAProgramme
 
 
