@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import accepting, committing, figures, grown, importing, moving, recovering, telling, whole
+from benchmarks import accepting, committing, figures, grown, importing, moving, planning, recovering, telling, whole
 from benchmarks.figures import Figure
 from benchmarks.installation import Installation
 
@@ -22,6 +22,7 @@ GROUPS: dict[Callable[[Installation], list[Figure]], tuple[str, ...]] = {
     accepting.reading: ("child_read_per_s",),
     telling.telling: ("notified_to_told_p50_ms", "notified_to_told_p99_ms", "accepted_to_consumed_p50_ms"),
     moving.moving: ("relay_events_per_s", "apply_events_per_s"),
+    planning.planning_visits: ("plan_year_s", "replan_child_ms"),
     committing.committing: ("commit_per_s", "commit_pg_cpu_ms"),
     committing.steady: ("accept_http_200_p50_ms", "accept_http_200_p99_ms"),
     committing.applied: ("commit_to_applied_p50_ms", "commit_to_applied_p99_ms"),

@@ -48,19 +48,19 @@ def moving(installation: Installation) -> list[Figure]:
 
 
 async def _moving(installation: Installation) -> tuple[list[float], list[float]]:
-    relaying, consuming = _runtime(installation, registry.service), _runtime(installation, sundhedspleje.service)
+    relaying, consuming = runtime_of(installation, registry.service), runtime_of(installation, sundhedspleje.service)
     relay = Relay(relaying, Hints(), KafkaWriter(installation.settings))
     consumer = Consumer(consuming, KafkaReader(installation.settings))
     relayed, applied = [], []
-    await _drain(relay)
-    await _apply(consumer, installation)
+    await drain(relay)
+    await apply(consumer, installation)
     for round_ in range(3):
         first = 2 + round_ * _CHANGES
         await asyncio.to_thread(
             installation.sql, _CHANGE.format(first=first, last=first + _CHANGES - 1, partitions=installation.partitions)
         )
-        relayed.append(_CHILDREN * _CHANGES / await _drain(relay))
-        applied.append(_CHILDREN * _CHANGES / await _apply(consumer, installation))
+        relayed.append(_CHILDREN * _CHANGES / await drain(relay))
+        applied.append(_CHILDREN * _CHANGES / await apply(consumer, installation))
     await relay.stop()
     await consumer.stop()
     for runtime in (relaying, consuming):
@@ -69,12 +69,12 @@ async def _moving(installation: Installation) -> tuple[list[float], list[float]]
     return relayed, applied
 
 
-def _runtime(installation: Installation, service: Service) -> Runtime:
+def runtime_of(installation: Installation, service: Service) -> Runtime:
     settings = installation.settings
     return Runtime(service, settings, Store(settings, service.name), Tokens(settings), Peers(settings, service.name))
 
 
-async def _drain(relay: Relay) -> float:
+async def drain(relay: Relay) -> float:
     """Seconds until nothing is left to move or send."""
     began = time.perf_counter()
     while await relay.once():
@@ -82,7 +82,7 @@ async def _drain(relay: Relay) -> float:
     return time.perf_counter() - began
 
 
-async def _apply(consumer: Consumer, installation: Installation) -> float:
+async def apply(consumer: Consumer, installation: Installation) -> float:
     """Seconds until the consumer has come to the end of the registry's feed; waiting for the first record is not counted."""
     began, ended, applied = time.perf_counter(), 0.0, 0
     while True:

@@ -19,19 +19,21 @@ from services.sundhedspleje.repository.visits import systematic
 
 _CHUNK = 100
 
+# `not overdue_said` stands outside too: there it is looked at again once a clock that was first has let go of the row.
 _NEED_VISITS = """
-update visit v set overdue_said = true from child_case c where c.child = v.child and not c.closed and v.id in (
+update visit v set overdue_said = true from child_case c where c.child = v.child and not c.closed and not v.overdue_said
+  and v.id in (
     select id from visit where state = 'planned' and kind = 'need-visit' and not overdue_said and until_on < $1
       order by until_on limit $2)
   returning v.id, v.child, v.municipality, v.kind, v.until_on
 """
 _SYSTEMATIC = """
-update systematic_screening set overdue_said = true where id in (
+update systematic_screening set overdue_said = true where not overdue_said and id in (
   select id from systematic_screening where state = 'open' and not overdue_said and due_on < $1 order by due_on limit $2)
   returning id, visit, child, municipality, opened_on, due_on, parts, parts_done, state
 """
 _FOLLOW_UPS = """
-update follow_up set overdue_said = true where id in (
+update follow_up set overdue_said = true where not overdue_said and id in (
   select id from follow_up where state = 'open' and not overdue_said and due_on < $1 order by due_on limit $2)
   returning id, screening, child, municipality, instrument, whose, opened_on, due_on, state, outcome, ended_by
 """

@@ -10,8 +10,8 @@ import yaml
 from services.events.access import classes, may, table
 
 RELATIONS = (
-    "holder", "deputy", "leader", "intake-lead", "receiver", "supporter", "daycare", "team", "giver", "placement", "sender",
-    "service",
+    "holder", "deputy", "leader", "intake-lead", "receiver", "supporter", "daycare", "giver", "placement", "sender", "service",
+    "health-visitor", "participant", "notifier", "assessor", "team",
 )  # fmt: skip
 
 
@@ -33,8 +33,11 @@ def test_the_relations_are_those_that_the_services_speak_of() -> None:
     assert set(table()) == set(RELATIONS)
 
 
-def test_every_class_may_be_seen_by_the_tovholder() -> None:
-    assert [class_ for class_ in classes() if not may({"holder"}, class_, "see")] == []
+def test_every_class_may_be_seen_by_the_tovholder_but_what_sundhedsplejen_keeps_whoever_holds_the_baton() -> None:
+    kept = ["screenings", "parent-health", "underretning"]
+
+    assert [class_ for class_ in classes() if not may({"holder"}, class_, "see")] == kept
+    assert [class_ for class_ in classes() if not may({"holder", "health-visitor"}, class_, "see")] == []
 
 
 @pytest.mark.parametrize(("relation", "class_"), product([*RELATIONS, "none", ""], _written()["classes"]))

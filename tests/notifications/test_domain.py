@@ -14,6 +14,7 @@ from services.events.daycare import StartPlanned
 from services.events.envelope import Seat
 from services.events.midwife import NotificationReceived
 from services.events.registry import HandoverEscalated, HandoverProposed, InformationRequested, TovholderChanged
+from services.events.sundhedspleje import FollowUpOverdue, JointVisitPlanned, UnderretningOverdue
 from services.notifications import domain
 from services.notifications.domain import TRIES_AT_MOST, Known, Told, audience, kind_of, next_try
 
@@ -173,3 +174,31 @@ def test_after_the_last_try_a_person_takes_over_and_the_tries_lasted_hours() -> 
 
     assert next_try(TRIES_AT_MOST, "mail-server-away", at) is None
     assert at - AT > timedelta(hours=2)
+
+
+def test_what_sundhedsplejen_has_not_done_is_told_to_who_is_responsible_the_deputy_and_the_leaders_not_to_the_tovholder() -> None:
+    overdue = FollowUpOverdue(
+        follow_up=uuid4(), screening=uuid4(), child=CHILD, municipality="0999", instrument="epds", whose="mother",
+        due_on=date(2026, 3, 1), responsible=AT_TEAM,
+    )  # fmt: skip
+
+    told = told_of(overdue, Known(holder=AT_INTAKE, leaders=LEADERS, deputies={A: DEPUTY}))
+
+    assert people(told, "inbox") == [A, DEPUTY, LEADER_OF_A]
+
+
+def test_whoever_takes_part_in_a_joint_visit_is_told() -> None:
+    joint = JointVisitPlanned(
+        visit=uuid4(), child=CHILD, municipality="0999", kind="need-visit", from_on=date(2026, 3, 1), until_on=date(2026, 3, 9),
+        participants=[Seat(professional=PEDAGOGUE, unit=NURSERY), Seat(professional=B, unit=TEAM)],
+    )  # fmt: skip
+
+    assert people(told_of(joint, Known(holder=AT_INTAKE)), "inbox") == [PEDAGOGUE, B]
+
+
+def test_an_underretning_is_told_to_who_gave_it_and_the_leaders_who_received_it_alone() -> None:
+    overdue = UnderretningOverdue(
+        underretning=uuid4(), municipality="0999", notifier=AT_INTAKE, to_unit=TEAM, clock="assessment", due_at=AT
+    )
+
+    assert people(told_of(overdue, Known(holder=AT_TEAM, leaders=LEADERS)), "inbox") == [LEADER_OF_A, INTAKE_LEAD]

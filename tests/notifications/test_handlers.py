@@ -9,6 +9,7 @@ from services.events.directory import AbsenceEnded, AbsenceRegistered, UnitChang
 from services.events.midwife import NotificationReceived, NotificationWithdrawn
 from services.events.persons import ChildDied, CustodyChanged, MoveProposed
 from services.events.registry import CaseClosed, CaseMerged, CaseSeparated, MoveRaised, SupporterJoined, SupporterLeft
+from services.events.sundhedspleje import UnderretningGiven
 from services.notifications import handlers
 from tests.notifications.telling import AT, HAVBY, SKOVBY, Telling
 
@@ -275,3 +276,20 @@ async def test_of_a_move_out_of_the_product_the_tovholder_is_told(telling: Telli
     await telling.world.settle()
 
     assert {who for who, _, _ in await telling.told(child, "move_raised")} == {"inge"}
+
+
+async def test_an_underretning_is_told_without_the_child_and_is_not_among_the_child_s_notices(telling: Telling) -> None:
+    child, number = await telling.register(), uuid4()
+    given = UnderretningGiven(
+        underretning=number, municipality=HAVBY, notifier=telling.seat("inge", "intake"), to_unit=telling.id_of("social"),
+        given_at=AT, assess_by=AT, receipt_by=AT,
+    )  # fmt: skip
+
+    await telling.say(number, given)
+    await telling.world.settle()
+
+    told = await telling.told(number, "underretning_given")
+    assert ("inge", "inbox", "delivered") in told
+    assert len({who for who, _, _ in told}) == 2
+    shown = (await telling.someone("lone").get(f"/notifications/deliveries?child={child}")).body["deliveries"]
+    assert "underretning_given" not in {it["kind"] for it in shown}

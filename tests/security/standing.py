@@ -13,13 +13,13 @@ INTAKE_SOR = "953741000016009"
 
 # Who stands how to the child of this module. Several relations meet in a person as they do in life; what they may is the union.
 PEOPLE: dict[str, frozenset[str]] = {
-    "dorte": frozenset({"holder"}),
-    "birgit": frozenset({"deputy"}),
-    "elin": frozenset({"leader"}),
+    "dorte": frozenset({"holder", "health-visitor"}),
+    "birgit": frozenset({"deputy", "health-visitor"}),
+    "elin": frozenset({"leader", "notifier"}),
     "ditte": frozenset({"intake-lead"}),
     "anna": frozenset({"receiver"}),
-    "thomas": frozenset({"supporter"}),
-    "mona": frozenset({"daycare"}),
+    "thomas": frozenset({"supporter", "assessor"}),
+    "mona": frozenset({"daycare", "participant"}),
     "inge": frozenset({"giver", "intake-lead"}),
     "placement-havby": frozenset({"placement"}),
     "maternity-havby": frozenset({"sender"}),
@@ -66,6 +66,7 @@ async def stood_by(world: World) -> Child:
     await _passes(child, "inge", "thomas", "social")
     await world.advance(timedelta(days=40))
     await _passes(child, "thomas", "dorte", "syd")
+    await _visited(child)
     names["handover"] = await _offered(child, "dorte", "anna", "nord", message="She knows the family.")
 
     today = date_of(await world.now())
@@ -81,6 +82,24 @@ async def stood_by(world: World) -> Child:
     told = await child.as_("dorte").get(f"/notifications/deliveries?child={names['child']}&state=delivered")
     names["delivery"] = next(it["id"] for it in told.body["deliveries"] if it["to_whom"] == "professional")
     return child
+
+
+async def _visited(child: Child) -> None:
+    """Dorte visits with Mona, screens mother and child, and records a loss; Elin notifies Thomas' unit, which looks at it."""
+    names, today = child.names, date_of(await child.world.now())
+    file = f"/sundhedspleje/cases/{names['child']}"
+    mona = {"professional": child.world.names["mona"], "unit": child.world.names["maelkevejen"]}
+    window = {"from_on": today.isoformat(), "until_on": (today + timedelta(days=7)).isoformat()}
+    granted = {"reason": "feeding", **window, "participants": [mona], "family_agrees": True}
+    names["visit"] = (await _made(child, "dorte", f"{file}/need-visits", granted))["visit"]
+    for instrument, whose, score in (("topi", "child", "red"), ("epds", "mother", 15)):
+        result = {"instrument": instrument, "whose": whose, "score": score, "on": today.isoformat()}
+        screened = await _made(child, "dorte", f"{file}/screenings", result)
+        names["screening"], names["follow_up"] = screened["id"], screened["follow_up"]
+    names["criterion"] = (await _made(child, "dorte", f"{file}/criteria", {"criterion": "serious-loss"}))["id"]
+    to_social = {"to_unit": child.world.names["social"], "text": "Worried."}
+    names["underretning"] = (await _made(child, "elin", f"{file}/underretninger", to_social))["id"]
+    await _made(child, "thomas", f"/sundhedspleje/underretninger/{names['underretning']}/assessment", {"assessment": "not-acute"})
 
 
 async def _passes(child: Child, giver: str, receiver: str, unit: str) -> None:

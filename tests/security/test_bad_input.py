@@ -23,6 +23,8 @@ FOREIGNER, STRANGER = "skovby-lead", "karen"
 IDS = (
     ("/registry/handovers", "handover"), ("/registry/bulk-handovers", "bulk"),
     ("/midwife/notifications", "notification"), ("/directory/absences", "absence"),
+    ("/sundhedspleje/visits", "visit"), ("/sundhedspleje/screenings", "screening"), ("/sundhedspleje/follow-ups", "follow_up"),
+    ("/sundhedspleje/criteria", "criterion"), ("/sundhedspleje/underretninger", "underretning"),
     ("/daycare/starts", "start"), ("/sundhedspleje/overleveringer", "overlevering"), ("/persons/consents", "consent"),
     ("/notifications/deliveries", "delivery"), ("/directory/professionals", "dorte"), ("/directory/units", "syd"),
     ("/", "child"),
@@ -71,12 +73,29 @@ CHANGES: dict[str, Any] = {
     "/registry/handovers/{handover_id}/answer": {"text": "Nobody."},
     "/daycare/starts/{number}/date": {"starts_on": "2031-01-01"},
     "/daycare/starts/{number}/cancellation": {"cause": "family"},
+    "/sundhedspleje/visits/{number}/held": {"on": "2026-01-01", "where": "home"},
+    "/sundhedspleje/visits/{number}/missed": None,
+    "/sundhedspleje/visits/{number}/declined": {"reason": "no-time"},
+    "/sundhedspleje/visits/{number}/window": {"from_on": "2031-01-01", "until_on": "2031-01-02"},
+    "/sundhedspleje/visits/{number}/participants": {"participants": [_SEAT], "family_agrees": True},
+    "/sundhedspleje/cases/{child_ref}/need-visits": {"reason": "sleep", "from_on": "2031-01-01", "until_on": "2031-01-02"},
+    "/sundhedspleje/cases/{child_ref}/criteria": {"criterion": "serious-loss"},
+    "/sundhedspleje/criteria/{number}/end": None,
+    "/sundhedspleje/cases/{child_ref}/screenings": {"instrument": "adbb", "whose": "child", "score": 3, "on": "2026-01-01"},
+    "/sundhedspleje/screenings/{number}/withdrawal": {"reason": "wrong-score"},
+    "/sundhedspleje/follow-ups/{number}/end": {"outcome": "support"},
+    "/sundhedspleje/cases/{child_ref}/underretninger": {"to_unit": str(uuid.UUID(int=2))},
+    "/sundhedspleje/underretninger/{number}/assessment": {"assessment": "acute"},
+    "/sundhedspleje/underretninger/{number}/receipt": None,
     "/notifications/deliveries/{delivery}/seen": None,
     "/notifications/deliveries/{delivery}/told": None,
 }  # fmt: skip
 # Bodies that name a child, at addresses without an id in them.
 NAMING_A_CHILD: dict[str, Any] = {
     "/sundhedspleje/overleveringer": {
+        "child": "{child}", "to": {"unit": str(uuid.UUID(int=2))}, "categories": ["feeding"], "text": "Eats well.",
+    },
+    "/sundhedspleje/overleveringer/preview": {
         "child": "{child}", "to": {"unit": str(uuid.UUID(int=2))}, "categories": ["feeding"], "text": "Eats well.",
     },
     "/daycare/starts": {"child": "{child}", "unit": str(uuid.UUID(int=2)), "starts_on": "2031-01-01"},
@@ -88,6 +107,9 @@ NAMING_A_CHILD_IN_THE_QUERY = (
     "/notifications/deliveries?state=failed",
     "/registry/handovers?to={anna}", "/registry/handovers?state=open", "/registry/matters", "/registry/children",
     "/registry/children?holder={dorte}", "/midwife/notifications?state=registered",
+    "/sundhedspleje/visits?holder=me", "/sundhedspleje/visits?participant=me", "/sundhedspleje/visits?unit={syd}",
+    "/sundhedspleje/follow-ups?holder=me", "/sundhedspleje/systematic-screenings?unit={syd}",
+    "/sundhedspleje/underretninger?given_by=me", "/sundhedspleje/underretninger?unit={social}",
     "/sundhedspleje/cases?holder=me", "/directory/professionals?municipality=0990", "/directory/professionals?unit={syd}",
     "/directory/units?municipality=0990",
 )  # fmt: skip

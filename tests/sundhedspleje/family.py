@@ -13,7 +13,7 @@ from tests.support.world import Answer
 
 @dataclass
 class Family:
-    """`nurse` visits the child; `helper` works in the social unit, `pedagogue` in the institution; `leader` leads her team."""
+    """`nurse` visits; `helper` is of the social unit, `pedagogue` of the institution, `leader` and `colleague` of her team."""
 
     heard: Heard
     child: UUID = field(default_factory=uuid4)
@@ -89,6 +89,6 @@ class Family:
         assert granted.status == 201, granted.body
         return dict(granted.body)
 
-    async def screen(self, instrument: str, whose: str, score: int | str, **more: Any) -> Answer:
+    async def screen(self, instrument: str, whose: str, score: Any, **more: Any) -> Answer:
         body = {"instrument": instrument, "whose": whose, "score": score, "on": await self.day(), **more}
         return await self.do(f"/cases/{self.child}/screenings", body)

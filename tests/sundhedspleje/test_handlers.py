@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 
 from services.chassis.service import Received
 from services.events.envelope import Seat
-from services.events.persons import ChildCorrected, ChildDied, DeathUndone, PregnancyEnded
+from services.events.persons import ChildCorrected, ChildDied, DeathUndone, PregnancyEnded, ProtectionChanged
 from services.events.registry import (
     CaseClosed,
     CaseMerged,
@@ -100,13 +100,16 @@ async def test_a_correction_for_a_child_not_yet_registered_is_kept_until_it_is(h
     assert await heard.world.sql("sundhedspleje", "select from dead_letter") == []
 
 
-async def test_a_correction_of_the_order_alone_moves_no_visit(heard: Heard) -> None:
+async def test_neither_a_correction_of_the_order_alone_nor_the_protection_of_a_name_or_address_moves_a_visit(
+    heard: Heard,
+) -> None:
     birthday = await heard.today() - timedelta(days=8)
     child = await heard.child(NURSE, status="born", born_on=birthday)
     said = await heard.world.events("sundhedspleje", str(child))
 
     await heard.pass_days(1)
     await heard.tell(child, corrected(heard, child, birthday, order=2))
+    await heard.tell(child, ProtectionChanged(person=child, municipality=heard.municipality, protected=True))
 
     (case,) = await heard.world.sql("sundhedspleje", "select birth_order from child_case where child = $1", child)
     assert case["birth_order"] == 2

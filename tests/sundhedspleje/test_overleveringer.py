@@ -212,3 +212,33 @@ async def test_the_text_is_sealed_and_in_no_event(family: Family) -> None:
     )
     assert b"nuts" not in row["sealed"]
     assert "nuts" not in event["text"]
+
+
+async def test_the_giver_sees_beforehand_what_would_pass_and_nothing_is_kept_or_said(family: Family) -> None:
+    await family.consent(["development"])
+    body = {
+        "child": family.child, "to": {"unit": family.world.names["maelkevejen"]},
+        "categories": ["development", "family-situation"],
+        "text": {"development": DEVELOPMENT, "family-situation": "Worries about money."},
+    }  # fmt: skip
+    kept = "select count(*) as overleveringer from overlevering"
+
+    previewed = await family.world.as_professional("inge").post("/sundhedspleje/overleveringer/preview", body)
+    refused = await family.world.as_professional("inge").post("/sundhedspleje/overleveringer/preview", body | {"text": "In one."})
+    by_others = [
+        (await family.world.as_professional(who).post("/sundhedspleje/overleveringer/preview", body)).status
+        for who in ("lone", "anna", "skovby-lead")
+    ]
+
+    shown = previewed.body
+    assert (previewed.status, shown["text"]) == (200, {"development": DEVELOPMENT})
+    assert (shown["basis"], shown["withheld"], refused.problem) == ("consent", ["family-situation"], "one-text-cannot-be-divided")
+    assert by_others == [403, 404, 404]
+    assert await family.said() == []
+    assert [row["overleveringer"] for row in await family.world.sql("sundhedspleje", kept)] == [0]
+    assert await family.world.sql("persons", "select from decision") == []
+    assert await family.world.sql("sundhedspleje", "select from sealing_key") == []
+    given = await family.give(body["text"])
+    assert {name: given.body[name] for name in ("basis", "bases", "categories", "withheld", "say")} == {
+        name: shown[name] for name in ("basis", "bases", "categories", "withheld", "say")
+    }

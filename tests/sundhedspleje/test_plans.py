@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from services import catalogue
+from services.app import create_app
 from services.chassis.settings import Settings
 from services.sundhedspleje.domain.screenings import Screenings
 from services.sundhedspleje.domain.visits import VisitPlans
@@ -53,7 +55,7 @@ def test_what_is_told_wrong_in_several_files_is_told_at_once_before_a_process_be
     written(tmp_path / "0102", "screenings.yaml", SCREENS.replace("highest: 30", "highest: -1"))
 
     with pytest.raises(TheFileMakesNoSense) as wrong:
-        plans.check(Settings(plans_folder=tmp_path))
+        create_app(catalogue.SERVICES, Settings(plans_folder=tmp_path), work=False)
 
     assert [it.split(":")[:2] for it in wrong.value.mistakes] == [["0101/visits.yaml", "6"], ["0102/screenings.yaml", "2"]]
 

@@ -223,7 +223,7 @@ def test_an_underretning_has_two_clocks_and_each_is_said_once() -> None:
     assert underretning.run_out(GIVEN, AT + timedelta(hours=23)) == ()
     assert underretning.run_out(GIVEN, GIVEN.assess_by) == ("assessment",)
     assert underretning.run_out(replace(GIVEN, said=("assessment",)), GIVEN.receipt_by) == ("receipt",)
-    looked_at = underretning.assess(GIVEN, {"receiver"}, "not-acute", AT)
+    looked_at = underretning.assess(GIVEN, {"assessor"}, "not-acute", AT)
     assert underretning.run_out(underretning.acknowledge(looked_at, {"notifier"}, AT), GIVEN.receipt_by) == ()
 
 
@@ -233,9 +233,9 @@ def test_the_receiving_unit_assesses_and_each_answer_is_given_once() -> None:
     with pytest.raises(underretning.OnlyWhomItConcernsKnowsOfTheReceipt):
         underretning.acknowledge(GIVEN, {"health-visitor"}, AT)
     with pytest.raises(underretning.ItIsAlreadyAssessed):
-        underretning.assess(replace(GIVEN, assessed_at=AT), {"receiver"}, "acute", AT)
+        underretning.assess(replace(GIVEN, assessed_at=AT), {"assessor"}, "acute", AT)
     with pytest.raises(underretning.TheReceiptIsAlreadyRecorded):
-        underretning.acknowledge(replace(GIVEN, receipt_at=AT), {"receiver"}, AT)
+        underretning.acknowledge(replace(GIVEN, receipt_at=AT), {"assessor"}, AT)
 
 
 @pytest.mark.parametrize(("kind", "active"), [(None, True), ("institution", True), ("social", False)])

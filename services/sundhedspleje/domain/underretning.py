@@ -69,7 +69,7 @@ def received_by(kind: str | None, active: bool) -> None:
 
 def assess(stands: Underretning, standing: Collection[str], assessment: Assessment, at: datetime) -> Underretning:
     """Whether the child's health or development is in danger so that something must be done at once."""
-    if "receiver" not in standing:
+    if "assessor" not in standing:
         raise OnlyWhoReceivesUnderretningerAssessesThem
     if stands.assessed_at:
         raise ItIsAlreadyAssessed
@@ -78,7 +78,7 @@ def assess(stands: Underretning, standing: Collection[str], assessment: Assessme
 
 def acknowledge(stands: Underretning, standing: Collection[str], at: datetime) -> Underretning:
     """The notifier has been told that it has been received."""
-    if not {"receiver", "notifier"} & set(standing):
+    if not {"assessor", "notifier"} & set(standing):
         raise OnlyWhomItConcernsKnowsOfTheReceipt
     if stands.receipt_at:
         raise TheReceiptIsAlreadyRecorded

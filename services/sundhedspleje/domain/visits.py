@@ -271,13 +271,13 @@ def replan(plan: VisitPlan, case: Case, standing: Sequence[Visit], today: date, 
     """Planned visits follow the facts and the plan; what has become due is added, what can no longer be falls away.
 
     A visit that was held, missed or declined stays as it is; so does one whose time has passed, and the window that the family
-    wished for. What had lapsed and is due again, after a reopening or an undone death, is planned again.
+    wished for. What had lapsed and is due again, after a reopening or an undone death, is planned again, need-based visits too.
     """
     by_id = {visit.id: visit for visit in standing}
     due = visits_due(plan, case, today, family)
     moved = [_moved(by_id[visit.id], visit) for visit in due if visit.id in by_id]
     return Replanning(
-        tuple(visit for visit in moved if visit is not None),
+        (*(visit for visit in moved if visit is not None), *_granted_again(case, standing, today)),
         tuple(visit for visit in due if visit.id not in by_id),
         _lapsed(wanted(plan, case, family), case, standing),
     )
@@ -288,6 +288,17 @@ def _moved(stands: Visit, due: Visit) -> Visit | None:
         return None
     same = (stands.from_on, stands.until_on, stands.state) == (due.from_on, due.until_on, "planned")
     return None if same else due
+
+
+def _granted_again(case: Case, standing: Sequence[Visit], today: date) -> list[Visit]:
+    """A need-based visit lapses with the case or the life alone, and so comes back with it."""
+    if case.closed or case.life_ended:
+        return []
+    return [
+        replace(visit, state="planned")
+        for visit in standing
+        if visit.is_need_visit and visit.state == "lapsed" and visit.until_on >= today
+    ]
 
 
 def _lapsed(still_wanted: Collection[str], case: Case, standing: Sequence[Visit]) -> tuple[Visit, ...]:

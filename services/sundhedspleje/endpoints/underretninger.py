@@ -85,7 +85,8 @@ async def see_underretninger(
         until = look.at + timedelta(hours=within_hours) if within_hours is not None else None
         found = await underretninger.listed(look.tx, look.caller.professional if given_by else None, unit, until, after, limit)
         for line in found:
-            await look.saw(line.child, "underretning", "list")
+            # Under its own number: whoever reads the child's lines of the log learns nothing of it.
+            await look.saw(line.id, "underretning", "list")
         shown = [UnderretningLine.model_validate(_line(it)) for it in found]
         return answer(200, UnderretningerOut(underretninger=shown, next=last_of(found, limit)).model_dump())
 
@@ -100,7 +101,7 @@ async def see_underretning(number: UUID, request: Looking) -> Response:
         _, relations = await stands(look.tx, found.child, look.caller, look.at)
         relations |= _to_underretning(found, look.caller)
         require(may(relations, "underretning", "see"), may(relations, "underretning", "see"))
-        await look.saw(found.child, "underretning")
+        await look.saw(number, "underretning")
         text = await underretninger.text_of(look.tx, request.runtime.settings.secrets, found)
         out = UnderretningOut.model_validate({**_line(found), "assessment": found.assessment, "text": text})
         return answer(200, out.model_dump())
@@ -152,7 +153,7 @@ async def _recorded(
 def _to_underretning(found: Underretning, caller: Caller) -> frozenset[str]:
     """Further relations to one underretning: who gave it, and the people of the unit it went to."""
     is_notifier = caller.professional is not None and caller.professional == found.notifier
-    standing = {"notifier": is_notifier, "receiver": caller.works_in(found.to_unit)}
+    standing = {"notifier": is_notifier, "assessor": caller.works_in(found.to_unit)}
     return frozenset(relation for relation, holds in standing.items() if holds)
 
 

@@ -103,6 +103,7 @@ async def reopen_case(received: Received[CaseReopened], tx: Tx) -> None:
     await _known(tx, received.event.child)
     await repository.record_closing(tx, received.event.child, closed=False, version=received.version)
     await planning.replanned(tx, received.event.child, date_of(received.time), "reopened")
+    await visits.resume_systematic(tx, received.event.child)
 
 
 async def link_case(received: Received[CaseMerged], tx: Tx) -> None:
@@ -130,6 +131,7 @@ async def resume_visits(received: Received[DeathUndone | PregnancyEndUndone], tx
     await _known(tx, received.event.child)
     await repository.record_end_of_life(tx, received.event.child, ended=False)
     await planning.replanned(tx, received.event.child, date_of(received.time), "life-goes-on")
+    await visits.resume_systematic(tx, received.event.child)
 
 
 async def _known(tx: Tx, child: UUID) -> None:

@@ -205,6 +205,7 @@ end $$;
 grant select on municipality, visit_participant, family_criterion, systematic_screening, threshold, screening, follow_up, underretning to sundhedspleje_api, sundhedspleje_machine;
 -- What people do over HTTP. Nothing is deleted but who was invited; a result, a threshold and an underretning are never rewritten.
 grant insert, update (from_on, until_on, state, by_hand, because, declined_reason, joint_with, held_on, held_where, settled_by, overdue_said) on visit to sundhedspleje_api;
+grant update (plan_on) on child_case to sundhedspleje_api;
 grant insert, update (took_part), delete on visit_participant to sundhedspleje_api;
 grant insert, update (ended_by, ended_at) on family_criterion to sundhedspleje_api;
 grant insert, update (parts_done, state) on systematic_screening to sundhedspleje_api;

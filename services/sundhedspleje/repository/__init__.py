@@ -183,8 +183,13 @@ async def deputised_by(tx: Tx, deputy: UUID, today: date) -> list[UUID]:
 
 
 async def caseload(tx: Tx, holder: UUID, after: UUID | None, limit: int) -> list[Case]:
+    """Those whom one is tovholder of, or visits."""
     rows = await tx.fetch(
-        f"{_CASE} where c.holder = $1 and ($2::uuid is null or c.child > $2) order by c.child limit $3", holder, after, limit
+        f"{_CASE} where (c.holder = $1 or c.visitor = $1) and not c.closed and ($2::uuid is null or c.child > $2)"
+        " order by c.child limit $3",
+        holder,
+        after,
+        limit,
     )
     return [_case(row) for row in rows]
 

@@ -42,6 +42,9 @@ async def visit_of(tx: Tx, number: UUID) -> Visit:
 async def save_visits(tx: Tx, case: Case, visits: Iterable[Visit]) -> None:
     """As the plan asks. The caller holds the case: nobody has changed these visits since they were read."""
     for visit in visits:
+        if visit.is_need_visit:
+            await tx.later("update visit set state = $2 where id = $1", visit.id, visit.state)
+            continue
         await tx.later(
             "insert into visit (id, child, municipality, kind, from_on, until_on, state, by_hand, because, joint_with)"
             " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) on conflict (id) do update set from_on = excluded.from_on,"
@@ -250,6 +253,15 @@ async def save_parts(tx: Tx, number: UUID, done: Sequence[str], state: str) -> N
 
 async def lapse_systematic(tx: Tx, child: UUID) -> None:
     await tx.later("update systematic_screening set state = 'lapsed' where child = $1 and state = 'open'", child)
+
+
+async def resume_systematic(tx: Tx, child: UUID) -> None:
+    """Those of visits that are planned again, or were held."""
+    await tx.execute(
+        "update systematic_screening s set state = 'open' from visit v where s.child = $1 and s.state = 'lapsed'"
+        " and v.id = s.visit and v.state <> 'lapsed'",
+        child,
+    )
 
 
 # -- Lists ------------------------------------------------------------------------------------------------------------------
