@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import dataclass
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -12,8 +13,10 @@ import pytest
 from services.events.directory import CompetencesChanged, HeldCompetence
 from services.events.envelope import Seat
 from services.events.persons import ChildDied
+from services.events.registry import TovholderChanged
 from tests.support.heard import ELSEWHERE, Heard
-from tests.support.world import Answer, Someone
+from tests.support.issuer import Issuer
+from tests.support.world import Answer, Installation, Someone
 
 GROUP, COURSES, ENROLMENTS = "familiegruppe", "/sundhedspleje/courses", "/sundhedspleje/enrolments"
 
@@ -292,6 +295,38 @@ async def test_the_reasons_are_told_before_and_kept_with_the_offer(town: Town) -
     assert len(rows) == 4
 
 
+async def test_the_health_visitor_goes_on_when_the_baton_passes_and_only_she_knows_what_the_parents_told(town: Town) -> None:
+    child = await town.child()
+    pedagogue = await town.heard.professional(town.institution, "institution")
+    seat = Seat(professional=pedagogue, unit=town.institution)
+    passed = TovholderChanged(
+        child=child, municipality=town.heard.municipality, tovholder=seat, before=None, why="acceptance",
+        since=await town.heard.world.now(),
+    )  # fmt: skip
+    await town.heard.tell(child, passed)
+
+    # She offers it still, for a reason that is the parents' own; the new tovholder sees the offer and not that reason.
+    offered = await town.offer(child, "opsporingsbesoeg", grounds=["first-worry"])
+    hers, theirs = [(await it.get(f"{ENROLMENTS}/{offered}")).body for it in (town.her, town.heard.logged_in(pedagogue))]
+    assert ("judged:first-worry" in hers["because"], theirs["because"]) == (True, ["age-months"])
+    told = (await town.heard.logged_in(pedagogue).get(f"/sundhedspleje/cases/{child}/programmes")).body["programmes"]
+    assert "judged" not in str([each["lacking"] for each in told])
+    assert (await town.heard.logged_in(pedagogue).post(f"{ENROLMENTS}/{offered}/acceptance", {})).status == 200
+
+    # Who stands in for the tovholder may do the same; who is in the team of its course sees that enrolment, and no case.
+    deputy = await town.heard.professional(town.institution, "institution")
+    await town.heard.absence(pedagogue, Seat(professional=deputy, unit=town.institution))
+    assert (await town.heard.logged_in(deputy).post(f"{ENROLMENTS}/{offered}/start")).status == 200
+    therapist = await town.heard.professional(await town.heard.unit("social"), "social")
+    course = await town.course(team=[str(therapist)])
+    placed = await town.placed(course)
+    helper = town.heard.logged_in(therapist)
+    assert (await helper.get(f"{ENROLMENTS}/{placed['id']}")).status == 200
+    assert (await helper.post(f"{ENROLMENTS}/{placed['id']}/stop", {"reason": "need-is-over"})).status == 200
+    assert (await helper.get(f"{ENROLMENTS}/{offered}")).status == 404
+    assert (await helper.get(f"/sundhedspleje/cases/{placed['child']}")).status == 404
+
+
 async def test_a_death_ends_what_was_offered_and_the_place_goes_to_who_waits(town: Town) -> None:
     course = await town.course(capacity=1)
     first, second = await town.placed(course), await town.placed(course)
@@ -332,3 +367,48 @@ async def test_a_talk_a_forum_and_a_consultation_are_held_with_who_took_part(tow
 
     not_family = await town.her.post(ENROLMENTS, {"child": str(child), "programme": "aaben-konsultation"})
     assert not_family.problem == "this-is-not-offered-to-families"
+
+
+SIXTH = """\
+title: Vores egen indsats
+programmes:
+  - key: naboskab
+    title: Naboskab
+    kind: group
+    effective_from: 2020-01-01
+    offered_to: {all: [{child: born}]}
+    team: [nabo]
+    sessions: {min: 1, max: 2}
+    capacity: 3
+"""
+
+
+async def test_a_sixth_municipality_is_a_folder_of_yaml_and_no_code(
+    installation: Installation, issuer: Issuer, tmp_path: Path
+) -> None:
+    """The sealing key of a new municipality is the operator's to put; everything else stands in its one folder."""
+    (tmp_path / "0989-naboby").mkdir()
+    (tmp_path / "0989-naboby" / "programmes.yaml").write_text(SIXTH)
+    name = f"world_{uuid4().hex[:12]}"
+    await asyncio.to_thread(installation.clone, name)
+
+    async with installation.world(issuer, name, plans_folder=tmp_path) as world:
+        heard = Heard(world, "sundhedspleje", "0989")
+        team = await heard.unit("sundhedspleje")
+        nurse = await heard.professional(team, "sundhedspleje")
+        town = Town(heard, team, nurse, nurse, await heard.unit("institution"))
+        await town.competent(nurse, "nabo")
+        course = await town.course(programme="naboskab", capacity=3)
+        child = await town.child()
+        enrolment = await town.offer(child, "naboskab", grounds=[])
+        await town.ask(f"{ENROLMENTS}/{enrolment}/acceptance", {"course": course})
+        await town.ask(f"{COURSES}/{course}/start")
+        session = await town.session(course)
+        await town.ask(f"/sundhedspleje/sessions/{session}/held", {"attendance": {enrolment: "attended"}})
+        await town.ask(f"{COURSES}/{course}/end", {})
+
+        shown = (await town.her.get("/sundhedspleje/programmes")).body
+        assert (shown["title"], [each["key"] for each in shown["programmes"]]) == ("Vores egen indsats", ["naboskab"])
+        assert (await town.her.get(f"{ENROLMENTS}/{enrolment}")).body["state"] == "completed"
+
+    await asyncio.to_thread(installation.drop, name)
