@@ -48,12 +48,9 @@ async def plans_in_force(runtime: Runtime) -> None:
     store, own = runtime.store, runtime.settings.plans_folder
     async with store.transaction() as tx:
         today = date_of(await tx.now())
-        waiting = [
-            (child, code)
-            for code in await visits.municipalities(tx)
-            for child in await visits.to_plan_again(tx, code, plans.visit_plans(code, own).for_all_since(today), _CHUNK)
-        ]
-    for child, _ in waiting:
+        since = {code: plans.visit_plans(code, own).for_all_since(today) for code in await visits.municipalities(tx)}
+        waiting = await visits.to_plan_again(tx, since, _CHUNK)
+    for child in waiting:
         async with store.transaction() as tx:
             case = await repository.case_of(tx, child, for_change=True)
             if case is None or case.closed or case.life_ended:

@@ -48,7 +48,7 @@ def test_what_is_not_written_is_refused(relation: str, class_: str) -> None:
     assert may({relation}, class_, "act") == (written == "act")
 
 
-@pytest.mark.parametrize("class_", ["underretning", "Baton", "", "*"])
+@pytest.mark.parametrize("class_", ["diagnosis", "Baton", "", "*"])
 def test_a_class_that_nobody_declared_is_nobodys(class_: str) -> None:
     assert not any(may(RELATIONS, class_, verb) for verb in ("see", "act"))
 
@@ -65,7 +65,16 @@ def test_of_several_relations_the_widest_counts() -> None:
 def test_the_mother_is_a_person_of_her_own_and_stays_with_those_who_care_for_her() -> None:
     """Sundhedsloven s. 41: daycare, leaders and supporters have no part in what she told of herself."""
     assert {relation for relation in RELATIONS if may({relation}, "mother", "see")} == {
-        "holder", "deputy", "intake-lead", "service",
+        "holder", "deputy", "intake-lead", "health-visitor", "service",
+    }  # fmt: skip
+
+
+def test_what_is_recorded_of_the_parents_or_notified_stays_with_who_visits_whoever_holds_the_baton() -> None:
+    """Sundhedsloven s. 41-43: a pedagogue or social worker who holds the baton has no part in it."""
+    for class_ in ("screenings", "parent-health"):
+        assert {relation for relation in RELATIONS if may({relation}, class_, "see")} == {"health-visitor", "service"}
+    assert {relation for relation in RELATIONS if may({relation}, "underretning", "see")} == {
+        "health-visitor", "notifier", "assessor",
     }  # fmt: skip
 
 

@@ -107,9 +107,10 @@ STRICTER_THAN_THE_TABLE = {
 # who does not hold the baton as much as before, tests/sundhedspleje/test_visits.py shows; of programmes, and of the team of a
 # course in which the child is enrolled, tests/sundhedspleje/test_courses.py.
 SHOWN_ELSEWHERE = {
-    ("holder", "visits"), ("deputy", "visits"), ("health-visitor", "mother"), ("health-visitor", "overlevering"),
-    ("holder", "programmes"), ("deputy", "programmes"), ("health-visitor", "programmes"), ("team", "programmes"),
-}  # fmt: skip
+    *product(("holder", "deputy"), ("visits", "mother", "overlevering", "programmes")),
+    *product(("health-visitor",), ("mother", "overlevering", "programmes")),
+    ("team", "programmes"),
+}
 OF_THE_SENDER = Address("/midwife/notifications/{notification}/withdrawal", _MIDWIFE, {"reason": "no-such-reason"})
 
 

@@ -137,14 +137,21 @@ async def test_visits_and_lists_are_the_health_visitor_s_also_when_the_baton_has
     await family.heard.absence(family.seats["pedagogue"].professional, family.seats["colleague"])
     deputy = await family.ask("colleague", f"/cases/{family.child}")
     by_deputy = await family.do(f"/visits/{visit}/missed", who="colleague")
-    file = (await family.ask("nurse", f"/cases/{family.child}")).body
     to = {"unit": str(family.seats["helper"].unit)}
     hands_over = {"child": str(family.child), "to": to, "categories": ["practical"], "text": "Well."}
-    previewed = await family.do("/overleveringer/preview", hands_over)
+    by_each = {
+        who: (
+            (await family.ask(who, f"/cases/{family.child}")).body["mother"],
+            (await family.do("/overleveringer/preview", hands_over, who=who)).problem,
+        )
+        for who in ("nurse", "pedagogue", "colleague", "helper")
+    }
 
     assert (deputy.status, by_deputy.problem) == (200, "only-the-health-visitor-plans-and-holds-visits")
-    assert (file["mother"], file["overleveringer"]) == (str(family.mother), [])
-    assert previewed.problem == "persons-does-not-know-the-child"
+    assert by_each == {
+        **dict.fromkeys(("nurse", "pedagogue", "colleague"), (str(family.mother), "persons-does-not-know-the-child")),
+        "helper": (None, "only-the-tovholder-may-hand-over-information"),
+    }
     assert [it.status for it in by_others] == [403, 403, 403, 404]
     assert {it.problem for it in by_others[:3]} == {"only-the-health-visitor-plans-and-holds-visits"}
     assert (cases, screenings) == ([200, 200, 200, 404], [403, 403, 403])

@@ -1,6 +1,6 @@
 """Visits, who takes part in them, what decides on them, and the systematic screenings they open, in PostgreSQL."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -82,12 +82,16 @@ async def planned_by(tx: Tx, child: UUID, plan_on: date) -> None:
     await tx.later("update child_case set plan_on = $2 where child = $1 and plan_on is distinct from $2", child, plan_on)
 
 
-async def to_plan_again(tx: Tx, municipality: str, since: date | None, limit: int) -> list[UUID]:
-    """Children that have moved here, or whose visits follow a plan from before `since`."""
+async def to_plan_again(tx: Tx, since: Mapping[str, date | None], limit: int) -> list[UUID]:
+    """Children that have moved, or whose visits follow a plan from before their municipality's last one for all.
+
+    `since`: municipality → date of effect of that plan, None where it has none.
+    """
     rows = await tx.fetch(
-        "select child from child_case where municipality = $1 and not closed and not life_ended"
-        " and (plan_on is null or plan_on < $2) order by plan_on nulls first limit $3",
-        municipality, since or date.min, limit,
+        "select c.child from unnest($1::bpchar[], $2::date[]) m(code, since) cross join lateral (select child from child_case"
+        "   where municipality = m.code and not closed and not life_ended and (plan_on is null or plan_on < m.since)"
+        "   order by plan_on nulls first limit $3) c limit $3",
+        list(since), list(since.values()), limit,
     )  # fmt: skip
     return [row["child"] for row in rows]
 
