@@ -15,17 +15,19 @@ from services.chassis.calendar import date_of
 from services.demo import town
 from services.demo.story import PATIENCE, WARD, Actor, Scene, StoryBroke
 from services.midwife.fhir.codes import X_ECPR
+from services.sundhedspleje.repository import plans
 
 FILE = "families.yaml"
+STAFF = ("intake", "nurse", "leader")
 # Not yet: a service has not heard of it, or is starting.
 _NOT_YET = (403, 404, 503)
 
 
 @cache
 def written() -> Sequence[Mapping[str, Any]]:
-    """What the file says of each town."""
-    found: Sequence[Mapping[str, Any]] = yaml.safe_load(files("services.demo").joinpath(FILE).read_text())
-    return found
+    """What the file says of each town, with the title of its programme."""
+    found: Sequence[dict[str, Any]] = yaml.safe_load(files("services.demo").joinpath(FILE).read_text())
+    return [each | {"title": plans.programmes(town.person(each["nurse"]).municipality).title} for each in found]
 
 
 async def live(scene: Scene) -> int:

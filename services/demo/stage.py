@@ -400,11 +400,8 @@ def _welcome(folder: Path, stage: Stage, printing: Printing) -> None:
     )
     printing.table(
         "The five programmes, a town each",
-        ("town", "intake lead, health visitor, leader", "programmes"),
-        [
-            (each["town"], ", ".join(each[who] for who in ("intake", "nurse", "leader")), f"{url}/sundhedspleje/programmes")
-            for each in families.written()
-        ],
+        ("programme", "in", "intake lead, health visitor, leader"),
+        [(each["title"], each["town"], ", ".join(each[who] for who in families.STAFF)) for each in families.written()],
     )
     printing.title("What to try")
     command = _command()
@@ -418,6 +415,10 @@ def _welcome(folder: Path, stage: Stage, printing: Printing) -> None:
             "the ward notifies a pregnancy; GET what `href` says, and see who is tovholder",
         ),
         (f"curl -H {as_inge} '{url}/sundhedspleje/cases?holder=me'", "the children whose tovholder she is"),
+        (
+            f'curl -H "authorization: Bearer $({command} token dagmar{where})" {url}/sundhedspleje/programmes',
+            "what a health visitor of one of the five towns can offer; her families as above",
+        ),
         (f"{command} demo --once{where}", "the whole story, played and checked; end this one first"),
     ):
         printing.console.print(f"  {line}", markup=False, soft_wrap=True)

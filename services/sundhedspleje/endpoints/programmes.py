@@ -347,6 +347,7 @@ def _why(written: Programmes, programme: Programme, why: Explanation, state: str
         is_for_them=why.met,
         because=_findings(why.because, relations),
         lacking=_findings(why.lacking, relations),
+        one_of=_findings(why.one_of, relations),
         if_judged=list(why.if_judged),
         state=state,
     )

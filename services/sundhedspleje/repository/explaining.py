@@ -45,11 +45,17 @@ async def explain(store: Store, settings: Settings, child: UUID) -> list[Row]:
                     programme.key,
                     _answer(why),
                     "; ".join(finding.says for finding in why.because) or ("it is for every family" if why.met else ""),
-                    "; ".join(finding.says for finding in why.lacking),
+                    _lacking(why),
                     f"{taken.state}, offered for {', '.join(taken.because) or 'every family'}" if taken else "none",
                 )
             )
         return rows
+
+
+def _lacking(why: Explanation) -> str:
+    must = [finding.says for finding in why.lacking]
+    one_of = " – or – ".join(finding.says for finding in why.one_of)
+    return "; ".join([*must, *([f"one of: {one_of}"] if one_of else [])])
 
 
 def _answer(why: Explanation) -> str:

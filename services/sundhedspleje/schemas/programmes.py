@@ -82,12 +82,16 @@ class FindingOut(BaseModel):
 
 
 class WhyOut(BaseModel):
-    """Why this family is, or is not, offered a programme. `state`: of the family's open or latest enrolment in it."""
+    """Why this family is, or is not, offered a programme. `lacking`: what must be so and is not; of `one_of` one would do.
+
+    `if_judged`: grounds a professional may name, where that is enough. `state`: of the family's latest enrolment in it.
+    """
 
     programme: ProgrammeLine
     is_for_them: bool
     because: list[FindingOut]
     lacking: list[FindingOut]
+    one_of: list[FindingOut]
     if_judged: list[str]
     state: str | None
 

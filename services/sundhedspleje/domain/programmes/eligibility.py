@@ -106,7 +106,7 @@ class Criterion(BaseModel):
         if facts.status != "born" or facts.born_on is None:
             return Finding("age-months", False, f"its day of birth is not known, asked for: {asked}")
         months = _months(facts.born_on, facts.on)
-        return Finding("age-months", months in self.age_months, f"the child is {months:g} months old, asked for: {asked}")
+        return Finding("age-months", months in self.age_months, f"the child is {months:.1f} months old, asked for: {asked}")
 
     def _weeks_before_due(self, facts: Facts) -> Finding:
         assert self.weeks_before_due is not None
@@ -198,12 +198,20 @@ def class_of(code: str) -> str | None:
 
 @dataclass(frozen=True)
 class Explanation:
-    """Why a family is, or is not, offered a programme. `if_judged`: what it would take is only a professional's judgement."""
+    """Why a family is, or is not, offered a programme.
 
-    met: bool
+    `lacking`: what must be so and is not; `one_of`: of these one would have to be. `if_judged`: what it would take is only a
+    professional's judgement.
+    """
+
     because: tuple[Finding, ...]
     lacking: tuple[Finding, ...]
+    one_of: tuple[Finding, ...] = ()
     if_judged: tuple[str, ...] = ()
+
+    @property
+    def met(self) -> bool:
+        return not (self.lacking or self.one_of)
 
     @property
     def codes(self) -> list[str]:
@@ -217,18 +225,17 @@ def judged(facts: Facts, grounds: Iterable[str]) -> Facts:
 
 
 def explain(audience: Audience, facts: Facts) -> Explanation:
-    """Every criterion with its answer. Lacking: what of `all` does not hold; and `any` as a whole, where none of it holds."""
+    """Every criterion with its answer."""
     asked = list(audience.findings(facts))
     because = tuple(finding for _, finding in asked if finding.holds)
-    lacking = [finding for kind, finding in asked if kind == "all" and not finding.holds]
-    alternatives = [finding for kind, finding in asked if kind == "any"]
-    if alternatives and not any(finding.holds for finding in alternatives):
-        lacking += alternatives
-    return Explanation(not lacking, because, tuple(lacking), _judgements(audience, facts) if lacking else ())
+    lacking = tuple(finding for kind, finding in asked if kind == "all" and not finding.holds)
+    alternatives = tuple(finding for kind, finding in asked if kind == "any")
+    one_of = () if any(finding.holds for finding in alternatives) else alternatives
+    return Explanation(because, lacking, one_of, _judgements(audience, facts) if lacking or one_of else ())
 
 
 def _judgements(audience: Audience, facts: Facts) -> tuple[str, ...]:
     grounds = audience.grounds() - facts.judged
-    if not grounds or explain(audience, judged(facts, grounds)).lacking:
+    if not grounds or not explain(audience, judged(facts, grounds)).met:
         return ()
     return tuple(sorted(grounds))

@@ -56,7 +56,7 @@ class ThisIsNotOfferedToFamilies(RuleViolated):
 
 
 class TheFamilyIsNotAmongThoseItIsFor(RuleViolated):
-    """`lacking` names the criteria that do not hold; `if_judged` the grounds a professional may name, where that is enough."""
+    """`lacking` names what does not hold, `one_of` what would do; `if_judged` grounds a professional may name, where enough."""
 
 
 class ThisGroundIsNotOneOfTheProgrammes(NotUnderstood):
@@ -174,8 +174,8 @@ def offer(number: UUID, child: UUID, municipality: str, programme: Programme, wh
     """The reasons that matched are kept with the offer."""
     if not why.met:
         raise TheFamilyIsNotAmongThoseItIsFor(
-            f"It is not for this family as things stand: {'; '.join(finding.says for finding in why.lacking)}.",
             lacking=[finding.code for finding in why.lacking],
+            one_of=[finding.code for finding in why.one_of],
             if_judged=list(why.if_judged),
         )
     offered = Enrolment(
