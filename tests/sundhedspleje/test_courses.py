@@ -322,7 +322,9 @@ async def test_the_health_visitor_goes_on_when_the_baton_passes_and_only_she_kno
     placed = await town.placed(course)
     helper = town.heard.logged_in(therapist)
     assert (await helper.get(f"{ENROLMENTS}/{placed['id']}")).status == 200
-    assert (await helper.post(f"{ENROLMENTS}/{placed['id']}/stop", {"reason": "need-is-over"})).status == 200
+    stopped = await helper.post(f"{ENROLMENTS}/{placed['id']}/stop", {"reason": "need-is-over", "text": "Klarer sig selv."})
+    texts = [(await it.get(f"{ENROLMENTS}/{placed['id']}")).body["text"] for it in (helper, town.her)]
+    assert (stopped.status, texts) == (200, [None, "Klarer sig selv."])
     assert (await helper.get(f"{ENROLMENTS}/{offered}")).status == 404
     assert (await helper.get(f"/sundhedspleje/cases/{placed['child']}")).status == 404
 

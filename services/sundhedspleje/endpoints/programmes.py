@@ -102,7 +102,7 @@ async def see_enrolments(child_ref: UUID, request: Looking) -> Response:
 
 @router.get("/enrolments/{number}", response_model=EnrolmentOut)
 async def see_enrolment(number: UUID, request: Looking) -> Response:
-    """One enrolment, with what was said besides the reason's code for those who may act on it."""
+    """One enrolment, with what was said besides the reason's code for those who may offer; a team sees no such word."""
     async with request.begin() as look:
         enrolment = await enrolments.enrolment(look.tx, number)
         relations = await _stands_to(look.tx, enrolment, look.caller, look.at)
@@ -111,7 +111,7 @@ async def see_enrolment(number: UUID, request: Looking) -> Response:
         require(may(relations, "programmes", "see"), bool(relations))
         await look.saw(enrolment.child, "programmes")
         out = await _out(look.tx, _written(request.runtime, enrolment.municipality), enrolment, relations)
-        if may(relations, "programmes", "act"):
+        if enrolling.OFFERS & relations:
             out.text = await enrolments.text_of(look.tx, request.runtime.settings.secrets, enrolment)
         return answer(200, out.model_dump())
 

@@ -35,6 +35,8 @@ TRANSITIONS: Mapping[EnrolmentState, frozenset[EnrolmentState]] = {
     "declined": frozenset(),
 }
 OPEN: frozenset[EnrolmentState] = frozenset({"offered", "accepted", "waiting", "running"})
+# Who offers, in the words of access.yaml.
+OFFERS = frozenset({"holder", "deputy", "health-visitor"})
 # While in one of these a family's place in a course is taken.
 HOLDS_A_PLACE: frozenset[EnrolmentState] = frozenset({"accepted", "running", "completed"})
 
@@ -153,7 +155,7 @@ def may_offer(standing: Collection[str]) -> None:
     """Whoever has no relation to the child at all learns nothing."""
     if not standing:
         raise NotFound("There is no such child, or not for you.")
-    if not {"holder", "deputy", "health-visitor"} & set(standing):
+    if not OFFERS & set(standing):
         raise OnlyTheTovholderMayOfferAProgramme
 
 
