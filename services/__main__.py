@@ -365,11 +365,12 @@ def demo(
     ] = "embedded",
     port: Annotated[int, typer.Option(help="Where the API listens.")] = 8000,
     folder: Annotated[Path, typer.Option(help="Where the demo keeps its data.")] = Path(".demo"),
+    towns: Annotated[bool, typer.Option(help="Also the towns of the five programmes, with their families.")] = True,
 ) -> None:
-    """Everything on this machine: PostgreSQL, log-in provider, a demo municipality and all services."""
+    """Everything on this machine: PostgreSQL, log-in provider, demo municipalities and all services."""
     from services.demo import stage
 
-    raise typer.Exit(asyncio.run(stage.play(folder.resolve(), once=once, fresh=fresh, bus=bus, port=port)))
+    raise typer.Exit(asyncio.run(stage.play(folder.resolve(), once=once, fresh=fresh, bus=bus, port=port, towns=towns)))
 
 
 @program.command()

@@ -58,14 +58,16 @@ class Stage:
     serving: Serving
 
 
-async def play(folder: Path, *, once: bool, fresh: bool, bus: str, port: int) -> int:
+async def play(folder: Path, *, once: bool, fresh: bool, bus: str, port: int, towns: bool = True) -> int:
     """The exit code: 0 where all went well, 1 where something broke, which is named; 130 for an interruption while starting."""
     printing = Printing()
     try:
         with _interruptible() as interrupted, _only_one(folder, fresh):
             try:
-                async with _set_up(folder, _bus(bus), _port(port, once), printing, everyone=not once) as stage:
-                    return await _story(folder, stage, printing) if once else await _stay(folder, stage, printing, interrupted)
+                async with _set_up(folder, _bus(bus), _port(port, once), printing, everyone=towns and not once) as stage:
+                    if once:
+                        return await _story(folder, stage, printing)
+                    return await _stay(folder, stage, printing, interrupted, towns)
             except asyncio.CancelledError:
                 if not interrupted.is_set():
                     raise
@@ -326,9 +328,9 @@ async def _story(folder: Path, stage: Stage, printing: Printing) -> int:
     return 1 if broken else 0
 
 
-async def _stay(folder: Path, stage: Stage, printing: Printing, interrupted: asyncio.Event) -> int:
-    _welcome(folder, stage, printing)
-    living = asyncio.create_task(_families(folder, stage, printing))
+async def _stay(folder: Path, stage: Stage, printing: Printing, interrupted: asyncio.Event, towns: bool) -> int:
+    _welcome(folder, stage, printing, towns)
+    living = asyncio.create_task(_families(folder, stage, printing, towns))
     try:
         ended = await stage.serving.until_ended()
     except asyncio.CancelledError:
@@ -343,10 +345,10 @@ async def _stay(folder: Path, stage: Stage, printing: Printing, interrupted: asy
     return 1
 
 
-async def _families(folder: Path, stage: Stage, printing: Printing) -> None:
+async def _families(folder: Path, stage: Stage, printing: Printing, towns: bool) -> None:
     """Beside all that can be tried already; once in the life of a folder."""
     lived = folder / "families"
-    if await _apart(lived.exists):
+    if not towns or await _apart(lived.exists):
         return
     scene = LiveScene(folder, stage.running, stage.settings)
     try:
@@ -376,7 +378,7 @@ def _a_notification() -> dict[str, object]:
     }
 
 
-def _welcome(folder: Path, stage: Stage, printing: Printing) -> None:
+def _welcome(folder: Path, stage: Stage, printing: Printing, towns: bool) -> None:
     url = stage.running.url
     municipality = town.municipalities()[0]
     where = "" if folder.name == ".demo" and folder.parent == Path.cwd() else f" --folder {folder}"
@@ -398,11 +400,12 @@ def _welcome(folder: Path, stage: Stage, printing: Printing) -> None:
         ("name", "user name", "password", "works in"),
         [(each.name, each.username, each.password, town.works_in(each.username)) for each in people],
     )
-    printing.table(
-        "The five programmes, a town each",
-        ("programme", "in", "intake lead, health visitor, leader"),
-        [(each["title"], each["town"], ", ".join(each[who] for who in families.STAFF)) for each in families.written()],
-    )
+    if towns:
+        printing.table(
+            "The five programmes, a town each",
+            ("programme", "in", "intake lead, health visitor, leader"),
+            [(each["title"], each["town"], ", ".join(each[who] for who in families.STAFF)) for each in families.written()],
+        )
     printing.title("What to try")
     command = _command()
     as_ward, as_inge = (f'"authorization: Bearer $({command} token {who}{where})"' for who in (story.WARD, story.INTAKE_LEAD))
