@@ -37,7 +37,6 @@ async def _planning(installation: Installation) -> list[Figure]:
     said, hearing = moving.runtime_of(installation, registry.service), moving.runtime_of(installation, sundhedspleje.service)
     relay = Relay(said, Hints(), KafkaWriter(installation.settings))
     consumer = Consumer(hearing, KafkaReader(installation.settings))
-    await _hear_the_town(installation, consumer)
     children = await _say(said)
     await moving.drain(relay)
     seconds = await moving.apply(consumer, installation)
@@ -53,12 +52,6 @@ async def _planning(installation: Installation) -> list[Figure]:
         Figure("plan_year_s", seconds, "s", None, "≤ 60"),
         median("replan_child_ms", took, "ms", None, "≤ 20"),
     ]
-
-
-async def _hear_the_town(installation: Installation, consumer: Consumer) -> None:
-    """Units first, so that the children have a health visitor."""
-    while await consumer.once(0.2) or not installation.sql("select from sundhedspleje.unit limit 1"):
-        pass
 
 
 async def _say(runtime: Runtime) -> list[UUID]:

@@ -75,7 +75,10 @@ async def _said(tx: Tx, query: str, today: date, say: Callable[[Tx, Any, Seat | 
 
 
 async def _responsible(tx: Tx, child: UUID) -> Seat | None:
+    """Of a merged file, who is for the one that survives."""
     case = await repository.case_of(tx, child)
+    if case and case.merged_into:
+        case = await repository.case_of(tx, case.merged_into) or case
     return case.responsible if case else None
 
 

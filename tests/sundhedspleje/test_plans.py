@@ -120,6 +120,14 @@ def test_instruments_and_thresholds_are_checked_in_the_same_way(
     assert any(it.startswith(f"0101/screenings.yaml:{line}:") and told in it for it in wrong.value.mistakes), wrong.value.mistakes
 
 
+def test_a_folder_that_is_not_there_is_told_of_and_hidden_ones_are_passed_over(tmp_path: Path) -> None:
+    written(tmp_path / "..data" / "0101", "visits.yaml", "no: sense")
+
+    plans.check(Settings(plans_folder=tmp_path))
+    with pytest.raises(TheFileMakesNoSense, match="TOVHOLDER_PLANS_FOLDER"):
+        plans.check(Settings(plans_folder=tmp_path / "nowhere"))
+
+
 def test_a_file_that_is_no_text_is_told_of(tmp_path: Path) -> None:
     file = written(tmp_path / "0101", "visits.yaml", GOOD)
     file.write_bytes(b"\xff\xfe\x00")

@@ -6,7 +6,7 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from services.events.registry import CaseClosed
+from services.events.registry import CaseClosed, CaseMerged
 from tests.sundhedspleje.family import Family
 from tests.support.heard import Heard
 
@@ -154,3 +154,21 @@ async def test_with_a_closed_case_open_follow_ups_end_as_closed(family: Family) 
     assert [it["outcome"] for it in await family.facts("follow_up_closed")] == ["case-closed"]
     assert not {"need_visit_overdue", "systematic_screening_overdue", "follow_up_overdue"} & set(await family.said())
     assert (await family.screen("adbb", "child", 1)).status == 404
+
+
+async def test_the_follow_ups_of_a_merged_file_go_on_with_the_survivor_s_health_visitor(family: Family) -> None:
+    opened = (await family.screen("epds", "mother", 20)).body["follow_up"]
+    survivor = await family.heard.child(family.seats["colleague"])
+    closed = CaseClosed(
+        child=family.child, municipality=family.heard.municipality, reason="merged", last=family.seats["nurse"], by=None
+    )
+
+    await family.heard.tell(
+        family.child, CaseMerged(child=family.child, merged_into=survivor, municipality=family.heard.municipality), closed
+    )
+    listed = {who: (await family.ask(who, "/follow-ups?holder=me")).body["follow_ups"] for who in ("nurse", "colleague")}
+    await family.heard.pass_days(15)
+    ended = await family.do(f"/follow-ups/{opened}/end", {"outcome": "support"}, who="colleague")
+
+    assert ([it["id"] for it in listed["colleague"]], listed["nurse"], ended.status) == ([opened], [], 200)
+    assert (await family.facts("follow_up_overdue"))[0]["responsible"] == family.named("colleague")[0]

@@ -2,7 +2,7 @@
 
 from calendar import monthrange
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Annotated, Literal, Self
 from uuid import UUID, uuid5
@@ -208,7 +208,7 @@ class Replanning:
 
     moved: tuple[Visit, ...] = ()
     added: tuple[Visit, ...] = ()
-    lapsed: tuple[Visit, ...] = field(default=())
+    lapsed: tuple[Visit, ...] = ()
 
     @property
     def all(self) -> tuple[Visit, ...]:

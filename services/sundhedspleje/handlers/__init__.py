@@ -82,20 +82,28 @@ async def plan_corrected(received: Received[ChildCorrected], tx: Tx) -> None:
 
 
 async def close_case(received: Received[CaseClosed], tx: Tx) -> None:
-    """The file closes: what was planned lapses, and what was to be followed up ends with that."""
-    child = received.event.child
+    """The file closes: what was planned lapses, the rest ends with that; of a merged file it goes on with the survivor's."""
+    child, today = received.event.child, date_of(received.time)
     await _known(tx, child)
     await repository.record_closing(tx, child, closed=True, version=received.version)
+    case = await repository.case_of(tx, child)
+    if case is None or not case.closed:
+        return
     await visits.lapse_systematic(tx, child)
-    for it in await screenings.follow_ups_of(tx, child, state="open"):
+    await planning.replanned(tx, child, today, "closed")
+    if received.event.reason != "merged":
+        await _end_follow_ups(received, tx)
+        await programmes.stop_all(tx, child, "case-closed")
+
+
+async def _end_follow_ups(received: Received[CaseClosed], tx: Tx) -> None:
+    for it in await screenings.follow_ups_of(tx, received.event.child, state="open"):
         await screenings.end_follow_up(tx, it.id, CASE_CLOSED, None, received.time)
         ended = FollowUpClosed(
-            follow_up=it.id, screening=it.screening, child=child, municipality=it.municipality, instrument=it.instrument,
+            follow_up=it.id, screening=it.screening, child=it.child, municipality=it.municipality, instrument=it.instrument,
             whose=it.whose, outcome=CASE_CLOSED,
         )  # fmt: skip
-        tx.publish(child, ended)
-    await planning.replanned(tx, received.event.child, date_of(received.time), "closed")
-    await programmes.stop_all(tx, received.event.child, "case-closed")
+        tx.publish(it.child, ended)
 
 
 async def reopen_case(received: Received[CaseReopened], tx: Tx) -> None:

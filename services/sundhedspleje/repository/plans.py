@@ -61,10 +61,15 @@ def configured(municipality: str, name: str, model: type[M], own: Path | None = 
 
 def check(settings: Settings) -> None:
     """Every municipality's files, before a process begins: TheFileMakesNoSense tells every mistake in all of them."""
+    own = settings.plans_folder
+    if own and not own.is_dir():
+        raise TheFileMakesNoSense(
+            [f"{own.name}:1: is no folder. Allowed: in TOVHOLDER_PLANS_FOLDER, a folder of municipalities' folders"]
+        )
     mistakes = [
         mistake
-        for root in _roots(settings.plans_folder)
-        for folder in sorted(root.iterdir(), key=lambda it: it.name)
+        for root in _roots(own)
+        for folder in _folders(root)
         for name, model in FILES.items()
         if folder.joinpath(name).is_file()
         for mistake in mistakes_in(folder.joinpath(name), model)
@@ -74,12 +79,17 @@ def check(settings: Settings) -> None:
 
 
 def mistakes_in(file: Traversable, model: type[BaseModel]) -> tuple[str, ...]:
-    """None where the file makes sense."""
+    """None of them where the file makes sense."""
     try:
         read(file, model)
     except TheFileMakesNoSense as wrong:
         return wrong.mistakes
     return ()
+
+
+def _folders(root: Traversable) -> list[Traversable]:
+    """What begins with a dot is none: Kubernetes keeps versions of a ConfigMap there."""
+    return sorted((it for it in root.iterdir() if not it.name.startswith(".")), key=lambda it: it.name)
 
 
 def _roots(own: Path | None) -> list[Traversable]:
@@ -92,7 +102,7 @@ def found(roots: Sequence[Traversable], municipality: str, name: str) -> Travers
     A municipality's folder is named by its code, or by its code and a name: `0101`, `0101-name`.
     """
     for root in roots:
-        for folder in sorted(root.iterdir(), key=lambda it: it.name):
+        for folder in _folders(root):
             is_own = folder.name == municipality or folder.name.startswith(f"{municipality}-")
             if is_own and folder.joinpath(name).is_file():
                 return folder.joinpath(name)

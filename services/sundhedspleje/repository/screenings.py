@@ -158,10 +158,10 @@ async def end_follow_up(tx: Tx, number: UUID, outcome: str, by: UUID | None, at:
 async def listed_follow_ups(
     tx: Tx, visitors: Sequence[UUID], overdue_on: date | None, after: UUID | None, limit: int
 ) -> list[FollowUp]:
-    """Open ones of these health visitors' children, by their date."""
+    """Open ones of these health visitors' children, by their date; those of a merged file are the survivor's."""
     rows = await tx.fetch(
-        f"{_FOLLOW_UP} join child_case c on c.child = f.child where f.state = 'open' and not c.closed"  # noqa: S608 - our own text
-        " and c.visitor = any ($1) and ($2::date is null or f.due_on < $2)"
+        f"{_FOLLOW_UP} join child_case m on m.child = f.child join child_case c on c.child = coalesce(m.merged_into, m.child)"  # noqa: S608 - our own text
+        " where f.state = 'open' and not c.closed and c.visitor = any ($1) and ($2::date is null or f.due_on < $2)"
         " and ($3::uuid is null or (f.due_on, f.id) > (select a.due_on, a.id from follow_up a where a.id = $3))"
         " order by f.due_on, f.id limit $4",
         visitors, overdue_on, after, limit,
