@@ -35,6 +35,8 @@ program = typer.Typer(
 )
 directory_commands = typer.Typer(no_args_is_help=True, help="Professionals, units and systems.")
 program.add_typer(directory_commands, name="directory")
+programme_commands = typer.Typer(no_args_is_help=True, help="What families are offered: the municipality's files, and why.")
+program.add_typer(programme_commands, name="programmes")
 out = Console()
 
 
@@ -259,6 +261,63 @@ def follow_directory(
         raise typer.Exit(1) from error
 
 
+@programme_commands.command("check")
+def check_programmes(
+    files: Annotated[list[Path], typer.Argument(help="A municipality's files of YAML, or folders of them.")],
+) -> None:
+    """Check what a municipality has written: every mistake by file and line with what is allowed; and what changes when."""
+    from services.sundhedspleje.domain.programmes import definitions
+    from services.sundhedspleje.repository import plans
+
+    def say(text: str, style: str | None = None) -> None:
+        out.print(text, style=style, highlight=False, markup=False, soft_wrap=True)
+
+    wrong, known = 0, plans.FILES
+    for file in (it for path in files for it in ([path / name for name in known if (path / name).is_file()] or [path])):
+        try:
+            written = plans.read(file, known.get(file.name, definitions.Programmes))
+        except OSError as error:
+            wrong += 1
+            say(f"{file}: {error.strerror}", "red")
+            continue
+        except plans.TheFileMakesNoSense as error:
+            wrong += len(error.mistakes)
+            say(str(error), "red")
+            continue
+        say(f"{file}: makes sense")
+        for change in definitions.changes(written) if isinstance(written, definitions.Programmes) else ():
+            say(
+                f"{file}: from {change.on} {change.programme} has another {', '.join(change.fields) or 'date only'};"
+                " what was offered or planned before stays as it was"
+            )
+    raise typer.Exit(1 if wrong else 0)
+
+
+@programme_commands.command("explain")
+def explain_programmes(child_ref: Annotated[UUID, typer.Argument(help="The child's reference.")]) -> None:
+    """Why a family is offered a programme or not: each criterion with its answer. The reading is in the access log."""
+    from services.sundhedspleje.repository import explaining
+
+    settings = Settings()
+
+    async def looking() -> list[explaining.Row]:
+        store = Store(settings, "sundhedspleje")
+        try:
+            return await explaining.explain(store, settings, child_ref)
+        finally:
+            await store.close()
+
+    try:
+        rows = asyncio.run(looking())
+    except Problem as error:
+        out.print(str(error), style="red", highlight=False, markup=False, soft_wrap=True)
+        raise typer.Exit(1) from error
+    table = Table("programme", "for this family", "because", "lacking", "enrolment")
+    for row in rows:
+        table.add_row(row.programme, row.answer, row.because, row.lacking, row.enrolment)
+    out.print(table)
+
+
 @program.command()
 def send(
     files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False)],
@@ -312,11 +371,12 @@ def demo(
     ] = "embedded",
     port: Annotated[int, typer.Option(help="Where the API listens.")] = 8000,
     folder: Annotated[Path, typer.Option(help="Where the demo keeps its data.")] = Path(".demo"),
+    towns: Annotated[bool, typer.Option(help="Also the towns of the five programmes, with their families.")] = True,
 ) -> None:
-    """Everything on this machine: PostgreSQL, log-in provider, a demo municipality and all services."""
+    """Everything on this machine: PostgreSQL, log-in provider, demo municipalities and all services."""
     from services.demo import stage
 
-    raise typer.Exit(asyncio.run(stage.play(folder.resolve(), once=once, fresh=fresh, bus=bus, port=port)))
+    raise typer.Exit(asyncio.run(stage.play(folder.resolve(), once=once, fresh=fresh, bus=bus, port=port, towns=towns)))
 
 
 @program.command()

@@ -24,7 +24,7 @@ from services.chassis import topics
 from services.chassis.migrate import migrate, owner_dsn, prepare
 from services.chassis.settings import Settings
 from services.chassis.store import Store
-from services.demo import checking, story, town
+from services.demo import checking, families, story, town
 from services.demo.actors import SCOPE, WEB_CLIENT, LiveScene, Running
 from services.demo.installed import REPOSITORY, NotInstalled
 from services.demo.kafka import KafkaBroker
@@ -58,14 +58,16 @@ class Stage:
     serving: Serving
 
 
-async def play(folder: Path, *, once: bool, fresh: bool, bus: str, port: int) -> int:
+async def play(folder: Path, *, once: bool, fresh: bool, bus: str, port: int, towns: bool = True) -> int:
     """The exit code: 0 where all went well, 1 where something broke, which is named; 130 for an interruption while starting."""
     printing = Printing()
     try:
         with _interruptible() as interrupted, _only_one(folder, fresh):
             try:
-                async with _set_up(folder, _bus(bus), _port(port, once), printing) as stage:
-                    return await _story(folder, stage, printing) if once else await _stay(folder, stage, printing, interrupted)
+                async with _set_up(folder, _bus(bus), _port(port, once), printing, everyone=towns and not once) as stage:
+                    if once:
+                        return await _story(folder, stage, printing)
+                    return await _stay(folder, stage, printing, interrupted, towns)
             except asyncio.CancelledError:
                 if not interrupted.is_set():
                     raise
@@ -140,8 +142,13 @@ def _empty(folder: Path) -> None:
 
 
 @asynccontextmanager
-async def _set_up(folder: Path, bus: Literal["embedded", "kafka"], port: int, printing: Printing) -> AsyncIterator[Stage]:
-    """From nothing, or what an earlier start has left in the folder, to ready; taken down again in the opposite order."""
+async def _set_up(
+    folder: Path, bus: Literal["embedded", "kafka"], port: int, printing: Printing, everyone: bool
+) -> AsyncIterator[Stage]:
+    """From nothing, or what an earlier start has left in the folder, to ready; taken down again in the opposite order.
+
+    `everyone`: also the towns of the five programmes.
+    """
     shape = "all services in one process" if bus == "embedded" else "each service in its own process, over Apache Kafka"
     printing.title(f"Tovholder, {shape}")
     async with contextlib.AsyncExitStack() as stack:
@@ -197,14 +204,14 @@ async def _set_up(folder: Path, bus: Literal["embedded", "kafka"], port: int, pr
             await _apart(lambda: prepare(postgres.dsn(), settings, catalogue.names()))
             await _apart(lambda: migrate(settings, catalogue.names(), movable_clock=True))
 
-        with printing.step("The demo municipality, its people and systems"):
-            await _import(settings)
+        with printing.step("The demo municipalities, their people and systems"):
+            await _import(settings, everyone)
 
         serving: Serving = InOneProcess(settings, folder) if bus == "embedded" else InProcessesOfTheirOwn(settings, folder)
         with printing.step(f"Services: {', '.join(catalogue.names())}"):
             stack.push_async_callback(serving.stop)
             await serving.start()
-            await _until_ready(settings, serving)
+            await _until_ready(settings, serving, everyone)
 
         running = Running(settings.gateway_url, provider.issuer, settings.audience, redirect_uri)
         running.write(folder)
@@ -226,35 +233,35 @@ async def _apart(work: Callable[[], T]) -> T:
 def _configuration(keys: dict[str, dict[str, object]], redirect_uri: str) -> OidcConfiguration:
     return OidcConfiguration(
         audience=Settings.model_fields["audience"].default,
-        users=[OidcUser(person.sub, person.username, person.name, person.password) for person in town.people()],
+        users=[OidcUser(person.sub, person.username, person.name, person.password) for person in town.people(everyone=True)],
         web_clients=[WebClient(WEB_CLIENT, keys[WEB_CLIENT], [redirect_uri])],
         machine_clients=[MachineClient(client, keys[client], SCOPE) for client in town.client_ids()],
     )
 
 
-async def _import(settings: Settings) -> None:
+async def _import(settings: Settings, everyone: bool) -> None:
     store = Store(settings, "directory")
     try:
-        await town.settle_in(store, settings.issuer)
+        await town.settle_in(store, settings.issuer, everyone)
     finally:
         await store.close()
 
 
-async def _until_ready(settings: Settings, serving: Serving) -> None:
+async def _until_ready(settings: Settings, serving: Serving, everyone: bool) -> None:
     """Until the services say they are, and each knows who may call. ServerDidNotStart, naming what is wrong."""
     deadline, wrong = time.monotonic() + _READY_SECONDS, "no answer"
     async with httpx2.AsyncClient(timeout=5) as http:
         while time.monotonic() < deadline:
             if ended := serving.ended():
                 raise ServerDidNotStart(f"{ended} ended while starting; see {serving.log}")
-            wrong = await _not_ready(settings, http)
+            wrong = await _not_ready(settings, http, everyone)
             if not wrong:
                 return
             await asyncio.sleep(0.1)
     raise ServerDidNotStart(f"The services are not ready after {_READY_SECONDS} s: {wrong}; see {serving.log}")
 
 
-async def _not_ready(settings: Settings, http: httpx2.AsyncClient) -> str:
+async def _not_ready(settings: Settings, http: httpx2.AsyncClient, everyone: bool) -> str:
     try:
         answer = await http.get(f"{settings.gateway_url}/readyz")
     except httpx2.HTTPError as error:
@@ -264,7 +271,7 @@ async def _not_ready(settings: Settings, http: httpx2.AsyncClient) -> str:
     connection = await asyncpg.connect(owner_dsn(settings))
     try:
         for service in catalogue.names():
-            for table, number in (("professional", len(town.people())), ("client", len(town.client_ids()))):
+            for table, number in (("professional", len(town.people(everyone))), ("client", len(town.client_ids()))):
                 known = await connection.fetchval(f"select count(*) from {service}.{table}")  # noqa: S608 - names are ours
                 if known < number:
                     return f"{service} knows {known} of {number} in {table}"
@@ -321,8 +328,9 @@ async def _story(folder: Path, stage: Stage, printing: Printing) -> int:
     return 1 if broken else 0
 
 
-async def _stay(folder: Path, stage: Stage, printing: Printing, interrupted: asyncio.Event) -> int:
-    _welcome(folder, stage, printing)
+async def _stay(folder: Path, stage: Stage, printing: Printing, interrupted: asyncio.Event, towns: bool) -> int:
+    _welcome(folder, stage, printing, towns)
+    living = asyncio.create_task(_families(folder, stage, printing, towns))
     try:
         ended = await stage.serving.until_ended()
     except asyncio.CancelledError:
@@ -330,8 +338,27 @@ async def _stay(folder: Path, stage: Stage, printing: Printing, interrupted: asy
             raise
         printing.console.print()
         return 0
+    finally:
+        living.cancel()
+        await asyncio.gather(living, return_exceptions=True)
     printing.wrong(f"{ended} ended by itself; see {stage.serving.log}")
     return 1
+
+
+async def _families(folder: Path, stage: Stage, printing: Printing, towns: bool) -> None:
+    """Beside all that can be tried already; once in the life of a folder."""
+    lived = folder / "families"
+    if not towns or await _apart(lived.exists):
+        return
+    scene = LiveScene(folder, stage.running, stage.settings)
+    try:
+        number = await families.live(scene)
+        await _apart(lived.touch)
+        printing.line(f"In the towns of the five programmes {number} families are there now.")
+    except story.StoryBroke as broke:
+        printing.wrong(f"The families of the five programmes are not all there: {broke}")
+    finally:
+        await scene.close()
 
 
 def _command() -> str:
@@ -351,7 +378,7 @@ def _a_notification() -> dict[str, object]:
     }
 
 
-def _welcome(folder: Path, stage: Stage, printing: Printing) -> None:
+def _welcome(folder: Path, stage: Stage, printing: Printing, towns: bool) -> None:
     url = stage.running.url
     municipality = town.municipalities()[0]
     where = "" if folder.name == ".demo" and folder.parent == Path.cwd() else f" --folder {folder}"
@@ -373,6 +400,12 @@ def _welcome(folder: Path, stage: Stage, printing: Printing) -> None:
         ("name", "user name", "password", "works in"),
         [(each.name, each.username, each.password, town.works_in(each.username)) for each in people],
     )
+    if towns:
+        printing.table(
+            "The five programmes, a town each",
+            ("programme", "in", "intake lead, health visitor, leader"),
+            [(each["title"], each["town"], ", ".join(each[who] for who in families.STAFF)) for each in families.written()],
+        )
     printing.title("What to try")
     command = _command()
     as_ward, as_inge = (f'"authorization: Bearer $({command} token {who}{where})"' for who in (story.WARD, story.INTAKE_LEAD))
@@ -385,6 +418,10 @@ def _welcome(folder: Path, stage: Stage, printing: Printing) -> None:
             "the ward notifies a pregnancy; GET what `href` says, and see who is tovholder",
         ),
         (f"curl -H {as_inge} '{url}/sundhedspleje/cases?holder=me'", "the children whose tovholder she is"),
+        (
+            f'curl -H "authorization: Bearer $({command} token dagmar{where})" {url}/sundhedspleje/programmes',
+            "what a health visitor of one of the five towns can offer; her families as above",
+        ),
         (f"{command} demo --once{where}", "the whole story, played and checked; end this one first"),
     ):
         printing.console.print(f"  {line}", markup=False, soft_wrap=True)

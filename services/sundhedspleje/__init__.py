@@ -1,4 +1,4 @@
-"""sundhedspleje: the child's case, its visits and screenings, underretninger, and the information handed over."""
+"""sundhedspleje: the child's case, its visits and screenings, programmes, underretninger, and the information handed over."""
 
 from services.chassis.service import Service
 from services.events import sundhedspleje as said
@@ -34,6 +34,21 @@ service = Service(
         said.UnderretningAcknowledged,
         said.UnderretningOverdue,
         said.OverleveringGiven,
+        said.ProgrammeOffered,
+        said.ProgrammeAccepted,
+        said.ProgrammeDeclined,
+        said.ProgrammeWaiting,
+        said.ProgrammePlaceGiven,
+        said.ProgrammeStarted,
+        said.ProgrammeEnded,
+        said.AttendanceRecorded,
+        said.CoursePlanned,
+        said.CourseChanged,
+        said.SessionHeld,
+        said.GatheringPlanned,
+        said.GatheringHeld,
+        said.GatheringCancelled,
+        said.StaffTrained,
     ),
     ticks=TICKS,
     check=check,

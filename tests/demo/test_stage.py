@@ -74,7 +74,7 @@ class TestStaying:
     def running(self, folder: Path) -> Iterator[tuple[Path, str]]:
         port = free_port()
         with (folder.parent / "said").open("wb") as said:
-            process = subprocess.Popen(demo(folder, "--port", str(port)), cwd=ROOT, stdout=said, stderr=said)
+            process = subprocess.Popen(demo(folder, "--port", str(port), "--no-towns"), cwd=ROOT, stdout=said, stderr=said)
         try:
             assert wait_until(lambda: "What to try" in (folder.parent / "said").read_text() or process.poll() is not None, 120)
             yield folder, f"http://127.0.0.1:{port}"

@@ -11,7 +11,7 @@ from services.events.access import classes, may, table
 
 RELATIONS = (
     "holder", "deputy", "leader", "intake-lead", "receiver", "supporter", "daycare", "giver", "placement", "sender", "service",
-    "health-visitor", "participant", "notifier", "assessor",
+    "health-visitor", "participant", "notifier", "assessor", "team",
 )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from tests.support.world import Answer
 NOT_ALLOWED = (
     *("not-allowed", "not-found", "only-the-tovholder-may-hand-over-information"),
     *("only-the-health-visitor-plans-and-holds-visits", "only-the-health-visitor-screens"),
+    "only-the-tovholder-may-offer-a-programme",
 )
 
 
@@ -55,6 +56,7 @@ SEEING: dict[str, Address] = {
     "parent-health": Address("/sundhedspleje/cases/{child}/parent-health", _FILE),
     "underretning": Address("/sundhedspleje/underretninger/{underretning}", _CONCERNED),
     "deliveries": Address("/notifications/deliveries?child={child}", _to("intake-lead", "receiver")),
+    "programmes": Address("/sundhedspleje/cases/{child}/programmes", _FILE | {"team"}),
 }
 ACTING: dict[str, Address] = {
     "baton": Address("/registry/children/{child}/handovers", _REGISTRY, {"to": _SEAT, "reason": "district"}),
@@ -76,6 +78,9 @@ ACTING: dict[str, Address] = {
     "parent-health": Address("/sundhedspleje/cases/{child}/criteria", _FILE, {"criterion": "no-such-criterion"}),
     "underretning": Address(
         "/sundhedspleje/underretninger/{underretning}/assessment", _CONCERNED, {"assessment": "not-acute"}
+    ),
+    "programmes": Address(
+        "/sundhedspleje/enrolments", _FILE | {"team"}, {"child": "{child}", "programme": "no-such-programme"}
     ),
     "consent": Address(
         "/persons/{child}/consents",
@@ -99,10 +104,12 @@ STRICTER_THAN_THE_TABLE = {
     ("health-visitor", "mother"),
 }  # fmt: skip
 # Who visits this child holds its baton too. That a holder who does not visit sees no more than the visits, and a health visitor
-# who does not hold the baton as much as before, tests/sundhedspleje/test_visits.py shows.
+# who does not hold the baton as much as before, tests/sundhedspleje/test_visits.py shows; of programmes, and of the team of a
+# course in which the child is enrolled, tests/sundhedspleje/test_courses.py.
 SHOWN_ELSEWHERE = {
-    *product(("holder", "deputy"), ("visits", "mother", "overlevering")),
-    *product(("health-visitor",), ("mother", "overlevering")),
+    *product(("holder", "deputy"), ("visits", "mother", "overlevering", "programmes")),
+    *product(("health-visitor",), ("mother", "overlevering", "programmes")),
+    ("team", "programmes"),
 }
 OF_THE_SENDER = Address("/midwife/notifications/{notification}/withdrawal", _MIDWIFE, {"reason": "no-such-reason"})
 

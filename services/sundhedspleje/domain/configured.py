@@ -1,15 +1,28 @@
 """What a municipality's staff write in YAML: strict, so that a mistake is told and never passed over."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict
 from pydantic_core import PydanticCustomError
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """What does not fit, where in the file, and what is allowed there."""
+
+    place: tuple[int | str, ...]
+    says: str
 
 
 class Configured(BaseModel):
     """A part of a municipality's folder. An error's text says what is allowed after the word `Allowed:`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def mistakes(self) -> Iterable[Mistake]:
+        """What each part allows by itself but that does not fit together; of a whole file."""
+        return ()
 
 
 def wrong(said: str, *place: int | str) -> PydanticCustomError:

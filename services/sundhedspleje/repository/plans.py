@@ -10,15 +10,18 @@ from typing import Any, TypeVar, Union, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from services.chassis.settings import Settings
+from services.sundhedspleje.domain.configured import Configured
+from services.sundhedspleje.domain.programmes.definitions import Programmes
 from services.sundhedspleje.domain.screenings import Screenings
 from services.sundhedspleje.domain.visits import VisitPlans
 
 STANDARD = "standard"
 # What may stand in a municipality's folder, and as what it is read.
-FILES: dict[str, type[BaseModel]] = {"visits.yaml": VisitPlans, "screenings.yaml": Screenings}
+FILES: dict[str, type[BaseModel]] = {"visits.yaml": VisitPlans, "screenings.yaml": Screenings, "programmes.yaml": Programmes}
 M = TypeVar("M", bound=BaseModel)
 
 
@@ -40,6 +43,12 @@ def visit_plans(municipality: str, own: Path | None = None) -> VisitPlans:
 def screenings(municipality: str, own: Path | None = None) -> Screenings:
     """Read once per process."""
     return configured(municipality, "screenings.yaml", Screenings, own)
+
+
+@cache
+def programmes(municipality: str, own: Path | None = None) -> Programmes:
+    """Read once per process."""
+    return configured(municipality, "programmes.yaml", Programmes, own)
 
 
 def configured(municipality: str, name: str, model: type[M], own: Path | None = None) -> M:
@@ -106,21 +115,35 @@ def read(file: Traversable, model: type[M]) -> M:
     place = _place(file)
     try:
         text = file.read_text(encoding="utf-8")
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        content = yaml.safe_load(text)
+        node = yaml.compose(text, Loader=_Loader)
+        content = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
+        twice = [f"{place}:{line}: {key} stands here twice. Allowed: each once" for key, line in _twice(node)]
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise TheFileMakesNoSense([f"{place}:{line}: {error.problem}. Allowed: YAML"]) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise TheFileMakesNoSense([f"{place}:1: cannot be read as text. Allowed: YAML in UTF-8"]) from error
-    if twice := [f"{place}:{line}: {key} stands here twice. Allowed: each once" for key, line in _twice(node)]:
+    if twice:
         raise TheFileMakesNoSense(twice)
     try:
-        return model.model_validate(content)
+        made = model.model_validate(content)
     except ValidationError as error:
         raise TheFileMakesNoSense(
             [f"{place}:{_line(node, _at(it))}: {_said(it, model)}" for it in error.errors(include_url=False)]
         ) from error
+    if isinstance(made, Configured) and (unfit := list(made.mistakes())):
+        places = [(_line(node, each.place), ".".join(map(str, each.place)), each.says) for each in unfit]
+        raise TheFileMakesNoSense([f"{place}:{line}: {where}: {says}" for line, where, says in sorted(places)])
+    return made
+
+
+class _Loader(yaml.SafeLoader):
+    """A day stays as it is written until its field reads it: YAML's own reading stumbles over the 31st of February."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012 - of the library
+        first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
 
 
 def _place(file: Traversable) -> str:
@@ -199,9 +222,16 @@ def _said(error: ErrorDetails, model: type[BaseModel]) -> str:
 def _fields(model: Any, place: tuple[int | str, ...]) -> list[str]:
     """The fields of the model at a place of an error."""
     for part in place:
-        if isinstance(part, str) and isinstance(model, type) and issubclass(model, BaseModel) and part in model.model_fields:
-            model = _model_in(model.model_fields[part].annotation)
-    return list(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else []
+        fields = _named(model)
+        if isinstance(part, str) and part in fields:
+            model = _model_in(fields[part].annotation)
+    return list(_named(model))
+
+
+def _named(model: Any) -> dict[str, FieldInfo]:
+    """The fields of a model by the names they have in a file."""
+    is_model = isinstance(model, type) and issubclass(model, BaseModel)
+    return {field.alias or name: field for name, field in model.model_fields.items()} if is_model else {}
 
 
 def _model_in(annotation: Any) -> Any:

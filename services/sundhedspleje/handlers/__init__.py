@@ -7,8 +7,16 @@ from services.chassis.errors import NotYetKnown
 from services.chassis.service import Apply, FetchFirst, Received
 from services.chassis.store import Tx
 from services.events import Event
-from services.events.directory import AbsenceEnded, AbsenceRegistered, MunicipalityChanged, UnitChanged
-from services.events.persons import ChildCorrected, ChildDied, DeathUndone, PregnancyEnded, PregnancyEndUndone
+from services.events.directory import AbsenceEnded, AbsenceRegistered, CompetencesChanged, MunicipalityChanged, UnitChanged
+from services.events.persons import (
+    ChildCorrected,
+    ChildDied,
+    ChildMoved,
+    ConsentWithdrawn,
+    DeathUndone,
+    PregnancyEnded,
+    PregnancyEndUndone,
+)
 from services.events.registry import (
     CaseClosed,
     CaseMerged,
@@ -24,6 +32,7 @@ from services.events.sundhedspleje import FollowUpClosed
 from services.sundhedspleje import repository
 from services.sundhedspleje.domain import Case
 from services.sundhedspleje.domain.screenings import CASE_CLOSED
+from services.sundhedspleje.handlers import programmes
 from services.sundhedspleje.repository import planning, screenings, visits
 
 
@@ -73,7 +82,7 @@ async def plan_corrected(received: Received[ChildCorrected], tx: Tx) -> None:
 
 
 async def close_case(received: Received[CaseClosed], tx: Tx) -> None:
-    """The file closes: what was planned lapses, follow-ups end with that; those of a merged file go on with the survivor's."""
+    """The file closes: what was planned lapses, the rest ends with that; of a merged file it goes on with the survivor's."""
     child, today = received.event.child, date_of(received.time)
     await _known(tx, child)
     await repository.record_closing(tx, child, closed=True, version=received.version)
@@ -84,6 +93,7 @@ async def close_case(received: Received[CaseClosed], tx: Tx) -> None:
     await planning.replanned(tx, child, today, "closed")
     if received.event.reason != "merged":
         await _end_follow_ups(received, tx)
+        await programmes.stop_all(tx, child, "case-closed")
 
 
 async def _end_follow_ups(received: Received[CaseClosed], tx: Tx) -> None:
@@ -121,6 +131,7 @@ async def stop_visits(received: Received[ChildDied | PregnancyEnded], tx: Tx) ->
     await visits.lapse_systematic(tx, received.event.child)
     await repository.record_end_of_life(tx, received.event.child, ended=True)
     await planning.replanned(tx, received.event.child, date_of(received.time), "life-ended")
+    await programmes.stop_all(tx, received.event.child, "life-ended")
 
 
 async def resume_visits(received: Received[DeathUndone | PregnancyEndUndone], tx: Tx) -> None:
@@ -180,4 +191,7 @@ HANDLERS: dict[type[Event], Apply | FetchFirst] = {
     MunicipalityChanged: know_calendar,
     AbsenceRegistered: know_absence,
     AbsenceEnded: know_end_of_absence,
+    CompetencesChanged: programmes.know_competences,
+    ChildMoved: programmes.stop_after_move,
+    ConsentWithdrawn: programmes.follow_withdrawal,
 }
