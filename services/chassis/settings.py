@@ -36,6 +36,7 @@ class Settings(BaseSettings):
     smtp_tls: Literal["none", "starttls", "tls"] = "starttls"
     smtp_user: str | None = None
     portal_url: str = "http://127.0.0.1:8000"
+    cpr_claim: str = "cpr"
     own_sor: str = "999999999999999"
     own_gln: str = "5790000000005"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
