@@ -52,6 +52,12 @@ class Tokens:
         self._remembered[digest] = (min(now + _REMEMBERED_SECONDS, float(claims["exp"])), bearer)
         return bearer
 
+    async def claim(self, authorization: str | None, name: str) -> str | None:
+        """One text claim of a good token, for the one service that maps it; neither kept nor logged. Refuses as `bearer` does."""
+        await self.bearer(authorization)
+        found = (await self._verified((authorization or "").partition(" ")[2])).get(name)
+        return found if isinstance(found, str) else None
+
     def _who(self, claims: dict[str, Any], now: float) -> dict[str, str]:
         audience = claims.get("aud")
         if claims.get("iss") != self._issuer or self._audience not in (audience if isinstance(audience, list) else [audience]):

@@ -5,12 +5,14 @@ from uuid import UUID
 
 import orjson
 from fastapi import APIRouter, Depends, Query, Response
+from pydantic import AwareDatetime
 
-from services.chassis.errors import CannotBeApplied, NotFound, RuleViolated
+from services.chassis.errors import CannotBeApplied, NotAllowed, NotFound, RuleViolated
 from services.chassis.request import Change, OpenChange, Reading, answer, change, reading
 from services.chassis.service import Replays, Service, runtime_of
 
 _PAGE = 500
+_SHOWS_THE_FAMILY = "service-persons"
 
 Partition = Annotated[int, Query(ge=0, lt=2**15)]
 Number = Annotated[int, Query(ge=0, lt=2**63)]
@@ -59,6 +61,24 @@ def router_of(service: Service) -> APIRouter:
         return answer(
             200, {"events": [orjson.Fragment(row["envelope"]) for row in rows], "next": rows[-1]["version"] if rows else after}
         )
+
+    @router.get("/access", summary="Who has looked at a subject's data")
+    async def access(
+        request: Looking,
+        subject: UUID,
+        before: AwareDatetime | None = None,
+        limit: Annotated[int, Query(ge=1, le=200)] = 100,
+    ) -> Response:
+        """For persons, which shows it to the family: the newest first, who by reference, what class of data, what for."""
+        async with request.begin() as look:
+            if look.caller.client_id != _SHOWS_THE_FAMILY:
+                raise NotAllowed("Who has looked is shown to the family, by the service that knows who that is.")
+            rows = await look.tx.fetch(
+                "select at, party, professional, class, purpose from access"
+                " where subject = $1 and ($2::timestamptz is null or at < $2) order by at desc limit $3",
+                *(subject, before, limit),
+            )
+        return answer(200, {"lines": [dict(row) for row in rows]})
 
     @router.get("/dead-letters", summary="Events that could not be applied")
     async def dead_letters(request: Looking) -> list[dict[str, Any]]:

@@ -153,7 +153,17 @@ class Reading:
             yield OpenReading(Caller.of(self.bearer, opened["caller"]), tx, tx.at)
 
 
-def reading(runtime_of_service: Callable[[Request], Runtime]) -> Callable[..., Awaitable[Reading]]:
+BearerOf = Callable[[Runtime, str | None], Awaitable[Bearer]]
+
+
+async def by_token(runtime: Runtime, authorization: str | None) -> Bearer:
+    """Who a token of the log-in provider says it is."""
+    return await runtime.tokens.bearer(authorization)
+
+
+def reading(
+    runtime_of_service: Callable[[Request], Runtime], bearer_of: BearerOf = by_token
+) -> Callable[..., Awaitable[Reading]]:
     """The dependency for readings: `Annotated[Reading, Depends(reading(runtime))]`."""
 
     async def dependency(
@@ -162,12 +172,12 @@ def reading(runtime_of_service: Callable[[Request], Runtime]) -> Callable[..., A
         x_acting_municipality: str | None = Header(None),
     ) -> Reading:
         runtime = runtime_of_service(request)
-        return Reading(runtime, await runtime.tokens.bearer(authorization), x_acting_municipality)
+        return Reading(runtime, await bearer_of(runtime, authorization), x_acting_municipality)
 
     return dependency
 
 
-def change(runtime_of_service: Callable[[Request], Runtime]) -> Callable[..., Awaitable[Change]]:
+def change(runtime_of_service: Callable[[Request], Runtime], bearer_of: BearerOf = by_token) -> Callable[..., Awaitable[Change]]:
     """The dependency for changes: `Annotated[Change, Depends(change(runtime))]`."""
 
     async def dependency(
@@ -178,7 +188,7 @@ def change(runtime_of_service: Callable[[Request], Runtime]) -> Callable[..., Aw
         x_acting_municipality: str | None = Header(None),
     ) -> Change:
         runtime = runtime_of_service(request)
-        bearer = await runtime.tokens.bearer(authorization)
+        bearer = await bearer_of(runtime, authorization)
         if not idempotency_key:
             raise IdempotencyKeyIsMissing(
                 "Give the header Idempotency-Key a value of your own, new for each change and the same when you repeat it."

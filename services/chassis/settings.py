@@ -40,6 +40,7 @@ class Settings(BaseSettings):
     # A folder of municipalities' folders of YAML, asked before those that come with the product.
     plans_folder: Path | None = None
     portal_url: str = "http://127.0.0.1:8000"
+    cpr_claim: str = "cpr"
     own_sor: str = "999999999999999"
     own_gln: str = "5790000000005"
     log_level: Literal["debug", "info", "warning", "error"] = "info"

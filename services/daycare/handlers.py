@@ -1,15 +1,19 @@
-"""What daycare does with what it hears and with the date: follows the baton, prepares transitions, and lets children start."""
+"""What daycare does with what it hears: follows the baton and a child's life, prepares transitions, gives places back."""
 
 from uuid import UUID
 
 from services.chassis.calendar import date_of
 from services.chassis.errors import NotYetKnown
-from services.chassis.service import Apply, FetchFirst, Received, Runtime
+from services.chassis.service import Apply, FetchFirst, Received
 from services.chassis.store import Tx
 from services.daycare import domain, repository
-from services.daycare.domain import Child, Decision
+from services.daycare.domain import Child, Decision, places
+from services.daycare.domain import transition as transitions
+from services.daycare.repository import places as stored_places
+from services.daycare.repository import transitions as stored_transitions
 from services.events import Event
-from services.events.directory import AbsenceEnded, AbsenceRegistered, UnitChanged
+from services.events.daycare import PlaceReserved
+from services.events.directory import AbsenceEnded, AbsenceRegistered, IntakeChanged, UnitChanged
 from services.events.persons import ChildDied, DeathUndone, PregnancyEnded, PregnancyEndUndone
 from services.events.registry import (
     CaseClosed,
@@ -18,13 +22,18 @@ from services.events.registry import (
     CaseSeparated,
     ChildBorn,
     ChildRegistered,
+    HandoverDeclined,
+    HandoverEffected,
+    HandoverProposed,
+    HandoverSuperseded,
+    HandoverWithdrawn,
     SupporterJoined,
     SupporterLeft,
     TovholderChanged,
 )
 from services.events.sundhedspleje import OverleveringGiven
 
-_AT_A_TIME = 50
+HandoverOver = HandoverEffected | HandoverDeclined | HandoverWithdrawn | HandoverSuperseded
 
 
 async def know_child(received: Received[ChildRegistered], tx: Tx) -> None:
@@ -46,9 +55,16 @@ async def close_case(received: Received[CaseClosed], tx: Tx) -> None:
     """Where the child will not come, its open start is cancelled; a settled child's stands."""
     await _known(tx, received.event.child)
     await repository.record_closing(tx, received.event.child, closed=True, version=received.version)
+    if received.event.reason not in domain.ENDS_STARTS:
+        return
     start = await repository.open_start(tx, received.event.child)
-    if start and received.event.reason in domain.ENDS_STARTS:
+    held = await stored_places.holdings_of(tx, received.event.child)
+    given_back = places.give_back(held, "case-closed", date_of(await tx.now()))
+    await stored_places.save_holdings(tx, given_back.holdings, await tx.now())
+    if start:
         await _commit(tx, domain.cancel(start, "case-closed"))
+    if given_back.events:
+        tx.publish(received.event.child, *given_back.events)
 
 
 async def reopen_case(received: Received[CaseReopened], tx: Tx) -> None:
@@ -57,14 +73,27 @@ async def reopen_case(received: Received[CaseReopened], tx: Tx) -> None:
 
 
 async def link_case(received: Received[CaseMerged], tx: Tx) -> None:
-    """The two are linked, and an open start goes on with the reference that survives."""
+    """The two are linked, and an open start and what is held go on with the reference that survives."""
     merged = received.event
     await _known(tx, merged.child)
     await _known(tx, merged.merged_into)
     await repository.link(tx, merged.child, merged.merged_into)
-    if start := await repository.open_start(tx, merged.child):
-        taken = await repository.open_start(tx, merged.merged_into) is not None
+    start = await repository.open_start(tx, merged.child)
+    taken = await repository.open_start(tx, merged.merged_into) is not None
+    if start:
         await _commit(tx, domain.goes_on_with(start, merged.merged_into, taken))
+    has_plus = any(it.kind == "plus" for it in await stored_places.holdings_of(tx, merged.merged_into))
+    seating = places.goes_on_with(
+        await stored_places.holdings_of(tx, merged.child),
+        merged.merged_into,
+        has_plus,
+        start.id if start and taken else None,
+        date_of(await tx.now()),
+    )
+    await stored_places.save_holdings(tx, seating.holdings, await tx.now())
+    for event in seating.events:
+        # What is given back was the merged child's, what goes on is the survivor's.
+        tx.publish(merged.merged_into if isinstance(event, PlaceReserved) else merged.child, event)
 
 
 async def unlink_case(received: Received[CaseSeparated], tx: Tx) -> None:
@@ -89,30 +118,38 @@ async def _known(tx: Tx, child: UUID) -> None:
 
 
 async def prepare_transition(received: Received[OverleveringGiven], tx: Tx) -> None:
-    """An overlevering for a start prepares its transition; others are none of daycare's."""
+    """An overlevering for a start prepares its transition and settles its item; others are none of daycare's."""
     given = received.event
     if given.start is None:
         return
     start = await repository.start_of(tx, given.start, for_change=True)
-    await _commit(tx, domain.prepare(start, given.child, given.to_unit, given.overlevering))
-
-
-async def let_children_start(runtime: Runtime) -> None:
-    """From 00:00 in Copenhagen of its date on, an open start of a born child takes place; some at a time."""
-    today = date_of(await runtime.store.now())
-    while True:
-        async with runtime.store.transaction() as tx:
-            due = await repository.due(tx, today, _AT_A_TIME)
-            for start, child_status in due:
-                await _commit(tx, domain.begin(start, child_status, today))
-        if len(due) < _AT_A_TIME:
-            return
+    decision = domain.prepare(start, given.child, given.to_unit, given.overlevering)
+    await _commit(tx, decision)
+    now = decision.start if decision else start
+    if now is None or not domain.is_open(now):
+        return
+    settling = transitions.hear_overlevering(now, await stored_transitions.checklist_of(tx, now.id), given)
+    await stored_transitions.save_settling(tx, settling, await tx.now())
+    if settling.events:
+        tx.publish(now.child, *settling.events, dataref=f"/daycare/starts/{now.id}/transition")
 
 
 async def _commit(tx: Tx, decision: Decision | None) -> None:
     if decision:
         await repository.save_start(tx, decision.start, await tx.now())
         tx.publish(decision.start.child, *decision.events, dataref=f"/daycare/starts/{decision.start.id}")
+
+
+async def know_receiver(received: Received[HandoverProposed], tx: Tx) -> None:
+    await repository.save_receiver(tx, received.event)
+
+
+async def forget_receiver(received: Received[HandoverOver], tx: Tx) -> None:
+    await repository.remove_receiver(tx, received.event.child, received.event.handover)
+
+
+async def know_intake(received: Received[IntakeChanged], tx: Tx) -> None:
+    await repository.save_intake(tx, received.event)
 
 
 async def know_unit(received: Received[UnitChanged], tx: Tx) -> None:
@@ -150,6 +187,12 @@ HANDLERS: dict[type[Event], Apply | FetchFirst] = {
     SupporterJoined: know_supporter,
     SupporterLeft: forget_supporter,
     OverleveringGiven: prepare_transition,
+    HandoverProposed: know_receiver,
+    HandoverEffected: forget_receiver,
+    HandoverDeclined: forget_receiver,
+    HandoverWithdrawn: forget_receiver,
+    HandoverSuperseded: forget_receiver,
+    IntakeChanged: know_intake,
     UnitChanged: know_unit,
     AbsenceRegistered: know_absence,
     AbsenceEnded: know_end_of_absence,

@@ -3,7 +3,18 @@
 from services.chassis.service import Apply, Service
 from services.events import Event
 from services.events import registry as baton
-from services.events.daycare import ChildStarted, StartCancelled, StartMoved, StartPlanned
+from services.events.daycare import (
+    BatonDecided,
+    ChildSettled,
+    ChildStarted,
+    PedagogueNamed,
+    PlaceReleased,
+    PlaceReserved,
+    StartCancelled,
+    StartMoved,
+    StartPlanned,
+    TransitionIncomplete,
+)
 from services.events.directory import AbsenceEnded, AbsenceRegistered, IntakeChanged, UnitChanged
 from services.events.midwife import NotificationReceived, NotificationWithdrawn
 from services.events.notifications import Delivered, Failed, Seen, ToldInPerson
@@ -54,6 +65,12 @@ _TOLD: tuple[type[Event], ...] = (
     StartMoved,
     StartCancelled,
     ChildStarted,
+    PedagogueNamed,
+    TransitionIncomplete,
+    BatonDecided,
+    ChildSettled,
+    PlaceReserved,
+    PlaceReleased,
     OverleveringGiven,
     ProgrammeOffered,
     ProgrammeWaiting,

@@ -50,13 +50,17 @@ class OnlyWhatFailedIsToldInPerson(RuleViolated):
 
 @dataclass(frozen=True)
 class Known:
-    """What notifications knows when something happens. `leaders`: by unit. `deputies`: of those who are absent now."""
+    """What notifications knows when something happens. `leaders`: by unit. `deputies`: of those who are absent now.
+
+    `private`: the private ones among those units.
+    """
 
     holder: Seat | None = None
     supporters: tuple[UUID, ...] = ()
     leaders: Mapping[UUID, tuple[UUID, ...]] = field(default_factory=dict)
     deputies: Mapping[UUID, UUID] = field(default_factory=dict)
     intake_lead: UUID | None = None
+    private: frozenset[UUID] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -122,6 +126,8 @@ def audience(kind: str, event: Event, known: Known) -> list[Told]:
 def _of_role(role: str, kind: str, event: Event, known: Known) -> list[tuple[ToWhom, UUID | None]]:
     if role == "family":
         return [("family", None)]
+    if role in ("unit-leaders", "pedagogue") and _is_for_the_parents_to_tell(event, known):
+        return []
     seats = seats_of(event)
     found: list[UUID | None]
     if role == "tovholder-leaders":
@@ -142,6 +148,12 @@ def _of_role(role: str, kind: str, event: Event, known: Known) -> list[tuple[ToW
         seat = seats.get(role) or (known.holder if role == "tovholder" else None)
         found = [seat.professional] if seat else []
     return [("professional", professional) for professional in found if professional]
+
+
+def _is_for_the_parents_to_tell(event: Event, known: Known) -> bool:
+    """A private institution hears of a child from the parents; of an overlevering to it, since they have let it pass."""
+    unit = getattr(event, "to_unit", None) or getattr(event, "unit", None)
+    return unit in known.private and getattr(event, "basis", "refused") == "refused"
 
 
 def next_try(tries: int, reason: str, at: datetime) -> datetime | None:

@@ -19,11 +19,11 @@ from services.notifications.domain import IN_HAND, Known, Told
 async def keep_unit(tx: Tx, unit: UnitChanged) -> None:
     await tx.later(
         """
-        insert into unit (id, municipality, district, leaders) values ($1, $2, $3, $4)
-        on conflict (id)
-        do update set municipality = excluded.municipality, district = excluded.district, leaders = excluded.leaders
+        insert into unit (id, municipality, district, leaders, private) values ($1, $2, $3, $4, $5)
+        on conflict (id) do update set municipality = excluded.municipality, district = excluded.district,
+          leaders = excluded.leaders, private = excluded.private
         """,
-        *(unit.unit, unit.municipality, unit.district, unit.leaders),
+        *(unit.unit, unit.municipality, unit.district, unit.leaders, unit.private),
     )
 
 
@@ -110,6 +110,7 @@ async def known_of(tx: Tx, child: UUID, units: Iterable[UUID], professionals: It
           case when c.closed then coalesce(i.unit, c.holder_unit) else c.holder_unit end as holder_unit,
           array(select professional from supporter where child = $1 order by professional) as supporters,
           coalesce((select jsonb_object_agg(id, leaders) from unit where id = any ($2)), '{}') as leaders,
+          array(select id from unit where id = any ($2) and private) as private,
           coalesce((select jsonb_object_agg(professional, deputy) from absence where professional = any ($3)
             and deputy is not null and $4::date between from_on and coalesce(until_on, 'infinity')), '{}') as deputies
         from (values (1)) one left join child_case own on own.child = $1
@@ -124,6 +125,7 @@ async def known_of(tx: Tx, child: UUID, units: Iterable[UUID], professionals: It
         holder=Seat(professional=row["holder"], unit=row["holder_unit"]) if row["holder"] else None,
         supporters=tuple(row["supporters"]),
         leaders={UUID(unit): tuple(map(UUID, leaders)) for unit, leaders in row["leaders"].items()},
+        private=frozenset(row["private"]),
         deputies={UUID(absent): UUID(deputy) for absent, deputy in row["deputies"].items()},
     )
 

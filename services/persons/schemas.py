@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 from services.events.envelope import Code
-from services.persons.domain.disclosure import About, Invoked, RecipientKind
+from services.persons.domain.disclosure import About, Invoked, RecipientKind, Standing, State
 from services.persons.domain.identifiers import Identifier
 
 Line = Annotated[str, StringConstraints(min_length=1, max_length=200)]
@@ -183,6 +183,61 @@ class DecisionOut(_Strict):
     withheld: list[str]
     bases: dict[str, str]
     say: str
+    consents: dict[str, Standing]
+    awaited: list[UUID]
+
+
+class CustodyOut(_Strict):
+    registered: bool
+    holders: list[UUID]
+
+
+class ConsentOut(_Strict):
+    """A consent as it stands today. `recorded_by` null: the family itself."""
+
+    id: UUID
+    about: About
+    given_by: UUID
+    recipient_kind: str
+    purpose: str
+    categories: list[str]
+    from_on: date
+    until_on: date | None
+    state: State
+    recorded_by: UUID | None
+    recorded_at: AwareDatetime
+    withdrawn_at: AwareDatetime | None
+
+
+class ConsentsOut(_Strict):
+    """`may_consent`: whose consent is needed, for the child's and for the mother's own; an empty list: not yet possible."""
+
+    child: UUID
+    custody: CustodyOut
+    may_consent: dict[About, list[UUID]]
+    consents: list[ConsentOut]
+    next: UUID | None
+
+
+class DisclosureOut(_Strict):
+    """One answer to "may this be disclosed": what might go on which basis, what was withheld."""
+
+    id: UUID
+    recipient_kind: str
+    to_unit: UUID | None
+    purpose: str
+    invoked: str | None
+    basis: str
+    allowed: list[str]
+    withheld: list[str]
+    bases: dict[str, str]
+    asked_by: str
+    at: AwareDatetime
+
+
+class DisclosuresOut(_Strict):
+    disclosures: list[DisclosureOut]
+    next: UUID | None
 
 
 class Recipient(_Strict):
@@ -194,6 +249,121 @@ class Recipient(_Strict):
 class RecipientsOut(_Strict):
     do_not_contact: bool
     recipients: list[Recipient]
+
+
+class PassOut(_Strict):
+    """`pass`: the bearer token of the addresses under /persons/family, for so many seconds or until custody changes."""
+
+    pass_: str = Field(alias="pass")
+    seconds: int
+    children: list[UUID]
+
+
+class FamilyConsentIn(_Strict):
+    """A consent by whoever the pass is for."""
+
+    child: UUID
+    about: About = "child"
+    recipient_kind: RecipientKind
+    purpose: Code
+    categories: Annotated[list[Code], Field(min_length=1, max_length=40)]
+    from_on: date
+    until_on: date | None = None
+
+
+class FamilyWithdrawalIn(_Strict):
+    consent: UUID
+
+
+class PeersHolder(BaseModel):
+    professional: UUID
+
+
+class PeersBaton(BaseModel):
+    """What registry says of who is tovholder."""
+
+    tovholder: PeersHolder | None = None
+
+
+class FamilyStart(BaseModel):
+    """A start in daycare as the family sees it."""
+
+    id: UUID
+    unit: UUID
+    starts_on: date
+    state: str
+
+
+class PeersStarts(BaseModel):
+    starts: list[FamilyStart] = []
+
+
+class FamilyVisit(BaseModel):
+    """A visit as the family sees it."""
+
+    id: UUID
+    kind: str
+    from_on: date
+    until_on: date
+    state: str
+
+
+class PeersCase(BaseModel):
+    visits: list[FamilyVisit] = []
+
+
+class FamilyTovholder(_Strict):
+    professional: UUID
+    name: str | None
+
+
+class FamilyChild(_Strict):
+    """`unavailable`: services that do not answer now; what they would say is null."""
+
+    child: UUID
+    tovholder: FamilyTovholder | None = None
+    starts: list[FamilyStart] | None = None
+    visits: list[FamilyVisit] | None = None
+    unavailable: list[str]
+
+
+class FamilyOut(_Strict):
+    person: UUID
+    children: list[FamilyChild]
+
+
+class PeersLook(BaseModel):
+    at: AwareDatetime
+    party: str
+    professional: UUID | None
+    class_: str = Field(alias="class")
+    purpose: str
+
+
+class PeersLooks(BaseModel):
+    """Lines of a service's access log."""
+
+    lines: list[PeersLook]
+
+
+class LookOut(_Strict):
+    """Someone has looked. `professional` null: a system of that party; `what`: the class of data."""
+
+    at: AwareDatetime
+    service: str
+    about: Literal["child", "self"]
+    party: str
+    professional: UUID | None
+    name: str | None
+    what: str
+    purpose: str
+
+
+class LooksOut(_Strict):
+    """The newest first. `before`: give it as `before` for the next page."""
+
+    lines: list[LookOut]
+    before: AwareDatetime | None
 
 
 class ToldIdentifier(BaseModel):

@@ -14,7 +14,7 @@ from services.chassis.service import Apply, FetchFirst, Received, Runtime
 from services.chassis.settings import Secrets
 from services.chassis.store import Tx
 from services.events import Event
-from services.events.daycare import StartCancelled, StartMoved
+from services.events.daycare import ChildSettled, StartCancelled, StartMoved
 from services.events.directory import (
     AbsenceEnded,
     AbsenceRegistered,
@@ -37,6 +37,7 @@ from services.events.persons import (
     PregnancyEndUndone,
 )
 from services.registry.domain import Child, Decision, NobodyOnTheLadderTakes, TheSeatTakesNobody, life
+from services.registry.domain.deadlines import settles
 from services.registry.domain.handing_over import withdraw_for_cancelled_start
 from services.registry.domain.moving import hear_of_move
 from services.registry.domain.rescheduling import reschedule_with_start
@@ -187,6 +188,12 @@ async def withdraw_with_start(received: Received[StartCancelled], tx: Tx) -> Non
     await _settled(tx, event.child, lambda child, at: withdraw_for_cancelled_start(child, event.unit, at))
 
 
+async def end_givers_support(received: Received[ChildSettled], tx: Tx) -> None:
+    """The child has settled in: who gave the baton there stands by no longer; the episode goes on."""
+    event = received.event
+    await _settled(tx, event.child, lambda child, _: settles(child, event.unit))
+
+
 async def _settled(tx: Tx, child: UUID, decide: Callable[[Child, datetime], Decision | None]) -> None:
     """NotYetKnown where no such child is registered: the fact is kept until it is."""
     machine = InTransaction(tx)
@@ -279,6 +286,7 @@ HANDLERS: Mapping[type[Event], Apply | FetchFirst] = {
     IntakeChanged: note_intake,
     MunicipalityChanged: note_municipality,
     StartCancelled: withdraw_with_start,
+    ChildSettled: end_givers_support,
     ChildDied: note_death,
     ChildMoved: FetchFirst(keys, take_key_along, is_remote=False),
     DeathUndone: undo_death,

@@ -8,7 +8,7 @@ import pytest
 
 from services.chassis.errors import CannotBeApplied, NotFound
 from services.daycare import domain
-from services.daycare.domain import Asker, Child, Start, State, Unit
+from services.daycare.domain import Asker, Child, Stands, Start, State, Unit
 from services.events.daycare import ChildStarted, StartCancelled, StartMoved, StartPlanned, TransitionPrepared
 
 TODAY = date(2027, 8, 1)
@@ -16,7 +16,7 @@ CHILD = Child(uuid4(), "0101", "born", uuid4(), uuid4())
 UNIT = Unit(uuid4(), "institution", private=False, active=True)
 START = Start(uuid4(), CHILD.id, "0101", UNIT.id, TODAY, None, "planned", private=False)
 PREPARED = replace(START, state="prepared", overlevering=uuid4())
-CLOSED: list[State] = ["started", "cancelled"]
+CLOSED: list[State] = ["started", "settled", "cancelled"]
 
 
 @pytest.mark.parametrize("kind", ["institution", "dagpleje"])
@@ -139,12 +139,20 @@ def test_others_may_not_plan_a_start_and_strangers_learn_nothing() -> None:
 
 
 def test_a_placement_system_is_related_to_the_children_of_its_own_municipality_only() -> None:
-    assert domain.relations(CHILD, Asker(None, places_in="0101"), False, False) == {"placement"}
-    assert domain.relations(CHILD, Asker(None, places_in="0202"), False, False) == frozenset()
+    assert domain.relations(CHILD, Asker(None, places_in="0101"), Stands()) == {"placement"}
+    assert domain.relations(CHILD, Asker(None, places_in="0202"), Stands()) == frozenset()
 
 
 def test_the_people_of_the_unit_are_related_through_the_start() -> None:
     asker = Asker(uuid4(), works_in=frozenset({UNIT.id}))
 
-    assert domain.relations(CHILD, asker, False, False, UNIT.id) == {"daycare"}
-    assert domain.relations(CHILD, asker, False, False) == frozenset()
+    assert domain.relations(CHILD, asker, Stands(), START) == {"daycare"}
+    assert domain.relations(CHILD, asker, Stands()) == frozenset()
+
+
+def test_the_people_of_a_private_unit_are_let_in_by_the_parents_only() -> None:
+    asker, private = Asker(uuid4(), works_in=frozenset({UNIT.id})), replace(START, private=True)
+
+    assert domain.relations(CHILD, asker, Stands(), private) == frozenset()
+    assert domain.only_by_the_parents(private, asker)
+    assert not domain.only_by_the_parents(START, asker)

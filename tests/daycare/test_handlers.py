@@ -51,7 +51,7 @@ async def test_an_overlevering_for_the_start_prepares_the_transition_and_a_secon
 
     seen = (await heard.logged_in(nurse).get(f"/daycare/starts/{start}")).body
     assert (seen["state"], seen["overlevering"]) == ("prepared", str(first.overlevering))
-    assert await heard.world.events("daycare", str(child)) == ["start_planned", "transition_prepared"]
+    assert await heard.world.events("daycare", str(child)) == ["start_planned", "transition_prepared", "transition_item_settled"]
 
 
 async def test_an_overlevering_without_a_start_is_none_of_daycare_s(heard: Heard) -> None:
@@ -83,7 +83,7 @@ async def test_on_the_date_the_child_has_started_and_only_once(heard: Heard) -> 
 
     assert before == "planned"
     assert (await heard.logged_in(nurse).get(f"/daycare/starts/{start}")).body["state"] == "started"
-    assert await heard.world.events("daycare", str(child)) == ["start_planned", "child_started"]
+    assert await heard.world.events("daycare", str(child)) == ["start_planned", "transition_incomplete", "child_started"]
 
 
 async def test_a_child_not_yet_born_does_not_start_until_it_is(heard: Heard) -> None:
@@ -132,7 +132,7 @@ async def test_what_is_heard_twice_or_late_changes_nothing(heard: Heard) -> None
         await handlers.prepare_transition(Received(once, "again", child, 1, now), tx)
 
     assert await heard.world.sql("daycare", look) == before
-    assert await heard.world.events("daycare", str(child)) == ["start_planned", "transition_prepared"]
+    assert await heard.world.events("daycare", str(child)) == ["start_planned", "transition_prepared", "transition_item_settled"]
 
 
 async def test_a_dead_child_neither_starts_nor_is_planned_for_and_undone_it_does(heard: Heard) -> None:

@@ -11,12 +11,14 @@ from services.persons.domain.disclosure import (
     AConsentEndsAfterItBegins,
     AConsentNamesWhatItCovers,
     Consent,
+    CustodyIsNotRegisteredYet,
     Facts,
     OnlyAHolderOfCustodyMayConsent,
     OnlyTheMotherMayConsentForHerself,
     Recipient,
     check_consent,
     may_disclose,
+    state_of,
     to_be_told,
 )
 
@@ -124,6 +126,52 @@ CASES = {
         asked(SOCIAL, "weight", "mother-mood", invoked="underretning"), "underretning", ("weight", "mother-mood"),
     ),
     "an underretning goes to the social services only": (asked(DAYCARE, "weight", invoked="underretning"), "refused", ()),
+    "a withdrawn consent is none": (
+        asked(DAYCARE, "sleep", consents=[replace(consent(MOTHER, "sleep"), withdrawn=True)]), "refused", (),
+    ),
+    "a consent of a former holder of custody is none": (
+        asked(DAYCARE, "sleep", custody=frozenset({FATHER}), consents=[consent(MOTHER, "sleep"), consent(STRANGER, "sleep")]),
+        "refused", (),
+    ),
+    "a second holder registered later must consent as well": (
+        asked(DAYCARE, "practical", "sleep", custody=BOTH, consents=[consent(MOTHER, "sleep")]),
+        "dagtilbudsloven-3a", ("practical",),
+    ),
+    "where no mother is known and custody is not registered nobody can consent": (
+        replace(asked(DAYCARE, "sleep", consents=[consent(MOTHER, "sleep")]), mother=None), "refused", (),
+    ),
+    "another area of the municipality gets nothing for cooperation without consent": (
+        asked(SOCIAL, "weight", purpose="cooperation", custody=BOTH), "refused", (),
+    ),
+    "talking a family over with another profession needs consent": (
+        asked(Recipient("school"), "weight", purpose="cooperation", custody=BOTH), "refused", (),
+    ),
+    "a parent without custody has no right to be informed by this way": (
+        asked(Recipient("other"), "weight", purpose="parent-asks", custody=frozenset({MOTHER})), "refused", (),
+    ),
+    "health in another municipality for treatment is health to health too": (
+        asked(Recipient("health", same_municipality=False), "weight", purpose="treatment"), "sundhedsloven-41", ("weight",),
+    ),
+    "a move gives the social services there nothing by itself": (
+        asked(SOCIAL_ELSEWHERE, "weight", purpose="moved"), "refused", (),
+    ),
+    "an underretning goes to the social services of wherever the child is": (
+        asked(SOCIAL_ELSEWHERE, "weight", invoked="underretning"), "underretning", ("weight",),
+    ),
+    "a private child minder is told of the start itself by the parents only": (
+        asked(PRIVATE, "start", custody=BOTH), "refused", (),
+    ),
+    "a private child minder is told of the start by consent of each holder": (
+        asked(PRIVATE, "start", custody=BOTH, consents=[consent(MOTHER, "start"), consent(FATHER, "start")]),
+        "consent", ("start",),
+    ),
+    "a protected address is not given to a private party whatever the parents release": (
+        replace(asked(PRIVATE, "address", "sleep", custody=frozenset({MOTHER}), consents=[consent(MOTHER, "address", "sleep")]),
+            protected=True), "consent", ("sleep",),
+    ),
+    "an authority gets a protected address by consent": (
+        replace(asked(DAYCARE, "address", consents=[consent(MOTHER, "address")]), protected=True), "consent", ("address",),
+    ),
     "consent is the basis where it is given, also when a law is invoked": (
         asked(DAYCARE, "sleep", consents=[consent(MOTHER, "sleep")], invoked="ssd-exchange"), "consent", ("sleep",),
     ),
@@ -155,11 +203,38 @@ def test_each_category_has_its_own_basis() -> None:
 
 
 @pytest.mark.parametrize(
+    ("custody", "consents", "mother", "stands", "lacking"),
+    [
+        (BOTH, [consent(MOTHER, "sleep"), consent(FATHER, "sleep")], MOTHER, "given", set()),
+        (BOTH, [consent(MOTHER, "sleep")], MOTHER, "partly", {FATHER}),
+        (BOTH, [], MOTHER, "missing", {MOTHER, FATHER}),
+        (BOTH, [consent(MOTHER, "sleep"), replace(consent(FATHER, "sleep"), withdrawn=True)], MOTHER, "withdrawn", {FATHER}),
+        (BOTH, [replace(consent(STRANGER, "sleep"), withdrawn=True)], MOTHER, "missing", {MOTHER, FATHER}),
+        (None, [], MOTHER, "missing", {MOTHER}),
+        (None, [], None, "not-yet-possible", set()),
+    ],
+)
+def test_how_consent_stands_and_whose_is_missing(
+    custody: frozenset[UUID] | None, consents: list[Consent], mother: UUID | None, stands: str, lacking: set[UUID]
+) -> None:
+    decision = may_disclose(replace(asked(DAYCARE, "sleep", custody=custody, consents=consents), mother=mother))
+
+    assert (dict(decision.consents), decision.awaited) == ({"sleep": stands}, frozenset(lacking))
+
+
+def test_one_consent_is_given_ahead_ended_or_withdrawn() -> None:
+    one = consent(MOTHER, "sleep")
+
+    assert [state_of(one, day) for day in (TODAY, date(2026, 12, 31), date(2028, 1, 1))] == ["given", "ahead", "ended"]
+    assert state_of(replace(one, withdrawn=True), TODAY) == "withdrawn"
+
+
+@pytest.mark.parametrize(
     ("given", "custody", "registered", "refusal"),
     [
         (consent(STRANGER, "sleep"), BOTH, True, OnlyAHolderOfCustodyMayConsent),
         (consent(MOTHER, "sleep"), frozenset({FATHER}), True, OnlyAHolderOfCustodyMayConsent),
-        (consent(FATHER, "sleep"), frozenset(), False, OnlyAHolderOfCustodyMayConsent),
+        (consent(FATHER, "sleep"), frozenset(), False, CustodyIsNotRegisteredYet),
         (consent(FATHER, "mother-mood", about="mother"), BOTH, True, OnlyTheMotherMayConsentForHerself),
         (consent(MOTHER, "mother-mood"), BOTH, True, AConsentNamesWhatItCovers),
         (consent(MOTHER, "sleep", about="mother"), BOTH, True, AConsentNamesWhatItCovers),

@@ -239,7 +239,7 @@ async def test_a_consent_by_a_stranger_or_to_a_stranger_is_refused(world: World)
     wrong_giver = await world.as_professional("inge").post(f"/persons/{ref}/consents", {"given_by": ref, **CONSENT})
     wrong_recorder = await world.as_professional("cecilie").post(f"/persons/{ref}/consents", {"given_by": mother, **CONSENT})
 
-    assert (wrong_giver.status, wrong_giver.problem) == (409, "only-a-holder-of-custody-may-consent")
+    assert (wrong_giver.status, wrong_giver.problem) == (409, "custody-is-not-registered-yet")
     assert wrong_recorder.status == 404
 
 

@@ -53,7 +53,7 @@ from services.registry.domain import (
     seeing,
     standing_in,
 )
-from services.registry.domain.deadlines import due, escalation_path, next_look, supporters_end, time_asks
+from services.registry.domain.deadlines import due, escalation_path, next_look, settles, supporters_end, time_asks
 from services.registry.domain.standing_in import Newcomer, choose, family
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=calendar.COPENHAGEN)  # a Monday
@@ -307,6 +307,20 @@ def test_what_is_already_registered_changes_nothing() -> None:
     child = a_child(status="born")
 
     assert family([a_newcomer(child.id)], {child.id: child}, [], NOON, [uuid4()]) == []
+
+
+def test_a_settled_child_ends_the_support_of_who_gave_the_baton_there_and_no_others() -> None:
+    giver, team = Supporter(NURSE, "0990", "giver", date(2027, 1, 1)), Supporter(DEPUTY, "0990", "team")
+    child = a_child(holder=LEAD, supporters=(giver, team))
+
+    settled = settles(child, LEAD.unit)
+
+    assert settled is not None
+    assert (settled.leaves, settled.holder) == ((NURSE,), None)
+    assert [event.type.split(".")[3] for event in settled.events] == ["supporter_left"]
+    # The baton stayed where it was, or nobody stands by: nothing ends.
+    assert settles(child, NURSE.unit) is None
+    assert settles(a_child(holder=LEAD, supporters=(team,)), LEAD.unit) is None
 
 
 def test_supporters_end_the_day_after_their_last() -> None:

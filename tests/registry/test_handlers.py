@@ -3,7 +3,7 @@
 from datetime import timedelta
 from uuid import uuid4
 
-from services.events.daycare import StartCancelled
+from services.events.daycare import ChildSettled, StartCancelled
 from services.events.directory import HeldSeat, ProfessionalChanged
 from services.events.persons import IdentifiedChild
 from tests.registry.settled import Municipality
@@ -191,6 +191,17 @@ async def test_a_cancelled_start_takes_its_handover_with_it(town: Municipality) 
 
     assert (await town.said(child))[-2:] == ["handover_withdrawn", "supporter_left"]
     assert (await town.read(child))["handover"] is None
+
+
+async def test_a_settled_child_ends_the_givers_support_and_not_the_episode(town: Municipality) -> None:
+    child, day = await town.held(town.nurse), await town.heard.today()
+    settled = ChildSettled(start=uuid4(), child=child, municipality=town.heard.municipality, unit=town.nurse.unit, starts_on=day)
+
+    await town.heard.tell(child, settled)
+
+    assert (await town.said(child))[-1] == "supporter_left"
+    assert (await town.read(child))["supporters"] == []
+    assert await town.tovholder(child) == str(town.nurse.professional)
 
 
 async def test_a_start_of_a_child_not_yet_known_is_kept_until_it_is(town: Municipality) -> None:

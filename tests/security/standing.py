@@ -59,6 +59,10 @@ async def stood_by(world: World) -> Child:
     names["mother"] = (await child.as_("inge").get(f"/persons/{names['child']}")).body["mother"]
 
     unit, today = world.names["maelkevejen"], date_of(await world.now())
+    offers = {"from_on": today.isoformat(), "places": 40, "plus_places": 2, "high_quality": True, "methods": ["cos-p"]}
+    await _made(child, "placement-havby", f"/daycare/units/{unit}/capacity", offers)
+    plus = {"child": names["child"], "unit": unit, "method": "cos-p"}
+    names["place"] = (await _made(child, "inge", "/daycare/plusplads", plus))["id"]
     start = {"child": names["child"], "unit": unit, "starts_on": (today + timedelta(days=90)).isoformat()}
     names["start"] = (await _made(child, "inge", "/daycare/starts", start))["id"]
     given = {"child": names["child"], "to": {"unit": unit}, "categories": ["development"], "text": {"development": "Smiles."}}

@@ -25,7 +25,9 @@ IDS = (
     ("/midwife/notifications", "notification"), ("/directory/absences", "absence"),
     ("/sundhedspleje/visits", "visit"), ("/sundhedspleje/screenings", "screening"), ("/sundhedspleje/follow-ups", "follow_up"),
     ("/sundhedspleje/criteria", "criterion"), ("/sundhedspleje/underretninger", "underretning"),
-    ("/daycare/starts", "start"), ("/sundhedspleje/overleveringer", "overlevering"), ("/persons/consents", "consent"),
+    ("/daycare/starts", "start"), ("/daycare/plusplads", "place"), ("/daycare/meetings", "meeting"),
+    ("/daycare/agreements", "agreement"), ("/daycare/units", "maelkevejen"),
+    ("/sundhedspleje/overleveringer", "overlevering"), ("/persons/consents", "consent"),
     ("/notifications/deliveries", "delivery"), ("/directory/professionals", "dorte"), ("/directory/units", "syd"),
     ("/", "child"),
 )  # fmt: skip
@@ -87,6 +89,20 @@ CHANGES: dict[str, Any] = {
     "/sundhedspleje/cases/{child_ref}/underretninger": {"to_unit": str(uuid.UUID(int=2))},
     "/sundhedspleje/underretninger/{number}/assessment": {"assessment": "acute"},
     "/sundhedspleje/underretninger/{number}/receipt": None,
+    "/daycare/starts/{number}/settled": None,
+    "/daycare/starts/{number}/leaving": {"left_on": "2031-01-01"},
+    "/daycare/starts/{number}/pedagogue": {"professional": str(uuid.UUID(int=1))},
+    "/daycare/starts/{number}/overlevering-declined": {"declined_by": "family"},
+    "/daycare/starts/{number}/method": {"method": "icdp"},
+    "/daycare/starts/{number}/continuation": {"continues": False},
+    "/daycare/starts/{number}/baton": {"moves": True},
+    "/daycare/starts/{number}/meetings": {"held_on": "2031-01-01"},
+    "/daycare/meetings/{number}/outcome": {"outcome": "cancelled"},
+    "/daycare/plusplads/{number}/release": {"reason": "other"},
+    "/daycare/units/{unit}/capacity": {"from_on": "2031-01-01", "places": 1},
+    "/daycare/units/{unit}/agreements": {"with_unit": str(uuid.UUID(int=2)), "agreed_on": "2026-01-01", "every_months": 6},
+    "/daycare/agreements/{number}/meetings": {"held_on": "2026-01-01"},
+    "/daycare/units/{unit}/talks": {"topic": "attachment", "held_on": "2026-01-01"},
     "/notifications/deliveries/{delivery}/seen": None,
     "/notifications/deliveries/{delivery}/told": None,
 }  # fmt: skip
@@ -99,10 +115,12 @@ NAMING_A_CHILD: dict[str, Any] = {
         "child": "{child}", "to": {"unit": str(uuid.UUID(int=2))}, "categories": ["feeding"], "text": "Eats well.",
     },
     "/daycare/starts": {"child": "{child}", "unit": str(uuid.UUID(int=2)), "starts_on": "2031-01-01"},
+    "/daycare/plusplads": {"child": "{child}", "unit": str(uuid.UUID(int=2)), "method": "cos-p"},
     "/persons/decisions": {"child": "{child}", "recipient_kind": "daycare", "purpose": "transition", "categories": ["feeding"]},
 }  # fmt: skip
 NAMING_A_CHILD_IN_THE_QUERY = (
-    "/daycare/starts?child={child}", "/daycare/starts?unit={maelkevejen}", "/notifications/deliveries?child={child}",
+    "/daycare/starts?child={child}", "/daycare/starts?unit={maelkevejen}", "/daycare/arrivals?unit={maelkevejen}",
+    "/daycare/plusplads?unit={maelkevejen}", "/daycare/agreements?unit={maelkevejen}", "/notifications/deliveries?child={child}",
     "/notifications/deliveries?recipient={dorte}", "/notifications/deliveries?recipient=me",
     "/notifications/deliveries?state=failed",
     "/registry/handovers?to={anna}", "/registry/handovers?state=open", "/registry/matters", "/registry/children",
@@ -118,6 +136,8 @@ NAMING_A_CHILD_IN_THE_QUERY = (
 OPEN_WITHIN_A_MUNICIPALITY = {
     (STRANGER, "/directory/professionals/{professional}"),
     (STRANGER, "/directory/units/{unit}"),
+    (STRANGER, "/daycare/units/{unit}/capacity"),
+    (STRANGER, "/daycare/units/{unit}/talks"),
 }
 
 
@@ -156,7 +176,11 @@ async def names(child: Child) -> dict[str, str]:
     many = {"to": offered["receiver"], "reason": "leaves-the-team", "children": [child.names["child"]]}
     bulk = await child.as_("dorte").post("/registry/bulk-handovers", many)
     assert bulk.status == 202, bulk.body
-    more = {"absence": shown["absences"][0]["id"], "consent": given.body["consent"], "bulk": bulk.body["id"]}
+    agreement = {"with_unit": child.world.names["syd"], "agreed_on": "2026-01-01", "every_months": 6}
+    agreed = await child.as_("placement-havby").post(f"/daycare/units/{child.world.names['maelkevejen']}/agreements", agreement)
+    planned = await child.as_("dorte").post(f"/daycare/starts/{child.names['start']}/meetings", {"held_on": "2030-01-01"})
+    met = {"agreement": agreed.body["id"], "meeting": planned.body["meeting"]}
+    more = met | {"absence": shown["absences"][0]["id"], "consent": given.body["consent"], "bulk": bulk.body["id"]}
     return {**child.world.names, **child.names, **more}
 
 

@@ -2,8 +2,8 @@
 
 Mother and child are two subjects.
 
-Sources: Sundhedsloven ss. 41 and 43, Dagtilbudsloven s. 3 a, Barnets Lov s. 133 (underretning) and its rule on exchange
-between SSD (social, school, sundhedspleje, dagtilbud), Forældreansvarsloven s. 3 (joint custody: both consent).
+Sources: Sundhedsloven ss. 41 and 43, CPR-loven s. 28, Dagtilbudsloven s. 3 a, Barnets Lov s. 133 (underretning) and its rule
+on exchange between SSD (social, school, sundhedspleje, dagtilbud), Forældreansvarsloven s. 3 (joint custody: both consent).
 """
 
 from collections.abc import Callable, Collection
@@ -26,11 +26,17 @@ MOTHERS_OWN: Final = "mother-"
 MINIMUM: Final = frozenset({"practical"})
 TREATMENT: Final = "treatment"
 TRANSITION: Final = "transition"
+ADDRESS: Final = "address"
+IDENTITY: Final = "identity"
 _SSD: Final = frozenset({"social", "school", "daycare", "health"})
 
 
 class OnlyAHolderOfCustodyMayConsent(RuleViolated):
     """The child's information is for the holders of custody to release; until custody is registered, for the mother."""
+
+
+class CustodyIsNotRegisteredYet(OnlyAHolderOfCustodyMayConsent):
+    """Who holds custody is often registered weeks after the birth; until then the mother alone consents for the child."""
 
 
 class OnlyTheMotherMayConsentForHerself(RuleViolated):
@@ -54,7 +60,7 @@ class TheConsentIsAlreadyWithdrawn(RuleViolated):
 
 @dataclass(frozen=True)
 class Consent:
-    """A consent that has not been withdrawn. `until_on` None: until withdrawn; both days included."""
+    """A consent as it was given. `until_on` None: until withdrawn; both days included."""
 
     given_by: UUID
     about: About
@@ -63,8 +69,14 @@ class Consent:
     categories: frozenset[str]
     from_on: date
     until_on: date | None = None
+    withdrawn: bool = False
 
     def covers(self, facts: "Facts", category: str) -> bool:
+        """Whether it stands for this category, recipient and purpose on that day."""
+        return not self.withdrawn and self.is_for(facts, category)
+
+    def is_for(self, facts: "Facts", category: str) -> bool:
+        """The same, withdrawn since or not."""
         return (
             self.about == about(category)
             and (self.recipient_kind, self.purpose) == (facts.recipient.kind, facts.purpose)
@@ -99,13 +111,20 @@ class Facts:
     custody_registered: bool = False
     consents: tuple[Consent, ...] = ()
     invoked: str | None = None
+    protected: bool = False
+
+
+# Of a category: all who must have consented; some of them; nobody; it was withdrawn; nobody can consent to it yet.
+Standing = Literal["given", "partly", "missing", "withdrawn", "not-yet-possible"]
+State = Literal["given", "ahead", "ended", "withdrawn"]
 
 
 @dataclass(frozen=True)
 class Decision:
     """What may go and what stays.
 
-    `basis` is that of most of it; `bases` says it per category; `say` tells the giver what to do next.
+    `basis` is that of most of it; `bases` says it per category; `say` tells the giver what to do next. `consents`: how consent
+    stands per category; `awaited`: whose is missing, where it is someone's to give.
     """
 
     basis: Basis
@@ -113,6 +132,8 @@ class Decision:
     withheld: tuple[str, ...]
     say: str
     bases: tuple[tuple[str, Basis], ...] = ()
+    consents: tuple[tuple[str, Standing], ...] = ()
+    awaited: frozenset[UUID] = frozenset()
 
 
 def about(category: str) -> About:
@@ -127,10 +148,39 @@ def must_consent(facts: Facts, category: str) -> frozenset[UUID]:
     return facts.custody
 
 
+def awaited(facts: Facts, category: str) -> frozenset[UUID]:
+    """Whose consent is still missing."""
+    return must_consent(facts, category) - {consent.given_by for consent in facts.consents if consent.covers(facts, category)}
+
+
+def standing(facts: Facts, category: str) -> Standing:
+    """How consent stands. Not yet possible: custody is not registered and no mother is known, so it is nobody's to give."""
+    needed, missing = must_consent(facts, category), awaited(facts, category)
+    if not needed:
+        return "not-yet-possible"
+    if not missing:
+        return "given"
+    if any(it.withdrawn and it.given_by in missing and it.is_for(facts, category) for it in facts.consents):
+        return "withdrawn"
+    return "partly" if missing < needed else "missing"
+
+
+def state_of(consent: Consent, on: date) -> State:
+    """How one consent stands by itself on a day."""
+    if consent.withdrawn:
+        return "withdrawn"
+    if on < consent.from_on:
+        return "ahead"
+    return "ended" if consent.until_on is not None and consent.until_on < on else "given"
+
+
 def _consented(facts: Facts, category: str) -> bool:
-    needed = must_consent(facts, category)
-    given = {consent.given_by for consent in facts.consents if consent.covers(facts, category)}
-    return bool(needed) and needed <= given
+    return standing(facts, category) == "given"
+
+
+def _is_kept_from_private(facts: Facts, category: str) -> bool:
+    """CPR-loven s. 28: a protected address is never in a private party's view, whatever else the parents release."""
+    return category == ADDRESS and facts.protected and facts.recipient.private
 
 
 def _underretning(facts: Facts, _: str) -> bool:
@@ -177,33 +227,44 @@ def may_disclose(facts: Facts) -> Decision:
     """Each category goes on the first basis that fits it, or stays; what stays is named, never silently dropped."""
     bases: dict[str, Basis] = {}
     for category in dict.fromkeys(facts.categories):
-        bases[category] = next((basis for basis, fits in _RULES if fits(facts, category)), "refused")
+        fitting = (basis for basis, fits in _RULES if fits(facts, category))
+        bases[category] = "refused" if _is_kept_from_private(facts, category) else next(fitting, "refused")
     allowed = tuple(category for category, basis in bases.items() if basis != "refused")
     withheld = tuple(category for category, basis in bases.items() if basis == "refused")
     used = [bases[category] for category in allowed]
     basis: Basis = max(dict.fromkeys(used), key=used.count) if used else "refused"
-    return Decision(basis, allowed, withheld, _say(facts, basis, withheld), tuple(bases.items()))
+    consents = tuple((category, standing(facts, category)) for category in bases)
+    lacking = frozenset(person for category in withheld for person in awaited(facts, category))
+    return Decision(basis, allowed, withheld, _say(facts, set(used), withheld), tuple(bases.items()), consents, lacking)
 
 
-def _say(facts: Facts, basis: Basis, withheld: Collection[str]) -> str:
+def _say(facts: Facts, bases: Collection[Basis], withheld: Collection[str]) -> str:
     sentences = []
-    if basis == "sundhedsloven-43-2":
+    if "sundhedsloven-43-2" in bases:
         sentences.append("Tell the person afterwards what was disclosed (Sundhedsloven s. 43).")
     if withheld and facts.recipient.private:
         sentences.append("A private institution is informed by the parents, or with their consent.")
+    if any(_is_kept_from_private(facts, category) for category in withheld):
+        sentences.append("A protected address is not given to private parties.")
     if any(about(category) == "mother" for category in withheld):
         sentences.append("What is about the mother needs her own consent.")
-    if any(about(category) == "child" for category in withheld):
-        sentences.append(
-            "What is about the child needs the consent of each holder of custody."
-            if facts.custody_registered
-            else "Custody is not registered yet: the mother consents."
-        )
+    if any(about(category) == "child" and not _is_kept_from_private(facts, category) for category in withheld):
+        sentences.append(_who_consents(facts))
     return " ".join(sentences) or "Everything asked for may be disclosed."
 
 
+def _who_consents(facts: Facts) -> str:
+    if facts.custody_registered:
+        return "What is about the child needs the consent of each holder of custody."
+    if facts.mother:
+        return "Custody is not registered yet: the mother consents."
+    return "Custody is not registered yet and no mother is known: consent is not possible yet."
+
+
 def check_consent(consent: Consent, mother: UUID | None, custody: frozenset[UUID], custody_registered: bool) -> None:
-    """OnlyTheMotherMayConsentForHerself, OnlyAHolderOfCustodyMayConsent, AConsentEndsAfterItBegins, AConsentNamesWhatItCovers."""
+    """OnlyTheMotherMayConsentForHerself, OnlyAHolderOfCustodyMayConsent, CustodyIsNotRegisteredYet; AConsentEndsAfterItBegins,
+    AConsentNamesWhatItCovers.
+    """
     if consent.until_on is not None and consent.until_on < consent.from_on:
         raise AConsentEndsAfterItBegins
     if any(about(category) != consent.about for category in consent.categories):
@@ -211,7 +272,9 @@ def check_consent(consent: Consent, mother: UUID | None, custody: frozenset[UUID
     if consent.about == "mother":
         if mother is None or consent.given_by != mother:
             raise OnlyTheMotherMayConsentForHerself
-    elif consent.given_by not in (custody if custody_registered else {mother}):
+    elif not custody_registered and consent.given_by != mother:
+        raise CustodyIsNotRegisteredYet
+    elif custody_registered and consent.given_by not in custody:
         raise OnlyAHolderOfCustodyMayConsent
 
 

@@ -11,29 +11,26 @@ from fastapi import APIRouter, Depends, Query, Response
 
 from services.chassis.calendar import date_of
 from services.chassis.errors import NotAllowed, NotFound, NotUnderstood, RuleViolated, require
-from services.chassis.ids import new_id
 from services.chassis.request import Change, OpenChange, OpenReading, Reading, answer, change, reading
 from services.chassis.route import UsualRoute
 from services.chassis.service import runtime_of
 from services.chassis.settings import Secrets
 from services.events.access import may
-from services.events.persons import ChildIdentified, ConsentGiven, ConsentWithdrawn, CustodyChanged
+from services.events.persons import ChildIdentified, CustodyChanged
 from services.persons import repository
 from services.persons.domain import disclosure, matching
 from services.persons.domain.identifiers import Identifier, current_first, preferred
-from services.persons.endpoints import lives
+from services.persons.endpoints import consents as consenting
+from services.persons.endpoints import family, lives
 from services.persons.endpoints.related import living, related
 from services.persons.repository import Person, consents
 from services.persons.repository import lives as lives_repository
 from services.persons.schemas import (
     ChildIn,
     ChildRegisteredOut,
-    ConsentIn,
     ContactIn,
     CustodyHolderIn,
     CustodyIn,
-    DecisionIn,
-    DecisionOut,
     IdentifiersIn,
     LookupIn,
     PersonFound,
@@ -167,7 +164,7 @@ async def identity(
         person = await repository.person_of(looking.tx, secrets, ref)
         if person is None:
             raise NotFound("There is no such person, or not for you.")
-        relations = await repository.relations(looking.tx, looking.caller, person)
+        relations = await consents.relations(looking.tx, looking.caller, person, looking.at)
         class_ = "identity" if person.kind == "child" else "mother"
         require(may(relations, class_, "see"), bool(relations))
         if person.merged_into:
@@ -247,79 +244,6 @@ async def set_contact(ref: UUID, body: ContactIn, request: Changing) -> Response
         return await changing.answer(201, {"person": ref})
 
 
-@router.post("/{ref}/consents", status_code=201, summary="Record a consent")
-async def give_consent(ref: UUID, body: ConsentIn, request: Changing) -> Response:
-    """`ref` is the child, also for what the mother releases about herself.
-
-    Recorded by the tovholder or their deputy in absence.
-    """
-    secrets = request.runtime.settings.secrets
-    async with request.begin() as changing:
-        child = await related(changing, secrets, ref, "consent", "act")
-        consent = disclosure.Consent(
-            body.given_by, body.about, body.recipient_kind, body.purpose, frozenset(body.categories), body.from_on, body.until_on
-        )
-        custody = await repository.custody_of(changing.tx, child.id, date_of(changing.at))
-        disclosure.check_consent(consent, child.mother, custody, child.custody_registered)
-        number = new_id()
-        await consents.add_consent(changing.tx, consent, number, child, changing.caller.professional, changing.at)
-        given = ConsentGiven(
-            consent_id=number, child=child.id, municipality=child.municipality, about=body.about,
-            given_by=body.given_by, recipient_kind=body.recipient_kind,
-            purpose=body.purpose, categories=sorted(consent.categories), from_on=body.from_on, until_on=body.until_on,
-        )  # fmt: skip
-        changing.tx.publish(child.id, given)
-        return await changing.answer(201, {"consent": number, "child": child.id})
-
-
-@router.post("/consents/{number}/withdrawal", status_code=201, summary="Withdraw a consent")
-async def withdraw_consent(number: UUID, request: Changing) -> Response:
-    """At any time, with no reason asked; what was disclosed before stays disclosed."""
-    secrets = request.runtime.settings.secrets
-    async with request.begin() as changing:
-        consent = await consents.consent(changing.tx, number)
-        if consent is None:
-            raise NotFound("There is no such consent, or not for you.")
-        child = await related(changing, secrets, consent["child"], "consent", "act")
-        if consent["withdrawn_at"]:
-            raise disclosure.TheConsentIsAlreadyWithdrawn
-        await consents.withdraw_consent(changing.tx, number, changing.caller.professional, changing.at)
-        changing.tx.publish(
-            child.id,
-            ConsentWithdrawn(consent_id=number, child=child.id, municipality=child.municipality, withdrawn_at=changing.at),
-        )
-        return await changing.answer(201, {"consent": number, "child": child.id})
-
-
-@router.post("/decisions", summary="For services: may this be disclosed, now?")
-async def decide_disclosure(body: DecisionIn, request: Looking) -> DecisionOut:
-    """Asked at the moment of giving; every answer is kept with its basis, but a preview's.
-
-    Asking again makes another record and changes nothing else.
-    """
-    secrets = request.runtime.settings.secrets
-    async with request.begin() as looking:
-        looking.only_services()
-        looking.tx.only_reads = body.preview
-        child = await living(looking.tx, secrets, body.child)
-        facts = await consents.facts_for(
-            looking.tx, child, body.recipient_kind, body.purpose, body.categories, body.to_unit, body.invoked, looking.at
-        )
-        decision, number = disclosure.may_disclose(facts), None if body.preview else new_id()
-        if number:
-            await consents.record_decision(
-                looking.tx, number, child, facts, decision, body.to_unit, looking.caller.client, looking.at
-            )
-        return DecisionOut(
-            decision=number,
-            basis=decision.basis,
-            allowed=list(decision.allowed),
-            withheld=list(decision.withheld),
-            bases=dict(decision.bases),
-            say=decision.say,
-        )
-
-
 @router.get("/{ref}/recipients", summary="For services: whom of the family to tell, now")
 async def recipients(ref: UUID, request: Looking) -> RecipientsOut:
     """Before birth the pregnant woman alone; until custody is registered the mother; then each holder of custody.
@@ -354,3 +278,5 @@ async def recipients(ref: UUID, request: Looking) -> RecipientsOut:
 
 
 router.include_router(lives.router)
+router.include_router(family.router)
+router.include_router(consenting.router)

@@ -15,7 +15,7 @@ from services.events.access import may
 from services.persons import repository
 from services.persons.domain import life
 from services.persons.endpoints.related import TheRecordWasMerged, related
-from services.persons.repository import Person, lives
+from services.persons.repository import Person, consents, lives
 from services.persons.schemas import (
     DeathIn,
     MergeIn,
@@ -108,7 +108,7 @@ async def merge(ref: UUID, body: MergeIn, request: Changing) -> Response:
         secrets = request.runtime.settings.secrets
         one, other = await lives.both(changing.tx, secrets, ref, body.with_)
         for person in (one, other):
-            relations = await repository.relations(changing.tx, changing.caller, person)
+            relations = await consents.relations(changing.tx, changing.caller, person, changing.at)
             require(may(relations, _COURSE, "act"), bool(relations))
         if one.kind != "child":
             raise NotFound("There is no such child, or not for you.")

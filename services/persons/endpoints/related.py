@@ -8,7 +8,7 @@ from services.chassis.settings import Secrets
 from services.chassis.store import Tx
 from services.events.access import Verb, may
 from services.persons import repository
-from services.persons.repository import Person
+from services.persons.repository import Person, consents
 
 
 class TheRecordWasMerged(RuleViolated):
@@ -20,7 +20,7 @@ async def related(changing: OpenChange, secrets: Secrets, ref: UUID, class_: str
     person = await repository.person_of(changing.tx, secrets, ref, to_change=True)
     if person is None:
         raise NotFound("There is no such person, or not for you.")
-    relations = await repository.relations(changing.tx, changing.caller, person)
+    relations = await consents.relations(changing.tx, changing.caller, person, changing.at)
     require(may(relations, class_, verb), bool(relations))
     if person.merged_into:
         raise TheRecordWasMerged(merged_into=str(person.merged_into))

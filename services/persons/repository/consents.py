@@ -1,13 +1,17 @@
 """SQL of what may be disclosed: who holds custody, consents given and withdrawn, and each decision with its basis."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
 import asyncpg
 
 from services.chassis.calendar import date_of
+from services.chassis.ids import new_id
+from services.chassis.party import Caller
 from services.chassis.store import Tx
+from services.persons import repository
 from services.persons.domain import disclosure
 from services.persons.repository import Person, custody_of
 
@@ -36,28 +40,92 @@ async def register_custody(tx: Tx, child: Person, holders: Sequence[UUID], from_
 
 
 async def consents_of(tx: Tx, child: UUID) -> tuple[disclosure.Consent, ...]:
-    """Those that have not been withdrawn and were given to the municipality that the child belongs to now."""
+    """Those that were given to the municipality that the child belongs to now, withdrawn ones too."""
+    return tuple(it.consent for it in await recorded(tx, child, None, None))
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A consent in the order in which consents were recorded; `recorded_by` None: by the family itself."""
+
+    id: UUID
+    consent: disclosure.Consent
+    recorded_by: UUID | None
+    recorded_at: datetime
+    withdrawn_at: datetime | None
+
+
+async def recorded(tx: Tx, child: UUID, after: UUID | None, limit: int | None) -> list[Recorded]:
+    """Of the municipality that the child belongs to now; also what came with a record merged into this one."""
     rows = await tx.fetch(
         "select c.*, lives_on_as(c.given_by) as giver from consent c"
         " join person p on p.id = $1 and p.municipality = c.municipality"
-        " where c.child in (select stands_for($1)) and c.withdrawn_at is null",
-        child,
+        " where c.child in (select stands_for($1)) and ($2::uuid is null or c.id > $2) order by c.id limit $3",
+        *(child, after, limit),
     )
-    return tuple(
-        disclosure.Consent(
-            row["giver"],
-            row["about"],
-            row["recipient_kind"],
-            row["purpose"],
-            frozenset(row["categories"]),
-            row["from_on"],
-            row["until_on"],
+    return [
+        Recorded(
+            row["id"],
+            disclosure.Consent(
+                row["giver"],
+                row["about"],
+                row["recipient_kind"],
+                row["purpose"],
+                frozenset(row["categories"]),
+                row["from_on"],
+                row["until_on"],
+                row["withdrawn_at"] is not None,
+            ),
+            *(row["recorded_by"], row["recorded_at"], row["withdrawn_at"]),
         )
         for row in rows
+    ]
+
+
+async def disclosed(tx: Tx, child: UUID, after: UUID | None, limit: int) -> list[asyncpg.Record]:
+    """Each answer to "may this be disclosed", as it was given; an underretning is kept apart from consents and not among them."""
+    return await tx.fetch(
+        "select id, recipient_kind, to_unit, purpose, invoked, basis, allowed, withheld, bases, asked_by, at from decision"
+        " where child in (select stands_for($1)) and invoked is distinct from 'underretning' and ($2::uuid is null or id > $2)"
+        " order by id limit $3",
+        *(child, after, limit),
     )
 
 
-async def add_consent(tx: Tx, consent: disclosure.Consent, number: UUID, child: Person, by: UUID | None, at: datetime) -> None:
+async def relations(tx: Tx, caller: Caller, person: Person, at: datetime) -> frozenset[str]:
+    """How a caller stands to a person. The people of a private unit stand to a child only as far as the parents let them.
+
+    That is asked by the same rule as any disclosure, and kept with its basis.
+    """
+    found = await repository.relations(tx, caller, person)
+    if "daycare" not in found or person.kind != "child":
+        return found
+    units = await tx.fetch(
+        "select s.unit, u.private from standing s join unit u on u.id = s.unit where s.child = $1 and s.role = 'daycare'"
+        " and s.unit = any ($2)",
+        *(person.id, [seat.unit for seat in caller.seats]),
+    )
+    if not units or any(not row["private"] for row in units):
+        return found
+    facts = await facts_for(tx, person, "daycare", disclosure.TRANSITION, [disclosure.IDENTITY], units[0]["unit"], None, at)
+    decision = disclosure.may_disclose(facts)
+    tx.only_reads = False
+    await record_decision(tx, new_id(), person, facts, decision, units[0]["unit"], caller.client, at)
+    return found if decision.allowed else found - {"daycare"}
+
+
+@dataclass(frozen=True)
+class Custody:
+    """What giving a consent needs of a child. `registered`: somebody has said who holds custody."""
+
+    id: UUID
+    municipality: str
+    mother: UUID | None
+    registered: bool
+
+
+async def add_consent(tx: Tx, consent: disclosure.Consent, number: UUID, child: Custody, by: UUID | None, at: datetime) -> None:
+    """`by`: who recorded it; None: the family itself."""
     await tx.execute(
         "insert into consent (id, child, municipality, about, given_by, recipient_kind, purpose, categories,"
         " from_on, until_on, recorded_by, recorded_at)"
@@ -106,6 +174,7 @@ async def facts_for(
         child.custody_registered,
         await consents_of(tx, child.id),
         invoked,
+        await repository.address_is_masked(tx, child, on),
     )
 
 

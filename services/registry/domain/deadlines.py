@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from dataclasses import replace
 from datetime import date, datetime
+from uuid import UUID
 
 from services.events import Event
 from services.events.envelope import Seat
@@ -111,6 +112,16 @@ def supporters_end(child: Child, today: date, left: Collection[Seat] = ()) -> De
         leaves=tuple(it.seat for it in ending),
         shared_with=gone if gone != child.shared_with else None,
     )
+
+
+def settles(child: Child, unit: UUID) -> Decision | None:
+    """A child who has settled in where its tovholder works needs no longer the support of who gave the baton there.
+
+    The episode goes on.
+    """
+    if child.holder is None or child.holder.unit != unit:
+        return None
+    return supporters_end(child, date.min, [it.seat for it in child.supporters if it.role == "giver"])
 
 
 def _noted(child: Child, handover: Handover, event: Event) -> Decision:

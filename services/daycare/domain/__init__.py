@@ -11,14 +11,15 @@ from services.events.daycare import ChildStarted, StartCancelled, StartMoved, St
 from services.events.envelope import Event, Seat
 from services.events.registry import ClosingReason
 
-State = Literal["planned", "prepared", "started", "cancelled"]
+State = Literal["planned", "prepared", "started", "settled", "cancelled"]
 Cause = Literal["family", "placement", "error", "case-closed"]
 
 # The overlevering is not a condition of starting: planned → started is legal.
 TRANSITIONS: dict[State, frozenset[State]] = {
     "planned": frozenset({"prepared", "started", "cancelled"}),
     "prepared": frozenset({"started", "cancelled"}),
-    "started": frozenset(),
+    "started": frozenset({"settled"}),
+    "settled": frozenset(),
     "cancelled": frozenset(),
 }
 DAYCARE_KINDS = ("institution", "dagpleje")
@@ -113,8 +114,18 @@ class Decision:
 
 
 @dataclass(frozen=True)
+class Stands:
+    """How one professional stands to a child besides holding the baton. `deputises`: for the absent holder."""
+
+    deputises: bool = False
+    supports: bool = False
+    receives: bool = False
+    takes_in: bool = False
+
+
+@dataclass(frozen=True)
 class Asker:
-    """Who asks: a professional with the units they work in and lead, a placement system, or one of the product's services."""
+    """Who asks: a professional with the units they work in and lead, a placement office, or one of the product's services."""
 
     professional: UUID | None
     works_in: frozenset[UUID] = frozenset()
@@ -123,18 +134,28 @@ class Asker:
     is_service: bool = False
 
 
-def relations(child: Child, asker: Asker, deputises: bool, supports: bool, unit: UUID | None = None) -> frozenset[str]:
-    """How someone stands to a child, in the words of access.yaml. `unit`: of the start. `deputises`: for the absent holder."""
-    standing = {
+def relations(child: Child, asker: Asker, standing: "Stands", start: "Start | None" = None) -> frozenset[str]:
+    """How someone stands to a child, in the words of access.yaml; `start`: in whose unit one may work.
+
+    A private institution's people stand to no child by that: they get nothing but by the parents (`only_by_the_parents`).
+    """
+    known = {
         "service": asker.is_service,
         "placement": asker.places_in == child.municipality,
         "holder": asker.professional is not None and asker.professional == child.holder,
-        "deputy": deputises,
+        "deputy": standing.deputises,
         "leader": child.holder_unit in asker.leads,
-        "supporter": supports,
-        "daycare": unit in asker.works_in,
+        "supporter": standing.supports,
+        "receiver": standing.receives,
+        "intake-lead": standing.takes_in,
+        "daycare": start is not None and start.unit in asker.works_in and not start.private,
     }
-    return frozenset(relation for relation, stands in standing.items() if stands)
+    return frozenset(relation for relation, stands in known.items() if stands)
+
+
+def only_by_the_parents(start: Start, asker: Asker) -> bool:
+    """Who works in the private unit where the child starts: sees it if the parents have agreed, and changes nothing."""
+    return start.private and start.unit in asker.works_in
 
 
 def may_plan(standing: Collection[str]) -> None:
@@ -145,16 +166,21 @@ def may_plan(standing: Collection[str]) -> None:
         raise OnlyTheTovholderOrThePlacementOfficeMayPlanAStart
 
 
-def plan(
-    number: UUID, child: Child, unit: Unit | None, starts_on: date, pedagogue: UUID | None, works_there: bool, today: date
-) -> Decision:
-    """`unit`: None where the child's municipality has no such unit. `works_there`: the pedagogue, if named, has a seat in it."""
+def may_be_planned_for(child: Child) -> None:
+    """TheReferenceIsMerged, TheChildIsNoMore, TheCaseIsClosed."""
     if child.merged_into:
         raise TheReferenceIsMerged(merged_into=child.merged_into)
     if child.life_ended:
         raise TheChildIsNoMore
     if child.closed:
         raise TheCaseIsClosed
+
+
+def plan(
+    number: UUID, child: Child, unit: Unit | None, starts_on: date, pedagogue: UUID | None, works_there: bool, today: date
+) -> Decision:
+    """`unit`: None where the child's municipality has no such unit. `works_there`: the pedagogue, if named, has a seat in it."""
+    may_be_planned_for(child)
     if unit is None or not unit.active or unit.kind not in DAYCARE_KINDS:
         raise TheUnitIsNoDaycareOfThisMunicipality
     if not works_there:
@@ -163,7 +189,7 @@ def plan(
         raise AStartLiesAhead
     start = Start(number, child.id, child.municipality, unit.id, starts_on, pedagogue, "planned", unit.private)
     seat = Seat(professional=pedagogue, unit=unit.id) if pedagogue else None
-    return Decision(start, (StartPlanned(**_about(start), pedagogue=seat),))
+    return Decision(start, (StartPlanned(**about(start), pedagogue=seat),))
 
 
 def move(start: Start, starts_on: date, today: date) -> Decision:
@@ -174,14 +200,14 @@ def move(start: Start, starts_on: date, today: date) -> Decision:
     if starts_on == start.starts_on:
         return Decision(start, ())
     moved = replace(start, starts_on=starts_on)
-    return Decision(moved, (StartMoved(**_about(moved), before=start.starts_on),))
+    return Decision(moved, (StartMoved(**about(moved), before=start.starts_on),))
 
 
 def cancel(start: Start, cause: Cause) -> Decision:
     """The start will not be."""
     _must_be_open(start)
     cancelled = replace(start, state="cancelled", cause=cause)
-    return Decision(cancelled, (StartCancelled(**_about(start), cause=cause),))
+    return Decision(cancelled, (StartCancelled(**about(start), cause=cause),))
 
 
 def prepare(start: Start | None, child: UUID, unit: UUID, overlevering: UUID) -> Decision | None:
@@ -194,18 +220,18 @@ def prepare(start: Start | None, child: UUID, unit: UUID, overlevering: UUID) ->
     if "prepared" not in TRANSITIONS[start.state]:
         return None
     prepared = replace(start, state="prepared", overlevering=overlevering)
-    return Decision(prepared, (TransitionPrepared(**_about(prepared), overlevering=overlevering),))
+    return Decision(prepared, (TransitionPrepared(**about(prepared), overlevering=overlevering),))
 
 
 def goes_on_with(start: Start, survivor: UUID, has_an_open_start: bool) -> Decision | None:
     """Two references are one child: an open start is from now on the survivor's; where that has one, this one will not be."""
-    if not TRANSITIONS[start.state]:
+    if not is_open(start):
         return None
     if has_an_open_start:
         return cancel(start, "case-closed")
     taken = replace(start, child=survivor)
     seat = Seat(professional=start.pedagogue, unit=start.unit) if start.pedagogue else None
-    return Decision(taken, (StartPlanned(**_about(taken), pedagogue=seat),))
+    return Decision(taken, (StartPlanned(**about(taken), pedagogue=seat),))
 
 
 def begin(start: Start, child_status: str, today: date, life_ended: bool = False) -> Decision | None:
@@ -213,15 +239,21 @@ def begin(start: Start, child_status: str, today: date, life_ended: bool = False
     if "started" not in TRANSITIONS[start.state] or child_status != "born" or life_ended or today < start.starts_on:
         return None
     started = replace(start, state="started")
-    return Decision(started, (ChildStarted(**_about(started)),))
+    return Decision(started, (ChildStarted(**about(started)),))
+
+
+def is_open(start: Start) -> bool:
+    """It lies ahead."""
+    return "started" in TRANSITIONS[start.state]
 
 
 def _must_be_open(start: Start) -> None:
-    if not TRANSITIONS[start.state]:
+    if not is_open(start):
         raise OnlyAnOpenStartCanChange(state=start.state)
 
 
-def _about(start: Start) -> dict[str, UUID | str | date]:
+def about(start: Start) -> dict[str, UUID | str | date]:
+    """What every event about a start says."""
     return {
         "start": start.id,
         "child": start.child,

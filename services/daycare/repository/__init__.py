@@ -8,12 +8,13 @@ from uuid import UUID
 import asyncpg
 
 from services.chassis.store import Tx
-from services.daycare.domain import Child, Start, Unit
-from services.events.directory import AbsenceEnded, AbsenceRegistered, UnitChanged
+from services.daycare.domain import Child, Stands, Start, Unit
+from services.events.directory import AbsenceEnded, AbsenceRegistered, IntakeChanged, UnitChanged
 from services.events.envelope import Seat
-from services.events.registry import SupporterJoined, SupporterLeft
+from services.events.registry import HandoverProposed, SupporterJoined, SupporterLeft
 
-_START = "select id, child, municipality, unit, starts_on, pedagogue, state, private, overlevering, cause from start"
+START_COLUMNS = ("id", "child", "municipality", "unit", "starts_on", "pedagogue", "state", "private", "overlevering", "cause")
+_START = f"select {', '.join(START_COLUMNS)} from start"  # noqa: S608 - no input
 
 
 async def save_child(tx: Tx, child: Child, version: int) -> None:
@@ -73,8 +74,7 @@ class Standing:
     """A child and how one professional stands to it besides holding the baton."""
 
     child: Child
-    deputises: bool
-    supports: bool
+    stands: Stands
 
 
 async def standings(tx: Tx, children: Collection[UUID], professional: UUID | None, today: date) -> dict[UUID, Standing]:
@@ -84,7 +84,10 @@ async def standings(tx: Tx, children: Collection[UUID], professional: UUID | Non
         "  exists (select from absence a where a.professional = c.holder and a.deputy = $2 and a.from_on <= $3"
         "    and (a.until_on is null or a.until_on >= $3) and (a.ended_on is null or a.ended_on > $3)) as deputises,"
         "  exists (select from supporter s where s.child = c.id and s.professional = $2"
-        "    and (s.until_on is null or s.until_on >= $3)) as supports from child c where c.id = any ($1)",
+        "    and (s.until_on is null or s.until_on >= $3)) as supports,"
+        "  exists (select from receiver r where r.child = c.id and r.professional = $2) as receives,"
+        "  exists (select from intake i where i.municipality = c.municipality and $2 in (i.lead, i.deputy)) as takes_in"
+        " from child c where c.id = any ($1)",
         list(children),
         professional,
         today,
@@ -95,8 +98,7 @@ async def standings(tx: Tx, children: Collection[UUID], professional: UUID | Non
                 *(row["id"], row["municipality"], row["status"], row["holder"], row["holder_unit"]),
                 *(row["closed"], row["life_ended"], row["merged_into"]),
             ),
-            row["deputises"],
-            row["supports"],
+            Stands(row["deputises"], row["supports"], row["receives"], row["takes_in"]),
         )
         for row in rows
     }
@@ -112,7 +114,7 @@ async def works_in(tx: Tx, professional: UUID, unit: UUID) -> bool:
 
 
 def _start(row: asyncpg.Record) -> Start:
-    return Start(**row)
+    return Start(*(row[name] for name in START_COLUMNS))
 
 
 async def start_of(tx: Tx, number: UUID, for_change: bool = False) -> Start | None:
@@ -148,8 +150,7 @@ async def due(tx: Tx, today: date, limit: int) -> list[tuple[Start, str]]:
         today,
         limit,
     )
-    found = [dict(row) for row in rows]
-    return [(Start(**{name: row[name] for name in row if name != "child_status"}), row["child_status"]) for row in found]
+    return [(_start(row), row["child_status"]) for row in rows]
 
 
 async def plan_start(tx: Tx, start: Start, at: datetime) -> None:
@@ -172,8 +173,9 @@ async def plan_start(tx: Tx, start: Start, at: datetime) -> None:
 async def save_start(tx: Tx, start: Start, at: datetime) -> None:
     """A decided change. `at`: when it was cancelled or the child started."""
     await tx.execute(
-        "update start set starts_on = $2, state = $3, overlevering = $4, cause = $5, child = $7,"
-        " started_at = case when $3 = 'started' then $6::timestamptz end,"
+        "update start set starts_on = $2, state = $3, overlevering = $4, cause = $5, child = $7, pedagogue = $8,"
+        " started_at = case when $3 in ('started', 'settled') then coalesce(started_at, $6::timestamptz) end,"
+        " settled_at = case when $3 = 'settled' then coalesce(settled_at, $6::timestamptz) end,"
         " cancelled_at = case when $3 = 'cancelled' then $6::timestamptz end where id = $1",
         start.id,
         start.starts_on,
@@ -182,6 +184,7 @@ async def save_start(tx: Tx, start: Start, at: datetime) -> None:
         start.cause,
         at,
         start.child,
+        start.pedagogue,
     )
 
 
@@ -232,4 +235,31 @@ async def remove_supporter(tx: Tx, left: SupporterLeft) -> None:
         left.child,
         left.supporter.professional,
         left.supporter.unit,
+    )
+
+
+async def save_receiver(tx: Tx, proposed: HandoverProposed) -> None:
+    await tx.later(
+        "insert into receiver (child, handover, professional, municipality) values ($1, $2, $3, $4)"
+        " on conflict (child) do update set handover = excluded.handover, professional = excluded.professional,"
+        " municipality = excluded.municipality",
+        proposed.child,
+        proposed.handover,
+        proposed.receiver.professional,
+        proposed.municipality,
+    )
+
+
+async def remove_receiver(tx: Tx, child: UUID, handover: UUID) -> None:
+    await tx.later("delete from receiver where child = $1 and handover = $2", child, handover)
+
+
+async def save_intake(tx: Tx, intake: IntakeChanged) -> None:
+    await tx.later(
+        "insert into intake (municipality, district, lead, deputy) values ($1, $2, $3, $4)"
+        " on conflict (municipality, district) do update set lead = excluded.lead, deputy = excluded.deputy",
+        intake.municipality,
+        intake.district,
+        intake.lead.professional,
+        intake.deputy.professional,
     )
