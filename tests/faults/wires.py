@@ -7,7 +7,7 @@ from typing import Literal
 
 State = Literal["open", "cut", "silent", "slow"]
 
-_PREPARES = re.compile(rb"(__asyncpg_stmt_[0-9a-f]+__)\x00([^\x00]*)")
+_PREPARES = re.compile(rb"(__asyncpg_stmt_[0-9a-f]+__)\x00([^\x00]{8,})")
 _COMMITS = re.compile(rb"COMMIT|\bcommit(_many)?\(|\bpublish\(", re.IGNORECASE)
 
 

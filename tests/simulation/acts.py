@@ -45,6 +45,7 @@ class Asked:
     key: str
     who: str
     answer: Answer | None = None
+    deviates: str = ""
 
     @property
     def done(self) -> bool:
@@ -268,6 +269,23 @@ class Acts:
             except NoAnswer:
                 continue
         self.scheduler.history.append(f"{what} {asked.answer.status} {asked.answer.problem or ''}")
+        if asked.done and self.chance.random() < 0.1:
+            await self._asks_otherwise(asked, body)
+
+    async def _asks_otherwise(self, asked: Asked, body: Any) -> None:
+        """The same key with other words is refused: it would be answered with what became of the first."""
+        if asked.what in ("propose", "override"):
+            otherwise = {**body, "reason": "otherwise"}
+        elif asked.what != "withdraw":
+            otherwise = {**(body or {}), "text": "noget andet"}
+        else:
+            return
+        try:
+            answer = await self.town.ask("POST", asked.path, f"person {asked.who}", otherwise, asked.key)
+        except NoAnswer:
+            return
+        if answer.status < 500 and answer.status != 422:
+            asked.deviates = f"its key was used for other words and answered {answer.status}"
 
     async def _told(self, source: str, subject: UUID, event: Event) -> None:
         """A fact that its source says, again until it has been said at least once."""

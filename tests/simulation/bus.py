@@ -4,6 +4,7 @@ import random
 from collections.abc import Sequence
 
 from services.chassis.bus import BusIsAway, Mark, Record
+from services.chassis.kafka import Sent
 from tests.simulation.scheduling import Mortal, Scheduler
 
 _LATE, _LEFT_OUT, _AGAIN, _OUT_OF_ORDER = 0.2, 0.05, 0.1, 0.05
@@ -40,6 +41,12 @@ class SimulatedWriter:
             raise BusIsAway("cut")
         if await self._scheduler.point("bus", f"acknowledged by {source}", self._who) != "goes":
             raise BusIsAway("cut")
+
+    async def put(self, topic: str, records: Sequence[Sent]) -> None:
+        """Values of the compacted topic: whether they arrived is not known until it was acknowledged."""
+        for what in (f"put on {topic}", f"acknowledged by {topic}"):
+            if await self._scheduler.point("bus", what, self._who) != "goes":
+                raise BusIsAway("cut")
 
     async def close(self) -> None:
         """Nothing is held."""

@@ -31,6 +31,16 @@ select n.nspname as schema, c.relname as name,
 from pg_class c join pg_namespace n on n.oid = c.relnamespace
 where c.relkind = 'r' and n.nspname = any ($1) order by 1, 2
 """
+# A position that goes back was written by somebody who had lost the lease.
+_WATCHED = """
+create table as_it_was.went_back (what text not null);
+create function as_it_was.watch() returns trigger language plpgsql security definer as $$
+begin
+  insert into as_it_was.went_back values (tg_table_schema || '.' || tg_table_name);
+  return null;
+end $$;
+"""
+_WATCH = "create trigger watch after update on {0} for each row when (new.{1} < old.{1}) execute function as_it_was.watch()"
 # A table is brought back if a row of it is newer than the last time, or one of those is gone.
 _BROUGHT_BACK = """
   select count(*) filter (where xmin::text::bigint <= p_since), count(*) filter (where xmin::text::bigint > p_since) into old, new
@@ -46,6 +56,7 @@ declare old bigint; new bigint;
 begin
   set local session_replication_role = replica;
   {tables}
+  delete from as_it_was.went_back;
   update chassis.clock set moved_by = '0';
   return pg_current_xact_id()::text::bigint;
 end $$
@@ -99,4 +110,9 @@ async def _remember(look: "asyncpg.Connection[Any]", database: str) -> None:
     await look.execute("create schema as_it_was")
     for table in tables:
         await look.execute(f"create table as_it_was.{table['schema']}_{table['name']} as table {table['schema']}.{table['name']}")
+    await look.execute(_WATCHED)
+    for table in tables:
+        if table["name"] in ("relay", "position"):
+            column = "sent" if table["name"] == "relay" else "position"
+            await look.execute(_WATCH.format(f"{table['schema']}.{table['name']}", column))
     await look.execute(_BRING_BACK.format(tables="".join(_BROUGHT_BACK.format(**table) for table in tables)))

@@ -17,6 +17,7 @@ from services.chassis.consumer import Consumer, LostLease
 from services.chassis.errors import CannotBeApplied, TryAgainSoon
 from services.chassis.leader import Leader
 from services.chassis.party import Bearer
+from services.chassis.present import Deriving
 from services.chassis.relay import Relay
 from services.chassis.service import Runtime
 from services.chassis.settings import Settings
@@ -78,7 +79,8 @@ class Process(Mortal):
             peers = SimulatedPeers(self, service.name)
             runtime = self.runtimes[service.name] = Runtime(service, settings, store, tokens, peers)
             writer: Any = SimulatedWriter(self, scheduler, topics)
-            self.relays[service.name] = Relay(runtime, self.hints, writer)
+            relay = self.relays[service.name] = Relay(runtime, self.hints, writer)
+            relay._deriving = Deriving(runtime, service.present, writer) if service.present else None
             if service in HEARERS:
                 reader = SimulatedReader(self, scheduler, topics)
                 self.consumers[service.name] = runtime.consumer = Consumer(runtime, reader)
