@@ -14,7 +14,8 @@ from services import catalogue
 from services.demo import town as demo_town
 from services.demo.installed import REPOSITORY
 from services.demo.keys import make_secrets
-from tests.faults import report
+from tests.faults import nemesis, report
+from tests.faults.nemesis import Fault
 from tests.faults.running import Run, Size, run
 from tests.faults.town import Start, Town
 from tests.support.issuer import Issuer
@@ -26,6 +27,7 @@ def main() -> None:
     parser.add_argument("--long", action="store_true", help="three brokers, more children, every fault")
     parser.add_argument("--minutes", type=float, default=10.0, help="with --long: no new round of faults after so many minutes")
     parser.add_argument("--old", default="", help="with --long: the commit whose code runs beside this one")
+    parser.add_argument("--only", default="", help="these kinds of faults, as F3,F5,F8; without it, all")
     parser.add_argument("--into", type=Path, default=REPOSITORY / "build" / "faults", help="the folder of the report")
     asked = parser.parse_args()
     seed = asked.seed if asked.seed is not None else random.SystemRandom().getrandbits(32)
@@ -33,7 +35,8 @@ def main() -> None:
     print(f"seed {seed}")
     folder = Path(tempfile.mkdtemp(prefix="tovholder-faults-"))
     try:
-        played = asyncio.run(_played(folder, seed, size, asked.long, _older(folder, asked.old) if asked.long else None))
+        chosen = _chosen(asked.only, seed, asked.long)
+        played = asyncio.run(_played(folder, seed, size, chosen, asked.long, _older(folder, asked.old) if asked.long else None))
         page = report.written(played, asked.into)
         _keep_logs(folder, asked.into)
     finally:
@@ -45,12 +48,18 @@ def main() -> None:
     raise SystemExit(bool(played.broken))
 
 
-async def _played(folder: Path, seed: int, size: Size, long: bool, old_code: Start | None) -> Run:
+def _chosen(only: str, seed: int, long: bool) -> list[Fault] | None:
+    """None for all of them, planned anew in each round."""
+    matters = set(filter(None, only.split(",")))
+    return [one for one in nemesis.plan(random.Random(seed), long) if one.matter in matters] if matters else None
+
+
+async def _played(folder: Path, seed: int, size: Size, chosen: list[Fault] | None, long: bool, old_code: Start | None) -> Run:
     keys = make_secrets(folder / "secrets", catalogue.names(), demo_town.municipalities(), demo_town.client_ids())
     issuer = Issuer(keys).listen(folder / "issuer")
     try:
         async with Town(folder, folder / "secrets", issuer, brokers=3 if long else 1).standing() as town:
-            return await run(town, seed, size, old_code=old_code, tell=print)
+            return await run(town, seed, size, chosen, old_code, tell=lambda line: print(line, flush=True))
     finally:
         issuer.close()
 

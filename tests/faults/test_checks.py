@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -18,12 +19,12 @@ def _seat(seat: tuple[str, str]) -> dict[str, str]:
     return {"professional": seat[0], "unit": seat[1]}
 
 
-def _changed(to: tuple[str, str], before: tuple[str, str] | None, why: str) -> dict[str, object]:
+def _changed(to: tuple[str, str], before: tuple[str, str] | None, why: str) -> dict[str, Any]:
     return {"tovholder": _seat(to), "before": _seat(before) if before else None, "why": why}
 
 
-_OFFER = {"handover": HANDOVER, "giver": _seat(INGE), "receiver": _seat(ANNA)}
-_EVENTS = [
+_OFFER: dict[str, Any] = {"handover": HANDOVER, "giver": _seat(INGE), "receiver": _seat(ANNA)}
+_EVENTS: list[tuple[str, str, str, dict[str, Any]]] = [
     ("1", "child_registered", "a message", {}),
     ("1", "tovholder_changed", "a message", _changed(INGE, None, "registration")),
     ("2", "handover_proposed", "propose", {**_OFFER, "effective_on": None}),

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from services.chassis import kafka
@@ -39,16 +40,14 @@ async def brokers(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Bro
 @contextmanager
 def content_with_one() -> Iterator[None]:
     """The writer as it would be with `acks=1`."""
-    right = kafka.AIOKafkaProducer
+    right = AIOKafkaProducer
 
     def careless(**options: Any) -> Any:
         return right(**{**options, "acks": 1, "enable_idempotence": False})
 
-    kafka.AIOKafkaProducer = careless
-    try:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(kafka, "AIOKafkaProducer", careless)
         yield
-    finally:
-        kafka.AIOKafkaProducer = right
 
 
 async def _lost(brokers: Brokers, topic: str) -> set[int]:

@@ -263,12 +263,14 @@ class Acts:
         """Repeated under the same key until an answer arrives, as every client should."""
         asked = Asked(what, child, path, self.chance.randbytes(8).hex(), str(who))
         self.asked.append(asked)
-        while asked.answer is None or asked.answer.status >= 500:
+        while asked.answer is None or asked.answer.status == 503:
             try:
                 asked.answer = await self.town.ask("POST", path, f"person {who}", body, asked.key)
             except NoAnswer:
                 continue
         self.scheduler.history.append(f"{what} {asked.answer.status} {asked.answer.problem or ''}")
+        if asked.answer.status >= 500:
+            asked.deviates = f"answered {asked.answer.status}"
         if asked.done and self.chance.random() < 0.1:
             await self._asks_otherwise(asked, body)
 

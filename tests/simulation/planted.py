@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from services.chassis import consumer, relay
+from services.chassis import consumer, relay, request
 from services.chassis.bus import BusIsAway, Mark, Record
 from services.registry.endpoints import changing
 from tests.simulation.bus import SimulatedReader, SimulatedWriter
@@ -191,8 +191,16 @@ def inbox_in_its_own_transaction(_: Simulator) -> Iterator[None]:
 
 @contextmanager
 def written_without_a_fence(simulator: Simulator) -> Iterator[None]:
-    """Whoever has slept past the lease writes as if nothing had happened: no epoch is compared."""
+    """Whoever once held a lease goes on as if it still did: no epoch is compared, and what was lost is not let go."""
+    hold = consumer.Consumer._hold
+
+    async def never_lets_go(self: consumer.Consumer, gives: bool = False) -> None:
+        marks, epochs = dict(self._marks), dict(self._epochs)
+        await hold(self, gives)
+        self._marks, self._epochs = marks | self._marks, epochs | self._epochs
+
     with contextlib.ExitStack() as stack:
+        stack.enter_context(_instead(consumer.Consumer, "_hold", never_lets_go))
         for schema in _SCHEMAS:
             for function, words in _UNFENCED.items():
                 stack.enter_context(_said_otherwise(simulator, f"{schema}.{function}", words))
@@ -202,7 +210,7 @@ def written_without_a_fence(simulator: Simulator) -> Iterator[None]:
 @contextmanager
 def answered_without_looking_at_the_words(_: Simulator) -> Iterator[None]:
     """The fingerprint is not compared: the same key with another body gets the first one's answer."""
-    right = changing.checked_against
+    right = request.checked_against
 
     def credulous(answered: Any, _: bytes) -> None:
         right(answered, bytes.fromhex(answered["fingerprint"]) if answered else b"")
