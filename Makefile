@@ -5,6 +5,8 @@ PYTHON ?= python3
 BUS ?= embedded
 ONLY ?=
 SEED ?=
+LONG ?=
+MINUTES ?= 10
 export REQUIRE
 
 setup = $(PYTHON) deploy/setup
@@ -15,7 +17,7 @@ $(error BUS is embedded or kafka, not $(BUS))
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo story test test-long simulate check format lock bench kafka-jars clean
+.PHONY: help demo story test test-long simulate faults check format lock bench kafka-jars clean
 
 help: ## show what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -39,6 +41,10 @@ test-long: ## the tests of `make test` and those that take minutes
 simulate: ## fresh seeds of the simulation, under every fault but a real one; SEED=N plays one again and tells it
 	@$(setup) test
 	@$(run) tests.simulation $(if $(SEED),--seed $(SEED))
+
+faults: ## break a running installation and check what is left; LONG=1 MINUTES=30 for more of it, SEED=N plans as before
+	@$(setup) test
+	@$(run) tests.faults $(if $(SEED),--seed $(SEED)) $(if $(LONG),--long --minutes $(MINUTES))
 
 check: ## format, lint, types and the architecture
 	@$(setup) python

@@ -15,7 +15,7 @@ async def town(tmp_path_factory: pytest.TempPathFactory, run_folder: Path, issue
         yield standing
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 async def whole(town: Town) -> AsyncIterator[None]:
     """Whatever a test broke is whole again before the next."""
     yield

@@ -16,7 +16,7 @@ from services.demo.actors import Answer
 from services.midwife.fhir.codes import X_ECPR
 from tests.faults.town import WHILE_IT_IS_ANSWERED, Town, struck, until
 
-pytestmark = [pytest.mark.faults, pytest.mark.kafka, pytest.mark.xdist_group("faults")]
+pytestmark = [pytest.mark.faults, pytest.mark.kafka, pytest.mark.xdist_group("faults"), pytest.mark.usefixtures("whole")]
 
 
 async def _pregnancy(town: Town) -> dict[str, Any]:
@@ -122,7 +122,7 @@ async def test_postgresql_away_for_a_while_refuses_what_it_cannot_keep_and_the_s
 async def test_a_process_that_wakes_after_its_leases_went_to_another_changes_nothing(town: Town) -> None:
     accepted = await _sent(town, await _pregnancy(town))
     child = await _its_child(town, accepted.body["id"])
-    sleeper, other = town.processes["registry"], town.process("registry", town.addresses_with_another("registry"))
+    sleeper, other = town.processes["registry"], town.another("registry")
     offer = {"to": {"professional": town.names[story.NURSE_B], "unit": town.names[story.TEAM]}, "reason": "case-allocation"}
     path, key = f"/registry/children/{child}/handovers", str(uuid.uuid4())
     inge = town.professional(story.INTAKE_LEAD)

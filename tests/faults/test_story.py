@@ -12,7 +12,7 @@ from services.demo import checking, story
 from services.notifications.domain import IN_HAND
 from tests.faults.town import BEFORE_IT_ARRIVES, BEFORE_THE_ANSWER_ARRIVES, WHILE_IT_IS_ANSWERED, Strike, Town, struck
 
-pytestmark = [pytest.mark.faults, pytest.mark.kafka, pytest.mark.xdist_group("faults")]
+pytestmark = [pytest.mark.faults, pytest.mark.kafka, pytest.mark.xdist_group("faults"), pytest.mark.usefixtures("whole")]
 
 _PLACES = (BEFORE_IT_ARRIVES, WHILE_IT_IS_ANSWERED, BEFORE_THE_ANSWER_ARRIVES)
 

@@ -8,7 +8,8 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -26,13 +27,14 @@ from services.chassis.store import Store
 from services.demo import town
 from services.demo.actors import Actor
 from services.demo.installed import REPOSITORY
-from services.demo.kafka import KafkaBroker
 from services.demo.post_office import PostOffice
 from services.demo.postgres import PostgresServer
 from services.demo.processes import free_port
+from tests.faults.brokers import Brokers
+from tests.faults.wires import Wire
 from tests.support.issuer import AUDIENCE, Issuer
 
-PATIENCE = 120.0
+PATIENCE = 300.0
 BEFORE_IT_ARRIVES, WHILE_IT_IS_ANSWERED, BEFORE_THE_ANSWER_ARRIVES = 1, 2, 3
 
 T = TypeVar("T")
@@ -51,12 +53,22 @@ async def until(look: Callable[[], Awaitable[T | None]], what: str, seconds: flo
         await asyncio.sleep(0.05)
 
 
+@dataclass(frozen=True)
+class Start:
+    """With which code a process is started: the program of the folder `code`."""
+
+    program: Sequence[str] = ("services",)
+    code: Path = REPOSITORY
+
+
 class Process:
     """One process of one service."""
 
-    def __init__(self, name: str, settings: Settings, log: Path, addresses: Mapping[str, int]) -> None:
-        self.name, self.port, self.killed = name, addresses[name], 0
-        self._log = log
+    def __init__(
+        self, name: str, settings: Settings, log: Path, port: int, addresses: Mapping[str, int], start: Start | None = None
+    ) -> None:
+        self.name, self.port, self.killed = name, port, 0
+        self._log, self._how = log, start or Start()
         chosen = settings.model_dump(mode="json", exclude_none=True)
         urls = {each: f"http://127.0.0.1:{port}" for each, port in addresses.items()}
         self._environment = {
@@ -68,8 +80,8 @@ class Process:
     def start(self) -> None:
         with self._log.open("ab") as log:
             self._child = subprocess.Popen(
-                [sys.executable, "-m", "services", "run", "--service", self.name],
-                cwd=REPOSITORY,
+                [sys.executable, "-m", *self._how.program, "run", "--service", self.name],
+                cwd=self._how.code,
                 env={**os.environ, **self._environment},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -99,6 +111,10 @@ class Process:
     def is_paused(self) -> bool:
         assert self._child is not None, "it has not been started"
         return bool(psutil.Process(self._child.pid).status() == psutil.STATUS_STOPPED)
+
+    @property
+    def has_started(self) -> bool:
+        return self._child is not None
 
     def has_ended(self) -> bool:
         return self._child is not None and self._child.poll() is not None
@@ -139,14 +155,24 @@ class Road(httpx2.AsyncBaseTransport):
 
 
 class Town:
-    """The installation with its demo town, and the scene that the story is played on."""
+    """The installation with its demo town, and the scene that the story is played on. `start`: with which code, by service."""
 
-    def __init__(self, folder: Path, secrets: Path, issuer: Issuer) -> None:
+    def __init__(
+        self, folder: Path, secrets: Path, issuer: Issuer, brokers: int = 1, start: Mapping[str, Start] | None = None
+    ) -> None:
         self.post_office = PostOffice(folder / "mail")
         self.postgres = PostgresServer(folder / "postgres", settings={"shared_buffers": "128MB"})
-        self.broker = KafkaBroker(folder / "kafka")
+        self.broker = Brokers(folder / "kafka", catalogue.names(), brokers)
         self.names: Mapping[str, str] = town.names()
         self.addresses = {name: free_port() for name in catalogue.names()}
+        self.to_postgres = {name: Wire(f"{name} – postgres", lambda: self.postgres.port or 0) for name in catalogue.names()}
+        self.to_peer = {
+            (name, peer): Wire(f"{name} – {peer}", lambda peer=peer: self.addresses[peer])  # type: ignore[misc]
+            for name in catalogue.names()
+            for peer in catalogue.names()
+            if name != peer
+        }
+        self._start = start or {}
         self.road = Road(dict(self.addresses))
         self.processes: dict[str, Process] = {}
         self._folder, self._secrets, self.issuer = folder, secrets, issuer
@@ -161,6 +187,9 @@ class Town:
         """Everything started, and ended again whatever became of it."""
         try:
             self.post_office.start()
+            await self.broker.lay_wires()
+            for wire in (*self.to_postgres.values(), *self.to_peer.values()):
+                await wire.lay()
             await asyncio.gather(asyncio.to_thread(self.postgres.start), asyncio.to_thread(self.broker.start))
             await self._furnish()
             for process in self.processes.values():
@@ -176,6 +205,9 @@ class Town:
             for store in self._stores.values():
                 await store.close()
             self.post_office.stop()
+            for wire in (*self.to_postgres.values(), *self.to_peer.values()):
+                await wire.close()
+            await self.broker.close()
             self.broker.kill()
             self.postgres.remove()
 
@@ -199,15 +231,23 @@ class Town:
         await asyncio.to_thread(migrate, self.settings, catalogue.names(), movable_clock=True)
         self._stores = {name: Store(self.settings, name) for name in catalogue.names()}
         await town.settle_in(self._stores["directory"], self.issuer.url)
-        self.processes = {name: self.process(name, self.addresses) for name in catalogue.names()}
+        self.processes = {name: self.process(name) for name in catalogue.names()}
 
-    def process(self, name: str, addresses: Mapping[str, int]) -> Process:
-        """A process of a service that listens where `addresses` says, not yet started."""
-        return Process(name, self.settings, self._folder / f"{name}.log", addresses)
+    def process(self, name: str, port: int | None = None, start: Start | None = None) -> Process:
+        """A process of a service, not yet started; whatever it connects to lies behind a wire. `port`: None for the usual one."""
+        settings = self.settings.model_copy(
+            update={"database_port": self.to_postgres[name].port, "kafka_bootstrap": self.broker.bootstrap_of(name)}
+        )
+        own = port or self.addresses[name]
+        addresses = {name: own} | {peer: wire.port for (of, peer), wire in self.to_peer.items() if of == name}
+        return Process(name, settings, self.log_of(name), own, addresses, start or self._start.get(name))
 
-    def addresses_with_another(self, name: str) -> dict[str, int]:
-        """Where everyone listens, but for one, who gets a port of its own beside the first."""
-        return {**self.addresses, name: free_port()}
+    def another(self, name: str, start: Start | None = None) -> Process:
+        """A second process of a service, with a port of its own, not yet started."""
+        return self.process(name, free_port(), start)
+
+    def log_of(self, name: str) -> Path:
+        return self._folder / f"{name}.log"
 
     # -- The scene of the story ----------------------------------------------------------------------------------------------
 
@@ -224,17 +264,17 @@ class Town:
         return Actor(self.http, fetch)
 
     async def now(self) -> datetime:
-        found: datetime = await self._as_owner("select chassis.now()")
+        found: datetime = await self.as_owner("select chassis.now()")
         return found
 
     async def advance(self, by: timedelta) -> None:
-        moved = await self._as_owner("select moved_by from chassis.clock")
-        await self._as_owner("update chassis.clock set moved_by = $1 returning moved_by", moved + by)
+        moved = await self.as_owner("select moved_by from chassis.clock")
+        await self.as_owner("update chassis.clock set moved_by = $1 returning moved_by", moved + by)
 
     async def breathe(self) -> None:
         await asyncio.sleep(0.05)
 
-    async def _as_owner(self, query: str, *arguments: Any) -> Any:
+    async def as_owner(self, query: str, *arguments: Any) -> Any:
         """Asked again while PostgreSQL is away."""
 
         async def ask() -> Any:
@@ -268,7 +308,7 @@ class Town:
         self._returning[what] = asyncio.create_task(self.bring_back(what))
         return True
 
-    def _server(self, what: str) -> PostgresServer | KafkaBroker:
+    def _server(self, what: str) -> PostgresServer | Brokers:
         return self.postgres if what == "postgres" else self.broker
 
     async def mend(self) -> None:
@@ -290,7 +330,7 @@ class Town:
         if (await self.probe(self.addresses[name])).status_code != 200:
             return None
         for table, number in (("professional", len(town.people())), ("client", len(town.client_ids()))):
-            (row,) = await self.look(name, f"select count(*) as known from {table}")  # noqa: S608 - names are ours
+            (row,) = await self.look(name, f"select count(*) as known from {table}")
             if row["known"] < number:
                 return None
         return True

@@ -45,6 +45,7 @@ class Asked:
     key: str
     who: str
     answer: Answer | None = None
+    deviates: str = ""
 
     @property
     def done(self) -> bool:
@@ -262,12 +263,31 @@ class Acts:
         """Repeated under the same key until an answer arrives, as every client should."""
         asked = Asked(what, child, path, self.chance.randbytes(8).hex(), str(who))
         self.asked.append(asked)
-        while asked.answer is None or asked.answer.status >= 500:
+        while asked.answer is None or asked.answer.status == 503:
             try:
                 asked.answer = await self.town.ask("POST", path, f"person {who}", body, asked.key)
             except NoAnswer:
                 continue
         self.scheduler.history.append(f"{what} {asked.answer.status} {asked.answer.problem or ''}")
+        if asked.answer.status >= 500:
+            asked.deviates = f"answered {asked.answer.status}"
+        if asked.done and self.chance.random() < 0.1:
+            await self._asks_otherwise(asked, body)
+
+    async def _asks_otherwise(self, asked: Asked, body: Any) -> None:
+        """The same key with other words is refused: it would be answered with what became of the first."""
+        if asked.what in ("propose", "override"):
+            otherwise = {**body, "reason": "otherwise"}
+        elif asked.what != "withdraw":
+            otherwise = {**(body or {}), "text": "noget andet"}
+        else:
+            return
+        try:
+            answer = await self.town.ask("POST", asked.path, f"person {asked.who}", otherwise, asked.key)
+        except NoAnswer:
+            return
+        if answer.status < 500 and answer.status != 422:
+            asked.deviates = f"its key was used for other words and answered {answer.status}"
 
     async def _told(self, source: str, subject: UUID, event: Event) -> None:
         """A fact that its source says, again until it has been said at least once."""

@@ -40,6 +40,23 @@ _BROKEN = {
 }
 
 
+_SEEN_BY_A_STRANGER = """
+select set_config('tovholder.kind', 'municipality', true), set_config('tovholder.municipality', '0999', true)
+"""
+_ROWS_OF_A_PARTY = " union all ".join(
+    f"select '{table}' as name, count(*) as number from registry.{table}"
+    for table in ("child", "assignment", "handover", "question", "supporter", "closing", "matter")
+)
+
+
+async def seen_by_a_stranger(look: "asyncpg.Connection[Any]") -> list[str]:
+    """Tables of which another municipality, asking by the role that serves HTTP, sees rows."""
+    async with look.transaction():
+        await look.execute("set local role registry_api")
+        await look.fetch(_SEEN_BY_A_STRANGER)
+        return [row["name"] for row in await look.fetch(_ROWS_OF_A_PARTY) if row["number"]]
+
+
 @dataclass
 class Baton:
     """One child as the ledger tells of it, event by event; what may not be is complained of."""
@@ -143,6 +160,8 @@ class Findings:
     batons: dict[UUID, Baton]
     rows: dict[str, list[Any]]
     broken: dict[str, list[Any]]
+    shown: list[str]
+    went_back: list[Any]
 
     @classmethod
     async def of(cls, look: "asyncpg.Connection[Any]", acts: Acts, topics: Topics) -> Self:
@@ -170,7 +189,9 @@ class Findings:
                 batons.setdefault(row["subject"], Baton(row["subject"])).hear(row["version"], orjson.loads(row["envelope"]))
         rows = {name: await look.fetch(query) for name, query in _ROWS.items()}
         broken = {rule: await look.fetch(query) for rule, query in _BROKEN.items()}
-        return cls(acts, topics, ledger, feed, seen, batons, rows, broken)
+        shown = await seen_by_a_stranger(look)
+        went_back = await look.fetch("select distinct what from as_it_was.went_back order by what")
+        return cls(acts, topics, ledger, feed, seen, batons, rows, broken, shown, went_back)
 
     def ledger_lines(self) -> list[str]:
         """What was said, without ids and times of the machine."""
@@ -178,6 +199,9 @@ class Findings:
 
     def complaints(self) -> list[str]:
         found = [f"{rule}: {[str(row[0]) for row in rows]}" for rule, rows in self.broken.items() if rows]
+        found += [f"another municipality sees rows of {name}" for name in self.shown]
+        found += [f"a position of {row['what']} went back: somebody without the lease wrote it" for row in self.went_back]
+        found += [f"{asked.what}: {asked.deviates}" for asked in self.acts.asked if asked.deviates]
         for baton in self.batons.values():
             found += baton.complaints
         found += self._conserved() + self._commands() + self._topics() + self._present() + self._hearers() + self._told()
@@ -251,6 +275,8 @@ class Findings:
         for place, rows in self.feed.items():
             if [row["position"] for row in rows] != list(range(1, len(rows) + 1)):
                 found.append(f"the feed {place} has a hole")
+            if out_of_order(rows):
+                found.append(f"the feed {place} tells of a subject out of order")
             firsts = list(dict.fromkeys(record.position for record in self.topics.records.get(place, [])))
             if firsts != [row["position"] for row in rows]:
                 found.append(f"the topic {place} is not the feed: {firsts}")
@@ -319,6 +345,16 @@ class Findings:
         if notices:
             found.append("I9 a notice of nothing")
         return found
+
+
+def out_of_order(rows: list[Any]) -> bool:
+    """Whether a feed names a version of a subject that is not the next."""
+    last: dict[UUID, int] = {}
+    for row in rows:
+        if row["version"] != last.get(row["subject"], row["version"] - 1) + 1:
+            return True
+        last[row["subject"]] = row["version"]
+    return False
 
 
 _NAMED = {"tovholder": "tovholder", "before": "before", "giver": "giver", "receiver": "receiver", "escalated-to": "to"}

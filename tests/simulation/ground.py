@@ -6,6 +6,7 @@ from typing import Any, Self
 
 import asyncpg
 
+from services import catalogue
 from services.chassis.settings import Settings
 from services.events.envelope import Seat
 from tests.registry.settled import SEATS, settled
@@ -24,6 +25,16 @@ create or replace function chassis.now() returns timestamptz language sql volati
   $$ select timestamptz '{BEGINS_AT.isoformat()}' + (select moved_by from chassis.clock) $$;
 update chassis.clock set moved_by = '0';
 """
+# A position that goes back was written by somebody who had lost the lease.
+_WATCHED = """
+create table as_it_was.went_back (what text not null);
+create function as_it_was.watch() returns trigger language plpgsql security definer as $$
+begin
+  insert into as_it_was.went_back values (tg_table_schema || '.' || tg_table_name);
+  return null;
+end $$;
+"""
+_WATCH = "create trigger watch after update on {0} for each row when (new.{1} < old.{1}) execute function as_it_was.watch()"
 
 
 @dataclass
@@ -51,12 +62,14 @@ class Ground:
         await look.execute(f"alter database \"{database}\" set deadlock_timeout = '{int(1000 * DEADLOCK_SECONDS)}ms'")
         await look.execute(_CLOCK)
         as_it_was = await AsItWas.remembered(superuser, _EMPTIED)
+        await _watch(look)
         settings = world.settings.model_copy(update={"lease_seconds": 600})
         return cls(settings, {name: getattr(town, name) for name in SEATS}, superuser, as_it_was, look, watch)
 
     async def bring_back(self) -> None:
         """Every table as it was when the ground was made."""
         await self.as_it_was.bring_back()
+        await self.look.execute("delete from as_it_was.went_back")
 
     async def move_clock(self, by: timedelta) -> None:
         await self.look.execute("update chassis.clock set moved_by = moved_by + $1", by)
@@ -65,3 +78,10 @@ class Ground:
         await self.as_it_was.close()
         await self.look.close()
         await self.watch.close()
+
+
+async def _watch(look: "asyncpg.Connection[Any]") -> None:
+    await look.execute(_WATCHED)
+    for schema in catalogue.names():
+        await look.execute(_WATCH.format(f"{schema}.relay", "sent"))
+        await look.execute(_WATCH.format(f"{schema}.position", "position"))
