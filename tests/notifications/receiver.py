@@ -33,6 +33,7 @@ class Receiver:
     port: int = 0
     came: list[Came] = field(default_factory=list)
     manner: dict[str, Manner] = field(default_factory=dict)
+    _more: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     def url(self, path: str = "/hook") -> str:
         return f"http://127.0.0.1:{self.port}{path}"
@@ -42,6 +43,11 @@ class Receiver:
 
     def sequences(self, path: str = "/hook") -> list[int]:
         return [int(event["sequence"]) for event in self.events(path)]
+
+    async def until(self, number: int, seconds: float = 120) -> None:
+        """Until so many requests have come."""
+        async with asyncio.timeout(seconds), self._more:
+            await self._more.wait_for(lambda: len(self.came) >= number)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -58,6 +64,8 @@ class Receiver:
         body = await reader.readexactly(int(headers.get("content-length", "0")))
         path = head[0].split(" ")[1]
         self.came.append(Came(path, headers, body))
+        async with self._more:
+            self._more.notify_all()
         manner = self.manner.get(path, "takes")
         if manner == "hangs-up":
             return False
