@@ -17,7 +17,7 @@ from tests.notifications.telling import AT, HAVBY, Telling
 from tests.notifications.test_subscriptions import SUBSCRIPTIONS, how
 
 pytestmark = pytest.mark.faults
-EVENTS, KILLS = 120, (25, 60, 95)
+EVENTS, KILLS = 60, (15, 35, 55)
 
 
 async def test_no_event_is_lost_and_none_passed_over_when_the_process_is_killed_again_and_again(

@@ -3,6 +3,8 @@
 import asyncio
 from pathlib import Path
 
+import asyncpg
+
 from services.chassis import topics
 from services.chassis.errors import TryAgainSoon
 from services.chassis.settings import Settings
@@ -26,6 +28,8 @@ async def make(settings: Settings, file: Path) -> list[str]:
         said = await asyncio.to_thread(topics.make_own, settings, file, principals, _SERVICE)
         await outward.topics_are_ready(store, [subscription for subscription, _ in wanted])
         return said
+    except asyncpg.UndefinedTableError:
+        return ["Topics of external subscriptions: none yet, the tables are not there."]
     except TryAgainSoon as error:
         return [f"Topics of external subscriptions: not looked at, the database does not answer ({error.cause})."]
     finally:

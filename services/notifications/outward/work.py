@@ -76,7 +76,10 @@ class Outward:
 
     async def _round(self) -> int:
         store = self._runtime.store
-        given = await outward.give_out(store, date_of(await store.now()), _AT_ONCE)
+        waits, is_due = await outward.look(store)
+        given = await outward.give_out(store, date_of(await store.now()), _AT_ONCE) if waits else 0
+        if not given and not is_due:
+            return 0
         room = _ENDPOINTS_AT_ONCE - len(self._busy)
         lines = await outward.take(store, self._holder, IN_HAND, room, self._with_topics) if room > 0 else []
         for line in lines:

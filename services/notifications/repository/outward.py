@@ -56,6 +56,18 @@ async def keep_sender(tx: Tx, notification: UUID, municipality: str, organisatio
 
 # -- In order, for each -----------------------------------------------------------------------------------------------------
 
+
+async def look(store: Store) -> tuple[bool, bool]:
+    """Whether anything waits to be given out, and whether any subscription is due: one cheap look while nothing happens."""
+    async with store.connection() as connection:
+        row = await connection.fetchrow(
+            "select exists (select from outward_waiting) as waits, exists (select from subscription where state = 'active'"
+            " and sent < sequence and next_try_at <= chassis.now() and in_hand_until < clock_timestamp()) as due"
+        )
+    assert row is not None, "one row always"
+    return row["waits"], row["due"]
+
+
 # One process at a time gives numbers, so that each subscription's are dense and in one order.
 _IN_TURN = "select pg_advisory_xact_lock(hashtextextended('notifications.outward', 0))"
 _FACTS = """
