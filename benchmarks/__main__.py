@@ -9,7 +9,20 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import accepting, bulking, committing, figures, grown, importing, moving, planning, recovering, telling, whole
+from benchmarks import (
+    accepting,
+    bulking,
+    committing,
+    figures,
+    grown,
+    importing,
+    moving,
+    planning,
+    recovering,
+    telling,
+    webhooks,
+    whole,
+)
 from benchmarks.figures import Figure
 from benchmarks.installation import Installation
 
@@ -21,6 +34,7 @@ GROUPS: dict[Callable[[Installation], list[Figure]], tuple[str, ...]] = {
     accepting.whole_system: ("whole_system_accept_per_s",),
     accepting.reading: ("child_read_per_s",),
     telling.telling: ("notified_to_told_p50_ms", "notified_to_told_p99_ms", "accepted_to_consumed_p50_ms"),
+    webhooks.webhooks: ("webhooks_p99_s", "webhooks_p50_s", "webhooks_lost"),
     moving.moving: ("relay_events_per_s", "apply_events_per_s"),
     planning.planning_visits: ("plan_year_s", "replan_child_ms"),
     committing.committing: ("commit_per_s", "commit_pg_cpu_ms"),

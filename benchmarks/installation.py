@@ -101,7 +101,7 @@ class Installation:
         """TOVHOLDER_* of one process."""
         chosen = self.settings.model_dump(mode="json", exclude_none=True)
         own = {
-            f"TOVHOLDER_{name.upper()}": json.dumps(value) if isinstance(value, dict) else str(value)
+            f"TOVHOLDER_{name.upper()}": json.dumps(value) if isinstance(value, dict | list) else str(value)
             for name, value in chosen.items()
         }
         return {**os.environ, **own, "TOVHOLDER_PORT": str(port)}

@@ -91,11 +91,15 @@ def migrate(
 
 @program.command()
 def topics(file: Annotated[Path, typer.Option(help="What there should be.")] = Path("deploy/topics.yaml")) -> None:
-    """Make topics and their rights on Kafka what the file says."""
+    """Make topics and their rights on Kafka what the file says, and one for each external subscription that asks for one."""
     from services.chassis import topics as kafka_topics
+    from services.notifications.outward import topics as external
 
+    settings = Settings()
     try:
-        for line in kafka_topics.make(Settings(), file) or ["Topics and rights are as the file says."]:
+        for line in kafka_topics.make(settings, file) or ["Topics and rights are as the file says."]:
+            out.print(line)
+        for line in asyncio.run(external.make(settings, file)):
             out.print(line)
     except kafka_topics.TopicsDiffer as error:
         out.print(str(error), style="red")

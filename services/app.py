@@ -18,7 +18,7 @@ from services.chassis.leader import Leader
 from services.chassis.middleware import Around
 from services.chassis.relay import Relay
 from services.chassis.route import Direct
-from services.chassis.service import Runtime, Service
+from services.chassis.service import Runtime, Service, Work
 from services.chassis.settings import Settings
 from services.chassis.store import Store
 
@@ -29,25 +29,30 @@ class Running:
     def __init__(self, services: Sequence[Service], settings: Settings) -> None:
         tokens, self.hints = Tokens(settings), Hints()
         self.runtimes = {
-            service.name: Runtime(service, settings, Store(settings, service.name), tokens, Peers(settings, service.name))
+            service.name: Runtime(
+                service, settings, Store(settings, service.name), tokens, Peers(settings, service.name), hints=self.hints
+            )
             for service in services
         }
         kafka = settings.bus == "kafka"
         self.relays: dict[str, Relay] = {}
         self.consumers: dict[str, Consumer] = {}
         self.leaders: dict[str, Leader] = {}
+        self.works: dict[str, Work] = {}
         for name, runtime in self.runtimes.items():
             reader: Reader = KafkaReader(settings) if kafka else EmbeddedReader(settings, self.hints)
             feed, present = (KafkaWriter(settings), KafkaWriter(settings)) if kafka else (None, None)
             self.relays[name] = Relay(runtime, self.hints, feed, present)
             self.consumers[name] = runtime.consumer = Consumer(runtime, reader)
             self.leaders[name] = Leader(runtime)
+            self.works |= {f"{name}.{work}": make(runtime) for work, make in runtime.service.works.items()}
             runtime.store.committed = _saying(self.hints, f"outbox:{name}")
         self._tasks: list[asyncio.Task[None]] = []
 
     def workers(self) -> dict[str, Any]:
         kinds = {"relay": self.relays, "consumer": self.consumers, "clock": self.leaders}
-        return {f"{name}.{kind}": worker for kind, own in kinds.items() for name, worker in own.items()}  # type: ignore[attr-defined]
+        found = {f"{name}.{kind}": worker for kind, own in kinds.items() for name, worker in own.items()}  # type: ignore[attr-defined]
+        return {**found, **self.works}
 
     def start(self) -> None:
         self._tasks = [asyncio.create_task(worker.run(), name=name) for name, worker in self.workers().items()]

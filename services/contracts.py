@@ -238,6 +238,7 @@ _SUBJECTS: dict[str, Callable[[dict[str, Any]], str]] = {
     "the notification": lambda data: data["notification_id"],
     "the new notification": lambda data: data["notification_id"],
     "the notice": lambda data: data["notice"],
+    "the subscription": lambda data: data["subscription"],
     "the professional": lambda data: data["professional"],
     "the unit": lambda data: data["unit"],
     "the underretning": lambda data: data["underretning"],

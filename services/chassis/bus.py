@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -51,6 +51,24 @@ class Hints:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(event.wait(), seconds)
         event.clear()
+
+    @contextlib.contextmanager
+    def listening(self, *names: str) -> Iterator[asyncio.Event]:
+        """An event that is set whenever one of the names is said, until the end of the block; for those who come and go."""
+        event = asyncio.Event()
+        for name in names:
+            self._events.setdefault(name, set()).add(event)
+        try:
+            yield event
+        finally:
+            for name in names:
+                self._events[name].discard(event)
+                if not self._events[name]:
+                    del self._events[name]
+
+    def listened_to(self, beginning: str) -> list[str]:
+        """The names that begin so and for which somebody waits."""
+        return [name for name in self._events if name.startswith(beginning)]
 
     def _event(self, names: Sequence[str]) -> asyncio.Event:
         key = (id(asyncio.current_task()), tuple(names))

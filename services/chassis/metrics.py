@@ -13,6 +13,11 @@ OUTBOX_AGE = Gauge("tovholder_outbox_oldest_seconds", "Age of the oldest row tha
 UNSENT = Gauge("tovholder_feed_unsent", "Feed rows that Kafka has not acknowledged", ["service"])
 LAG = Gauge("tovholder_consumer_lag", "Events of a source not yet applied", ["service", "source"])
 OVERDUE = Gauge("tovholder_handovers_overdue", "Open handovers past their deadline")
+LINE_UNPROVEN = Gauge(
+    "tovholder_line_unproven_seconds", "Time since the last test event that an integration has taken, the longest"
+)
+LINES_PAUSED = Gauge("tovholder_lines_paused", "Subscriptions that are paused since their endpoint failed for days or is gone")
+OUTWARD = Counter("tovholder_outward_tries_total", "Tries to hand an event to a subscription", ["channel", "outcome"])
 UNTOLD = Gauge("tovholder_oldest_untold_seconds", "Age of the oldest delivery neither made nor shown to a person")
 
 

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel
 
 from services.chassis.authentication import Tokens
+from services.chassis.bus import Hints
 from services.chassis.client import Peers
 from services.chassis.errors import Problem
 from services.chassis.settings import Settings
@@ -54,11 +55,27 @@ class Present:
     read: Callable[[Connection, Sequence[UUID]], Awaitable[Mapping[UUID, BaseModel]]]
 
 
+class Work(Protocol):
+    """Work that a process does all the time, beside those of other processes: each takes what no other has in hand."""
+
+    trouble: str | None
+
+    async def run(self) -> None:
+        """Until cancelled."""
+
+    async def once(self) -> int:
+        """What there is to do now. Returns how much was done."""
+
+    async def stop(self) -> None:
+        """Gives back what is in hand; never hangs."""
+
+
 @dataclass(frozen=True)
 class Service:
     """One small service. `handlers`: event → what is done; `ticks`: work that one clock of all processes does each second.
 
     `check`: of what people have configured, before a process begins; raises where it makes no sense.
+    `works`: what every process does all the time.
     """
 
     name: str
@@ -69,6 +86,7 @@ class Service:
     rules: Mapping[str, type[Problem]] = field(default_factory=dict)
     present: Present | None = None
     check: Callable[[Settings], None] | None = None
+    works: Mapping[str, Callable[["Runtime"], Work]] = field(default_factory=dict)
 
     @property
     def hears(self) -> tuple[str, ...]:
@@ -96,6 +114,7 @@ class Runtime:
     tokens: Tokens
     peers: Peers
     consumer: "Replays | None" = None
+    hints: Hints = field(default_factory=Hints)
 
 
 def runtime_of(name: str) -> Callable[[Request], Runtime]:

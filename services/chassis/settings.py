@@ -41,6 +41,14 @@ class Settings(BaseSettings):
     plans_folder: Path | None = None
     portal_url: str = "http://127.0.0.1:8000"
     cpr_claim: str = "cpr"
+    # Where letters to families are laid for a print service; none: no letters. Senders: municipality → `name`, `cvr`.
+    letters_folder: Path | None = None
+    letter_senders: dict[str, dict[str, str]] = Field(default_factory=dict)
+    # Webhooks go to these hosts only (`*.example.dk` for all below), and to no private network but those listed with their port
+    # (`10.20.0.0/16:8443`), where also http is let through. An own authority for their certificates: `webhook_ca`, a file of PEM.
+    webhook_hosts: list[str] = Field(default_factory=list)
+    webhook_networks: list[str] = Field(default_factory=list)
+    webhook_ca: Path | None = None
     own_sor: str = "999999999999999"
     own_gln: str = "5790000000005"
     log_level: Literal["debug", "info", "warning", "error"] = "info"

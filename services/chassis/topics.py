@@ -1,6 +1,6 @@
 """Makes topics and rights on Kafka what `deploy/topics.yaml` says; never deletes, never changes a partition count."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,9 @@ ANY_RIGHT = AclBindingFilter(
 )
 
 
+ANY_GROUP_RIGHT = AclBindingFilter(
+    ResourceType.GROUP, _ANYTHING, ResourcePatternType.LITERAL, _ANYTHING, _ANYTHING, AclOperation.ANY, AclPermissionType.ANY
+)
 NO_RIGHTS = "This cluster keeps no rights (no authorizer): everyone who reaches it may read and write."
 
 
@@ -54,17 +57,21 @@ def wanted(content: dict[str, Any]) -> list[Wanted]:
     """The file's topics with Kafka's names of their settings."""
     found = []
     for topic in content["topics"]:
-        settings = {
-            "cleanup.policy": topic["cleanup"],
-            "message.timestamp.type": "CreateTime",
-            "unclean.leader.election.enable": str(content["cluster"]["unclean_leader_election"]).lower(),
-        }
-        if topic["cleanup"] == "delete":
-            settings["retention.ms"] = str(topic["retention_days"] * _DAY_MS)
-        else:
-            settings["delete.retention.ms"] = str(topic["tombstone_retention_days"] * _DAY_MS)
-        found.append(Wanted(topic["name"], settings, tuple(topic["writers"]), tuple(topic["readers"])))
+        found.append(Wanted(topic["name"], _settings_of(topic, content), tuple(topic["writers"]), tuple(topic["readers"])))
     return found
+
+
+def _settings_of(topic: dict[str, Any], content: dict[str, Any]) -> dict[str, str]:
+    settings = {
+        "cleanup.policy": topic["cleanup"],
+        "message.timestamp.type": "CreateTime",
+        "unclean.leader.election.enable": str(content["cluster"]["unclean_leader_election"]).lower(),
+    }
+    if topic["cleanup"] == "delete":
+        settings["retention.ms"] = str(topic["retention_days"] * _DAY_MS)
+    else:
+        settings["delete.retention.ms"] = str(topic["tombstone_retention_days"] * _DAY_MS)
+    return settings
 
 
 def content_of(file: Path) -> dict[str, Any]:
@@ -87,6 +94,44 @@ def make(settings: Settings, file: Path) -> list[str]:
     in_sync = min(content["cluster"]["min_insync_replicas"], replicas)
     said = _make_topics(admin, wanted(content), cluster.topics, settings.partitions, replicas, in_sync)
     return said + _make_rights(admin, content)
+
+
+def make_own(settings: Settings, file: Path, wanted_by: Mapping[str, str], prefix_writer: str) -> list[str]:
+    """A topic for each external subscription, which `prefix_writer` alone writes and its one principal alone reads.
+
+    `wanted_by`: topic → principal. What is there stays; a line per change made. TopicsDiffer where Kafka does not answer.
+    """
+    content = content_of(file)
+    admin, own = AdminClient(_connection(settings)), content["external"]
+    try:
+        cluster = admin.list_topics(timeout=_SECONDS)
+    except KafkaException as error:
+        raise TopicsDiffer(
+            "Kafka does not answer, or refused the log-in. Check TOVHOLDER_KAFKA_BOOTSTRAP and the credentials."
+        ) from error
+    replicas = min(content["cluster"]["replication_factor"], len(cluster.brokers))
+    in_sync = min(content["cluster"]["min_insync_replicas"], replicas)
+    topics = [Wanted(name, _settings_of({**own, "cleanup": "delete"}, content), (), ()) for name in wanted_by]
+    said = _make_topics(admin, topics, cluster.topics, own["partitions"], replicas, in_sync)
+    bindings = [
+        binding for name, principal in wanted_by.items() for binding in own_rights(content, name, principal, prefix_writer)
+    ]
+    return said + _allow(admin, bindings)
+
+
+def own_rights(content: dict[str, Any], topic: str, principal: str, writer: str) -> list[AclBinding]:
+    """One principal reads, in a consumer group named like the topic if it wants one; the service that fills it writes."""
+    named, given = content["rights"], content["rights"]["principal"].format(service=writer)
+    return [
+        *(_binding(ResourceType.TOPIC, topic, principal, operation) for operation in named["reader_operations"]),
+        _binding(ResourceType.GROUP, topic, principal, "READ"),
+        *(_binding(ResourceType.TOPIC, topic, given, operation) for operation in named["writer_operations"]),
+    ]
+
+
+def _binding(kind: ResourceType, name: str, principal: str, operation: str) -> AclBinding:
+    allowed = getattr(AclOperation, operation)
+    return AclBinding(kind, name, ResourcePatternType.LITERAL, principal, "*", allowed, AclPermissionType.ALLOW)
 
 
 def _make_topics(
@@ -116,9 +161,13 @@ def _make_topics(
 
 def _make_rights(admin: AdminClient, content: dict[str, Any]) -> list[str]:
     """Rights that the file names and the cluster lacks."""
+    return _allow(admin, rights(content))
+
+
+def _allow(admin: AdminClient, bindings: Iterable[AclBinding]) -> list[str]:
     try:
-        present = {str(binding) for binding in admin.describe_acls(ANY_RIGHT).result(_SECONDS)}
-        missing = [binding for binding in rights(content) if str(binding) not in present]
+        present = {str(one) for filter_ in (ANY_RIGHT, ANY_GROUP_RIGHT) for one in admin.describe_acls(filter_).result(_SECONDS)}
+        missing = [binding for binding in bindings if str(binding) not in present]
         for future in admin.create_acls(missing).values() if missing else ():
             future.result(_SECONDS)
     except KafkaException as error:
@@ -145,16 +194,7 @@ def rights(content: dict[str, Any]) -> list[AclBinding]:
         for principals, operations in ((writers, "writer_operations"), (readers, "reader_operations")):
             for principal in principals:
                 for operation in content["rights"][operations]:
-                    kind = getattr(AclOperation, operation)
-                    binding = AclBinding(
-                        ResourceType.TOPIC,
-                        topic.name,
-                        ResourcePatternType.LITERAL,
-                        principal,
-                        "*",
-                        kind,
-                        AclPermissionType.ALLOW,
-                    )
+                    binding = _binding(ResourceType.TOPIC, topic.name, principal, operation)
                     found[str(binding)] = binding
     return list(found.values())
 

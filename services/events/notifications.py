@@ -5,7 +5,7 @@ from uuid import UUID
 
 from services.events.envelope import Code, Event, Municipality
 
-Channel = Literal["inbox", "email"]
+Channel = Literal["inbox", "email", "letter", "sms"]
 
 
 class _Delivery(Event):
@@ -17,7 +17,10 @@ class _Delivery(Event):
 
 
 class Delivered(_Delivery, source="notifications"):
-    """A notice stands in its recipient's inbox, or their mail server has taken it. Subject: the notice."""
+    """A notice stands in its recipient's inbox, their mail server has taken it, or the print service has the letter.
+
+    Subject: the notice.
+    """
 
 
 class Seen(_Delivery, source="notifications"):
@@ -28,6 +31,13 @@ class ToldInPerson(_Delivery, source="notifications"):
     """What could not be delivered was told by a person instead. Subject: the notice."""
 
     by: UUID
+    how: Literal["in-person", "phone", "printed"] = "in-person"
+
+
+class LineTested(Event, source="notifications"):
+    """Sent every quarter of an hour to a subscription, to prove the line; to nobody else. Subject: the subscription."""
+
+    subscription: UUID
 
 
 class Failed(_Delivery, source="notifications"):

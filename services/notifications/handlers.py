@@ -1,27 +1,41 @@
 """What notifications does when it hears something: remembers who is concerned, and queues a notice for each of them."""
 
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from services.chassis.calendar import date_of
+from services.chassis.calendar import COPENHAGEN, after_working_days, date_of
+from services.chassis.envelope import envelope
 from services.chassis.errors import NotYetKnown
-from services.chassis.service import Received
+from services.chassis.service import Apply, FetchFirst, Received, Runtime
 from services.chassis.store import Tx
-from services.events.directory import AbsenceEnded, AbsenceRegistered, IntakeChanged, UnitChanged, subject_of_municipality
+from services.events.daycare import StartCancelled, StartPlanned
+from services.events.directory import (
+    AbsenceEnded,
+    AbsenceRegistered,
+    IntakeChanged,
+    MunicipalityChanged,
+    UnitChanged,
+    subject_of_municipality,
+)
 from services.events.midwife import NotificationReceived, NotificationWithdrawn
-from services.events.persons import MoveProposed
+from services.events.persons import ChildCorrected, MoveProposed
 from services.events.registry import (
     CaseClosed,
     CaseMerged,
     CaseSeparated,
+    ChildBorn,
     ChildRegistered,
     SupporterJoined,
     SupporterLeft,
     TovholderChanged,
 )
 from services.notifications import domain, repository
-from services.notifications.domain import Known, Told
+from services.notifications.domain import Known, Told, mending
+from services.notifications.domain import outward as leaving
+from services.notifications.repository import Planned, letters, outward, people
 
 
 async def remember_unit(received: Received[UnitChanged], tx: Tx) -> None:
@@ -44,6 +58,10 @@ async def remember_return(received: Received[AbsenceEnded], tx: Tx) -> None:
     await repository.end_absence(tx, received.event.absence, received.event.ended_on)
 
 
+async def remember_municipality(received: Received[MunicipalityChanged], tx: Tx) -> None:
+    await letters.keep_closing_days(tx, received.event.municipality, received.event.closing_days)
+
+
 async def remember_child(received: Received[ChildRegistered], tx: Tx) -> None:
     child = received.event
     if child.notification_id:
@@ -58,21 +76,29 @@ async def forget_supporter(received: Received[SupporterLeft], tx: Tx) -> None:
     await repository.drop_supporter(tx, received.event.child, received.event.supporter)
 
 
-async def tell_of_new_tovholder(received: Received[TovholderChanged], tx: Tx) -> None:
-    """With its first tovholder a child is known here, and what was heard of it before is told."""
+async def tell_of_new_tovholder(received: Received[TovholderChanged], tx: Tx, has_letters: bool = False) -> None:
+    """With its first tovholder a child is known here, and what was heard of it before is told.
+
+    The letter of a mere registration waits some working days: the first acceptance says all it would have said.
+    """
+    event, at = received.event, await tx.now()
     known = await _known(received, tx)
-    await _queue(received, tx, domain.kind_of(received.event), received.event.municipality, received.subject, known)
+    letter_at = None
+    if has_letters and event.why in ("registration", "sibling"):
+        days, off = await letters.rule_of(tx, event.municipality)
+        letter_at = after_working_days(at, days, off) if days else None
+    await _queue(received, tx, domain.kind_of(event), event.municipality, received.subject, known, has_letters, letter_at)
     await repository.keep_tovholder(tx, received.event, received.version)
     tx.now_known(received.subject)
 
 
-async def tell(received: Received[Any], tx: Tx) -> None:
+async def tell(received: Received[Any], tx: Tx, has_letters: bool = False) -> None:
     """Queues the notice of an event about a child for everyone whom audience.yaml names."""
     known = await _known(received, tx)
     if known.holder is None:
         raise NotYetKnown(received.subject)
     municipality: str = getattr(received.event, "municipality")  # noqa: B009 - every event about a child has one
-    await _queue(received, tx, domain.kind_of(received.event), municipality, received.subject, known)
+    await _queue(received, tx, domain.kind_of(received.event), municipality, received.subject, known, has_letters)
 
 
 async def tell_of_underretning(received: Received[Any], tx: Tx) -> None:
@@ -86,14 +112,15 @@ async def tell_of_underretning(received: Received[Any], tx: Tx) -> None:
 _QUIETLY = ("died", "pregnancy-ended", "wrongly-registered", "merged")
 
 
-async def tell_of_closing(received: Received[CaseClosed], tx: Tx) -> None:
+async def tell_of_closing(received: Received[CaseClosed], tx: Tx, has_letters: bool = False) -> None:
     """Whoever stood by the child is told; from now on the intake lead hears what a tovholder would."""
     event = received.event
     known = await _known(received, tx)
     if known.holder is None:
         raise NotYetKnown(received.subject)
     kind = "case_closed_quietly" if event.reason in _QUIETLY else domain.kind_of(event)
-    await _queue(received, tx, kind, event.municipality, received.subject, known)
+    await letters.stop_waiting(tx, received.subject)
+    await _queue(received, tx, kind, event.municipality, received.subject, known, has_letters)
     await repository.close_case(tx, event.child, received.version)
 
 
@@ -162,7 +189,12 @@ async def _known(received: Received[Any], tx: Tx) -> Known:
     """NotYetKnown names a unit whose leaders are to be told before the directory's word of it has come."""
     seats, units = domain.seats_of(received.event), domain.units_led(domain.kind_of(received.event), received.event)
     known = await repository.known_of(
-        tx, received.subject, units.values(), [seat.professional for seat in seats.values()], date_of(await tx.now())
+        tx,
+        received.subject,
+        units.values(),
+        [seat.professional for seat in seats.values()],
+        date_of(await tx.now()),
+        [seat.unit for seat in seats.values()],
     )
     for unit in units.values():
         if unit not in known.leaders:
@@ -170,6 +202,102 @@ async def _known(received: Received[Any], tx: Tx) -> Known:
     return known
 
 
-async def _queue(received: Received[Any], tx: Tx, kind: str, municipality: str, about: UUID, known: Known) -> None:
-    told: list[Told] = domain.audience(kind, received.event, known)
-    await repository.queue(tx, municipality, about, kind, received.id, received.time, told, await tx.now())
+async def _queue(
+    received: Received[Any],
+    tx: Tx,
+    kind: str,
+    municipality: str,
+    about: UUID,
+    known: Known,
+    has_letters: bool = False,
+    letter_at: datetime | None = None,
+) -> None:
+    told = [one for one in domain.audience(kind, received.event, known) if has_letters or one.channel != "letter"]
+    if any(one.channel == "letter" for one in told):
+        await letters.stop_waiting(tx, about)
+    planned = await _planned(tx, kind, told, letter_at)
+    await repository.queue(tx, municipality, about, kind, received.id, received.time, planned, await tx.now())
+
+
+async def _planned(tx: Tx, kind: str, told: Sequence[Told], letter_at: datetime | None) -> list[Planned]:
+    """Each as its recipient wants it: an e-mail at once, in the digest, or not at all."""
+    mailed = [one.recipient for one in told if one.channel == "email" and one.to_whom == "professional" and one.recipient]
+    wishes = await people.wishes_of(tx, mailed) if mailed and kind not in domain.waits_for_you() else {}
+    planned = []
+    for one in told:
+        row = wishes.get(one.recipient) if one.channel == "email" and one.recipient else None
+        wish = mending.wish_for(kind, row["email"]) if row else "at-once"
+        if wish == "digest" and row:
+            planned.append(Planned(one, mending.digest_after(await tx.now(), row["digest_hour"], COPENHAGEN), digest=True))
+        elif wish == "at-once":
+            planned.append(Planned(one, letter_at if one.channel == "letter" else None))
+    return planned
+
+
+# -- What leaves the product ------------------------------------------------------------------------------------------------
+
+
+async def has_letters(_: Received[Any], runtime: Runtime) -> bool:
+    """Whether this installation has a way to send letters."""
+    return runtime.settings.letters_folder is not None
+
+
+def also_outward(step: Apply | FetchFirst) -> Apply | FetchFirst:
+    """What a handler does, and that integrators may hear of it."""
+    if isinstance(step, FetchFirst):
+        apply_fetched: Callable[[Received[Any], Tx, Any], Awaitable[None]] = step.apply
+
+        async def both_fetched(received: Received[Any], tx: Tx, found: Any) -> None:
+            await apply_fetched(received, tx, found)
+            await pass_outward(received, tx)
+
+        return FetchFirst(step.fetch, both_fetched, step.is_remote)
+    apply = step
+
+    async def both(received: Received[Any], tx: Tx) -> None:
+        await apply(received, tx)
+        await pass_outward(received, tx)
+
+    return both
+
+
+async def pass_outward(received: Received[Any], tx: Tx) -> None:
+    """Keeps the event, as it was heard, until it is given to the subscriptions that it concerns."""
+    event = received.event
+    await _remember_for_rules(received, tx)
+    content = {
+        **envelope(event, received.subject),
+        "id": received.id,
+        "version": received.version,
+        "time": received.time.isoformat().replace("+00:00", "Z"),
+    }
+    content.pop("causationid", None)
+    units = {seat.unit for seat in domain.seats_of(event).values()}
+    units |= {unit for name in ("unit", "to_unit") if (unit := getattr(event, name, None))}
+    sender = getattr(event, "organisation", None)
+    await outward.keep_waiting(
+        tx, event.municipality, domain.kind_of(event), received.subject, units, [sender] if sender else [], content
+    )
+
+
+async def _remember_for_rules(received: Received[Any], tx: Tx) -> None:
+    """What the rules of subscriptions ask of a child."""
+    match received.event:
+        case ChildRegistered() as child:
+            await outward.keep_child(tx, child.child, child.municipality, child.born_on, child.due_on)
+        case ChildBorn() | ChildCorrected() as child:
+            await outward.keep_child(tx, child.child, child.municipality, child.born_on, None)
+        case StartPlanned() as start:
+            await outward.keep_child_s_unit(tx, start.child, start.municipality, start.unit, starts=True)
+        case StartCancelled() as start:
+            await outward.keep_child_s_unit(tx, start.child, start.municipality, start.unit, starts=False)
+        case NotificationReceived() as told:
+            await outward.keep_sender(tx, told.notification_id, told.municipality, told.organisation)
+
+
+async def remember_correction(received: Received[ChildCorrected], tx: Tx) -> None:
+    await _remember_for_rules(received, tx)
+
+
+def leaves_the_product(kind: str) -> bool:
+    return kind in leaving.leaves()

@@ -2,20 +2,33 @@
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable, Sequence
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
 from services.chassis import metrics
 from services.chassis.errors import CannotBeApplied, TryAgainSoon
 from services.chassis.log import logger
+from services.chassis.sealed import seal_of
 from services.chassis.service import Runtime
 from services.chassis.store import Tx
 from services.events.notifications import Failed
 from services.notifications import domain, mail, repository
+from services.notifications.letters import sending
+from services.notifications.letters.writing import written
+from services.notifications.outward.proving import proof
+from services.notifications.repository import letters, outward, people
 
 # The clock comes back each second; a slow mail server must not keep it longer than its lease.
 _ROUND_SECONDS = 2.0
 _AT_ONCE = 10
+_RECEIPTS_AT_ONCE = 200
+_FORGETS_IN_MINUTES = 1
+# The print service's words as outcomes of a try.
+_SAID = {"delivered": "accepted", "returned": "returned", "refused": "refused-by-print"}
+# A sending organisation belongs to no municipality; a test event of its subscription is about nobody.
+_NOBODY_S = "0000"
 
 
 class CouldNotBeDelivered(Exception):
@@ -41,19 +54,34 @@ async def send_due(runtime: Runtime) -> None:
         metrics.UNTOLD.set(await repository.oldest_untold_seconds(tx))
 
 
-async def _try(runtime: Runtime, delivery: Any) -> None:
+async def send_digests(runtime: Runtime) -> None:
+    """One e-mail for all that waits for the same hour of the same person."""
+    async with runtime.store.transaction() as tx:
+        digests = await people.take_digests(tx, domain.IN_HAND, _AT_ONCE)
+    for together in digests.values():
+        await _try(runtime, together[0], together[1:])
+
+
+async def _try(runtime: Runtime, delivery: Any, together: Sequence[Any] = ()) -> None:
+    """`together`: further deliveries of the same person that the same e-mail makes."""
     try:
         if delivery["to_whom"] == "family" and delivery["recipient"] is None:
             await _pass_on_to_family(runtime, delivery)
+        elif delivery["channel"] == "letter":
+            await _write(runtime, delivery)
+        elif delivery["channel"] == "email":
+            await _mail(runtime, delivery, together)
         else:
-            await _mail(runtime, delivery)
+            raise CouldNotBeDelivered("no-adapter")
     except TryAgainSoon as away:
         # Persons or directory away: waiting is right; sending to an address of yesterday, or after a death, is not.
         logger().warning("delivery.waits", delivery=str(delivery["id"]), why=away.detail)
         async with runtime.store.transaction() as tx:
-            await repository.wait(tx, delivery["id"], await tx.now() + domain.WAITS)
-    except CouldNotBeDelivered as failed:
-        await _again_or_to_a_person(runtime, delivery, failed.reason)
+            for one in (delivery, *together):
+                await repository.wait(tx, one["id"], await tx.now() + domain.WAITS)
+    except (CouldNotBeDelivered, sending.CannotBeWrittenTo) as failed:
+        for one in (delivery, *together):
+            await _again_or_to_a_person(runtime, one, failed.reason)
 
 
 async def _pass_on_to_family(runtime: Runtime, delivery: Any) -> None:
@@ -65,20 +93,41 @@ async def _pass_on_to_family(runtime: Runtime, delivery: Any) -> None:
             await repository.tried(tx, delivery, "stopped", "do-not-contact", at)
         elif found["recipients"] and await repository.tried(tx, delivery, "passed-on", "passed-on", at):
             for one in found["recipients"]:
-                if delivery["channel"] == "inbox" or one["address"].get("email"):
+                if delivery["channel"] != "email" or one["address"].get("email"):
                     await repository.pass_on(tx, delivery, UUID(one["person"]), at)
     if not found["do_not_contact"] and not found["recipients"]:
         raise CouldNotBeDelivered("family-unknown")
 
 
-async def _mail(runtime: Runtime, delivery: Any) -> None:
+async def _write(runtime: Runtime, delivery: Any) -> None:
+    """A letter, laid for the print service; laid again after a crash it is the same letter."""
+    found = await _family(runtime, delivery["about"], letter=True)
+    if found["do_not_contact"]:
+        await _stop(runtime, delivery)
+        return
+    to, name = sending.addressed(found, delivery["recipient"])
+    tovholder, about = await sending.content(runtime, delivery)
+    letter = written(about, name)
+    await sending.hand_over(runtime, delivery, to, letter, await runtime.store.now())
+    async with runtime.store.transaction() as tx:
+        at = await tx.now()
+        if await repository.tried(tx, delivery, "sent", "laid-for-print", at):
+            seal = await seal_of(tx, runtime.settings.secrets, delivery["municipality"], delivery["about"])
+            await letters.keep(tx, delivery, tovholder, sending.sealed(seal, letter), at)
+
+
+async def _stop(runtime: Runtime, delivery: Any) -> None:
+    async with runtime.store.transaction() as tx:
+        await repository.tried(tx, delivery, "stopped", "do-not-contact", await tx.now())
+
+
+async def _mail(runtime: Runtime, delivery: Any, together: Sequence[Any]) -> None:
     if delivery["to_whom"] == "professional":
         address = await _address_of_professional(runtime, delivery["recipient"])
     else:
         found = await _family(runtime, delivery["about"])
         if found["do_not_contact"]:
-            async with runtime.store.transaction() as tx:
-                await repository.tried(tx, delivery, "stopped", "do-not-contact", await tx.now())
+            await _stop(runtime, delivery)
             return
         own = [one["address"].get("email") for one in found["recipients"] if UUID(one["person"]) == delivery["recipient"]]
         address = own[0] if own else None
@@ -89,13 +138,16 @@ async def _mail(runtime: Runtime, delivery: Any) -> None:
     except mail.MailWasRefused as refused:
         raise CouldNotBeDelivered(refused.code) from refused
     async with runtime.store.transaction() as tx:
-        if await repository.tried(tx, delivery, "delivered", "accepted", await tx.now()):
-            tx.publish(delivery["notice"], repository.delivered(delivery, delivery["id"]))
+        for one in (delivery, *together):
+            if await repository.tried(tx, one, "delivered", "accepted", await tx.now()):
+                tx.publish(one["notice"], repository.delivered(one, one["id"]))
 
 
-async def _family(runtime: Runtime, child: UUID) -> dict[str, Any]:
+async def _family(runtime: Runtime, child: UUID, letter: bool = False) -> dict[str, Any]:
+    """`letter`: with what a letter needs, each recipient's own name and address."""
+    asking = {"letter": "true"} if letter else {}
     try:
-        found: dict[str, Any] = await runtime.peers.get("persons", f"/persons/{child}/recipients")
+        found: dict[str, Any] = await runtime.peers.get("persons", f"/persons/{child}/recipients", **asking)
     except CannotBeApplied as error:
         raise CouldNotBeDelivered("family-unknown") from error
     return found
@@ -113,13 +165,58 @@ async def _again_or_to_a_person(runtime: Runtime, delivery: Any, reason: str) ->
     """After the last try, or where trying again changes nothing, a named person gets it on their list."""
     async with runtime.store.transaction() as tx:
         at = await tx.now()
-        again = domain.next_try(delivery["tries"] + 1, reason, at)
+        again = domain.next_try(delivery["tries"] + 1 - delivery["tried_before"], reason, at)
         if again:
             await repository.tried(tx, delivery, "queued", reason, at, again)
         else:
             person = await repository.person_to_show(tx, delivery["municipality"], delivery["about"], delivery["recipient"])
             if await repository.tried(tx, delivery, "failed", reason, at, shown_to=person):
                 _say_failed(tx, delivery, reason, person)
+
+
+async def read_receipts(runtime: Runtime) -> None:
+    """What the print service says of letters, and those of which it says nothing for too long."""
+    post = sending.post_of(runtime)
+    if post is None:
+        return
+    for receipt in await asyncio.to_thread(lambda: list(islice(post.receipts(), _RECEIPTS_AT_ONCE))):
+        async with runtime.store.transaction() as tx:
+            row = await letters.sent_letter(tx, receipt.delivery)
+            if row is not None:
+                await _answered(tx, row, _SAID[receipt.word])
+        await asyncio.to_thread(post.settle, receipt)
+    async with runtime.store.transaction() as tx:
+        for row in await letters.without_receipt(tx, sending.RECEIPT_WITHIN, _RECEIPTS_AT_ONCE):
+            await _answered(tx, row, "no-receipt")
+
+
+async def _answered(tx: Tx, row: Any, outcome: str) -> None:
+    at = await tx.now()
+    if outcome == "accepted":
+        await letters.answered(tx, row, "delivered", outcome, at)
+        tx.publish(row["notice"], repository.delivered(row, row["id"]))
+        return
+    person = await repository.person_to_show(tx, row["municipality"], row["about"], row["recipient"])
+    await letters.answered(tx, row, "failed", outcome, at, person)
+    _say_failed(tx, row, outcome, person)
+
+
+async def prove_lines(runtime: Runtime) -> None:
+    """Asks a test event for each subscription that has had none for a quarter of an hour, and measures which have been taken."""
+    async with runtime.store.transaction() as tx:
+        at = await tx.now()
+        for row in await outward.due_for_test(tx):
+            await outward.ask_test(tx, row["id"], row["municipality"] or _NOBODY_S, proof(row["id"], at))
+        unproven, paused = await outward.lines(tx)
+        metrics.LINE_UNPROVEN.set(unproven)
+        metrics.LINES_PAUSED.set(paused)
+
+
+async def forget_old(runtime: Runtime) -> None:
+    """What integrators can no longer have replayed; a few minutes of each hour are enough."""
+    async with runtime.store.transaction() as tx:
+        if (await tx.now()).minute < _FORGETS_IN_MINUTES:
+            await outward.forget_old(tx)
 
 
 def _say_failed(tx: Tx, delivery: Any, reason: str, shown_to: UUID | None) -> None:
@@ -135,3 +232,12 @@ def _say_failed(tx: Tx, delivery: Any, reason: str, shown_to: UUID | None) -> No
             shown_to=shown_to,
         ),
     )
+
+
+TICKS: dict[str, Callable[[Runtime], Awaitable[None]]] = {
+    "send-due": send_due,
+    "send-digests": send_digests,
+    "read-receipts": read_receipts,
+    "prove-lines": prove_lines,
+    "forget-old": forget_old,
+}

@@ -244,6 +244,10 @@ class Recipient(_Strict):
     person: UUID
     kind: Literal["mother", "guardian"]
     address: dict[str, str]
+    # For a letter only: the recipient's own, never another's.
+    name: str | None = None
+    cpr: str | None = None
+    protected: bool = False
 
 
 class RecipientsOut(_Strict):

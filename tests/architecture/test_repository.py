@@ -20,6 +20,8 @@ NAMES_IN_A_SERVICE = {
     *("domain", "endpoints", "fhir", "handlers", "repository", "schemas", "tables.py", "migrations"),
     # What the clock does; edges to the world outside; what a municipality's staff may read and change.
     *("ticks.py", "mail.py", "audience.yaml", "plans"),
+    # What leaves notifications for integrators and families, and what wakes a live inbox.
+    *("outward", "outward.yaml", "letters", "ringing.py"),
     # The directory's ways in: files of any form through one door, and a municipality's own system that is followed.
     *("importing", "os2mo.py"),
 }

@@ -72,7 +72,7 @@ class Process:
         chosen = settings.model_dump(mode="json", exclude_none=True)
         urls = {each: f"http://127.0.0.1:{port}" for each, port in addresses.items()}
         self._environment = {
-            f"TOVHOLDER_{setting.upper()}": json.dumps(value) if isinstance(value, dict) else str(value)
+            f"TOVHOLDER_{setting.upper()}": json.dumps(value) if isinstance(value, dict | list) else str(value)
             for setting, value in {**chosen, "port": self.port, "service_urls": urls}.items()
         }
         self._child: subprocess.Popen[bytes] | None = None

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from services.events import Event
+from services.events.directory import ClientChanged
 from services.events.envelope import Seat
 from services.events.registry import ChildRegistered, HandoverProposed, TovholderChanged
 from tests.support.world import Someone, World
@@ -34,6 +35,21 @@ class Telling:
         """A service says it, in one commit; nobody has heard it yet."""
         async with self.world.store(events[0].source).transaction() as tx:
             tx.publish(subject, *events)
+
+    async def system(self, client_id: str, municipality: str = HAVBY, roles: tuple[str, ...] = ("record-system",)) -> Someone:
+        """A municipality's own system, known to every service."""
+        client = uuid4()
+        told = ClientChanged(
+            client=client, client_id=client_id, kind="municipality", municipality=municipality, organisation=None, sends_for=[],
+            roles=list(roles), active=True,
+        )  # fmt: skip
+        await self.say(client, told)
+        await self.world.settle()
+        return self.world.as_client(client_id)
+
+    async def give_out(self) -> None:
+        """What waits for integrators is given, and every endpoint tried that is due."""
+        await self.world.running.works["notifications.outward"].once()
 
     async def register(self, notification: UUID | None = None) -> UUID:
         """A child whose tovholder is Inge, the intake lead; everyone has heard of it."""

@@ -79,7 +79,8 @@ def test_a_new_tovholder_is_told_to_both_to_their_leaders_to_supporters_and_to_t
 
     assert people(told, "inbox") == [A, INTAKE_LEAD, LEADER_OF_INTAKE, LEADER_OF_A, SUPPORTER, None]
     assert people(told, "email") == [A, None]
-    assert [one.to_whom for one in told if one.recipient is None] == ["family", "family"]
+    assert [one.to_whom for one in told if one.recipient is None] == ["family", "family", "family"]
+    assert people(told, "letter") == [None]
 
 
 def test_the_first_tovholder_is_told_although_nobody_was_before() -> None:

@@ -1,5 +1,6 @@
 """E-mail over real SMTP: taken, refused, slow, cut off; it says nothing of anyone, and crosses no network in clear."""
 
+import asyncio
 from collections.abc import Iterator
 from typing import Any
 
@@ -81,6 +82,20 @@ async def test_a_server_that_takes_too_long_is_left(server: MailServer) -> None:
     server.seconds = 3
 
     assert await refusal(settings(server), seconds=0.2) == "mail-server-slow"
+
+
+async def test_a_server_that_does_not_greet_is_left() -> None:
+    async def silent(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await over.wait()
+        writer.close()
+
+    over = asyncio.Event()
+    async with await asyncio.start_server(silent, "127.0.0.1", 0) as silence:
+        port = silence.sockets[0].getsockname()[1]
+        try:
+            assert await refusal(settings(None, smtp_port=port), seconds=0.2) in {"mail-server-slow", "mail-server-away"}
+        finally:
+            over.set()
 
 
 async def test_a_server_that_hangs_up_in_the_middle_has_not_taken_the_mail(server: MailServer) -> None:

@@ -66,6 +66,12 @@ class Someone:
             options["json"] = body
         return await self.ask("POST", path, headers=headers, **options)
 
+    async def put(self, path: str, body: Any) -> Answer:
+        return await self.ask("PUT", path, {"idempotency-key": str(uuid.uuid4())}, json=body)
+
+    async def delete(self, path: str) -> Answer:
+        return await self.ask("DELETE", path, {"idempotency-key": str(uuid.uuid4())})
+
     async def ask(self, method: str, path: str, headers: dict[str, str] | None = None, **options: Any) -> Answer:
         sent = {"authorization": f"Bearer {self.token}", **(headers or {})}
         answer = await self._world.http.request(method, path, headers=sent, **options)
@@ -111,6 +117,8 @@ class World:
         for leader in self.running.leaders.values():
             await leader.once()
             assert leader.trouble is None, leader.trouble
+        for work in self.running.works.values():
+            await work.once()
         await self.settle()
 
     async def advance(self, by: timedelta) -> None:

@@ -245,10 +245,11 @@ async def set_contact(ref: UUID, body: ContactIn, request: Changing) -> Response
 
 
 @router.get("/{ref}/recipients", summary="For services: whom of the family to tell, now")
-async def recipients(ref: UUID, request: Looking) -> RecipientsOut:
+async def recipients(ref: UUID, request: Looking, letter: Annotated[bool, Query()] = False) -> RecipientsOut:
     """Before birth the pregnant woman alone; until custody is registered the mother; then each holder of custody.
 
-    Nobody once the child has died or the pregnancy has ended: sending asks here each time.
+    Nobody once the child has died or the pregnancy has ended: sending asks here each time. `letter`: each with their own name,
+    postal address and number, for an envelope or Digital Post; a protected one too, since protection never stops a letter.
     """
     secrets = request.runtime.settings.secrets
     async with request.begin() as looking:
@@ -259,7 +260,7 @@ async def recipients(ref: UUID, request: Looking) -> RecipientsOut:
         known = [person for one in told if (person := await repository.person_of(looking.tx, secrets, one))]
         people = [person for person in known if not person.do_not_contact and person.died_at is None]
         for person in people:
-            await looking.saw(person.id, "mother", "notice")
+            await looking.saw(person.id, "protected-address" if letter and person.protected else "mother", "notice")
         return RecipientsOut.model_validate(
             {
                 "do_not_contact": child.do_not_contact
@@ -270,11 +271,19 @@ async def recipients(ref: UUID, request: Looking) -> RecipientsOut:
                         "person": it.id,
                         "kind": "mother" if it.id == child.mother else "guardian",
                         "address": {"email": it.contact["email"]} if "email" in it.contact else {},
+                        **(_for_letter(it) if letter else {}),
                     }
                     for it in people
                 ],
             }
         )
+
+
+def _for_letter(person: Person) -> dict[str, Any]:
+    address = {name: person.contact[key] for name, key in (("email", "email"), ("post", "address")) if key in person.contact}
+    numbers = [number.value for number, former in current_first(person.claims) if number.kind == "cpr" and not former]
+    cpr = numbers[0] if numbers else None
+    return {"address": address, "name": person.value("name"), "cpr": cpr, "protected": person.protected}
 
 
 router.include_router(lives.router)

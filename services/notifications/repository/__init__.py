@@ -1,6 +1,7 @@
 """Reads and writes notices and deliveries; each change of a delivery's state is one statement that checks the state before."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -19,11 +20,11 @@ from services.notifications.domain import IN_HAND, Known, Told
 async def keep_unit(tx: Tx, unit: UnitChanged) -> None:
     await tx.later(
         """
-        insert into unit (id, municipality, district, leaders, private) values ($1, $2, $3, $4, $5)
+        insert into unit (id, municipality, district, leaders, kind, private) values ($1, $2, $3, $4, $5, $6)
         on conflict (id) do update set municipality = excluded.municipality, district = excluded.district,
-          leaders = excluded.leaders, private = excluded.private
+          leaders = excluded.leaders, kind = excluded.kind, private = excluded.private
         """,
-        *(unit.unit, unit.municipality, unit.district, unit.leaders, unit.private),
+        *(unit.unit, unit.municipality, unit.district, unit.leaders, unit.kind, unit.private),
     )
 
 
@@ -102,15 +103,20 @@ async def link_case(tx: Tx, child: UUID, merged_into: UUID | None) -> None:
     )
 
 
-async def known_of(tx: Tx, child: UUID, units: Iterable[UUID], professionals: Iterable[UUID], on: date) -> Known:
-    """What telling about a child needs. `holder` is None for a child not known here; a unit not known is not among `leaders`."""
+async def known_of(
+    tx: Tx, child: UUID, units: Iterable[UUID], professionals: Iterable[UUID], on: date, seats_in: Iterable[UUID] = ()
+) -> Known:
+    """What telling about a child needs. `seats_in`: further units of which it is asked whether they are private.
+
+    `holder` is None for a child not known here; a unit not known is not among `leaders`.
+    """
     row = await tx.fetchrow(
         """
         select case when c.closed then coalesce(i.lead, c.holder) else c.holder end as holder,
           case when c.closed then coalesce(i.unit, c.holder_unit) else c.holder_unit end as holder_unit,
           array(select professional from supporter where child = $1 order by professional) as supporters,
           coalesce((select jsonb_object_agg(id, leaders) from unit where id = any ($2)), '{}') as leaders,
-          array(select id from unit where id = any ($2) and private) as private,
+          array(select id from unit where private and (id = any ($2) or id = any ($5))) as private_units,
           coalesce((select jsonb_object_agg(professional, deputy) from absence where professional = any ($3)
             and deputy is not null and $4::date between from_on and coalesce(until_on, 'infinity')), '{}') as deputies
         from (values (1)) one left join child_case own on own.child = $1
@@ -118,15 +124,15 @@ async def known_of(tx: Tx, child: UUID, units: Iterable[UUID], professionals: It
           left join lateral (select lead, unit from intake where municipality = c.municipality
             order by (district is null) desc, unit limit 1) i on c.closed
         """,
-        *(child, list(units), list(professionals), on),
+        *(child, list(units), list(professionals), on, list(seats_in)),
     )
     assert row is not None
     return Known(
         holder=Seat(professional=row["holder"], unit=row["holder_unit"]) if row["holder"] else None,
         supporters=tuple(row["supporters"]),
         leaders={UUID(unit): tuple(map(UUID, leaders)) for unit, leaders in row["leaders"].items()},
-        private=frozenset(row["private"]),
         deputies={UUID(absent): UUID(deputy) for absent, deputy in row["deputies"].items()},
+        private_units=frozenset(row["private_units"]),
     )
 
 
@@ -158,17 +164,33 @@ async def holders_of_notification(tx: Tx, notification: UUID) -> list[tuple[UUID
 
 _NEW_DELIVERY = """
 insert into delivery (id, notice, municipality, about, kind, to_whom, recipient, why, channel, happened_at,
-  state, next_try_at, queued_at, delivered_at)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12, $13) on conflict do nothing
+  state, queued_at, delivered_at, next_try_at, due_at, digest)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $14, $15) on conflict do nothing
 """
 
 
-async def queue(
-    tx: Tx, municipality: str, about: UUID, kind: str, event: str, happened_at: datetime, told: Sequence[Told], at: datetime
-) -> None:
-    """One notice with its deliveries; nothing where this event's notice is there already.
+@dataclass(frozen=True)
+class Planned:
+    """One delivery as it is to be made; `due_at` None: now. `digest`: together with others of the same recipient."""
 
-    What stands in a professional's inbox is delivered by standing there; an e-mail and the family wait for the clock.
+    told: Told
+    due_at: datetime | None = None
+    digest: bool = False
+
+
+async def queue(
+    tx: Tx,
+    municipality: str,
+    about: UUID,
+    kind: str,
+    event: str,
+    happened_at: datetime,
+    planned: Sequence[Planned],
+    at: datetime,
+) -> bool:
+    """One notice with its deliveries; nothing, and False, where this event's notice is there already.
+
+    What stands in a professional's inbox is delivered by standing there; all else waits for the clock.
     """
     notice: UUID | None = await tx.fetchval(
         """
@@ -178,19 +200,22 @@ async def queue(
         *(new_id(), municipality, about, kind, event, happened_at),
     )
     if notice is None:
-        return
-    for one in told:
+        return False
+    for plan in planned:
+        one = plan.told
         at_once = one.channel == "inbox" and one.to_whom == "professional"
         delivery = new_id()
         await tx.later(
             _NEW_DELIVERY,
             *(delivery, notice, municipality, about, kind, one.to_whom, one.recipient, one.why, one.channel, happened_at),
             *(("delivered", at, at) if at_once else ("queued", at, None)),
+            *(plan.due_at or at, plan.digest),
         )
         if at_once:
             tx.publish(
                 notice, Delivered(delivery=delivery, notice=notice, municipality=municipality, channel="inbox", about=about)
             )
+    return True
 
 
 async def take_due(tx: Tx, most: int) -> list[Any]:
@@ -198,7 +223,7 @@ async def take_due(tx: Tx, most: int) -> list[Any]:
     return await tx.fetch(
         """
         update delivery set next_try_at = chassis.now() + $1 where id in (
-          select id from delivery where state = 'queued' and next_try_at <= chassis.now()
+          select id from delivery where state = 'queued' and not digest and next_try_at <= chassis.now()
           order by next_try_at, id limit $2 for update skip locked)
         returning *
         """,
@@ -226,7 +251,8 @@ async def tried(
         """
         update delivery set state = $2, tries = tries + 1, reason = case when $2 in ('failed', 'stopped') then $3 end,
           next_try_at = coalesce($5, next_try_at), shown_to = $6,
-          delivered_at = case when $2 = 'delivered' then $4::timestamptz end
+          delivered_at = case when $2 = 'delivered' then $4::timestamptz end,
+          sent_at = case when $2 = 'sent' then $4::timestamptz else sent_at end
         where id = $1 and state = 'queued' and tries = $7 returning tries
         """,
         *(delivery["id"], state, outcome, at, next_try_at, shown_to, delivery["tries"]),
@@ -247,6 +273,7 @@ async def pass_on(tx: Tx, delivery: Any, person: UUID, at: datetime) -> None:
         *(own, delivery["notice"], delivery["municipality"], delivery["about"], delivery["kind"], "family", person, "family"),
         *(delivery["channel"], delivery["happened_at"]),
         *(("delivered", at, at) if at_once else ("queued", at, None)),
+        *(at, False),
     )
     if at_once:
         tx.publish(delivery["notice"], delivered(delivery, own))
@@ -299,6 +326,14 @@ async def relations(tx: Tx, child: UUID, professional: UUID, led: Sequence[UUID]
         *(child, professional, list(led), on),
     )
     return {relation for relation, so in dict(row or {}).items() if so}
+
+
+async def leads_intake(tx: Tx, municipality: str, professional: UUID | None) -> bool:
+    """Whether they stand in the municipality's intake as its lead or its leader."""
+    found: bool = await tx.fetchval(
+        "select exists (select from intake where municipality = $1 and $2 in (lead, leader))", municipality, professional
+    )
+    return found
 
 
 async def about_child(
@@ -361,17 +396,55 @@ async def delivery_of(tx: Tx, delivery: UUID) -> Any:
     return await tx.fetchrow("select * from delivery where id = $1 for update", delivery)
 
 
-async def mark_told(tx: Tx, delivery: UUID, by: UUID, at: datetime) -> bool:
+async def delivery_seen(tx: Tx, delivery: UUID) -> Any:
+    """The delivery as far as the party may see it; else None."""
+    return await tx.fetchrow("select * from delivery where id = $1 and state <> 'passed-on'", delivery)
+
+
+async def mark_told(tx: Tx, delivery: UUID, by: UUID, at: datetime, how: str = "in-person", spoke_to: UUID | None = None) -> bool:
     """True where it had failed and is now told."""
     done = await tx.fetchval(
-        "update delivery set state = 'told', told_by = $2, told_at = $3 where id = $1 and state = 'failed' returning true",
-        *(delivery, by, at),
+        """
+        update delivery set state = 'told', told_by = $2, told_at = $3, told_how = $4, spoke_to = $5
+        where id = $1 and state = 'failed' returning true
+        """,
+        *(delivery, by, at, how, spoke_to),
     )
     return bool(done)
 
 
+async def try_again(tx: Tx, delivery: UUID, at: datetime) -> bool:
+    """Due at once, with all its tries before it; True where it had failed."""
+    done = await tx.fetchval(
+        """
+        update delivery set state = 'queued', reason = null, shown_to = null, tried_before = tries, next_try_at = $2, due_at = $2,
+          digest = false where id = $1 and state = 'failed' returning true
+        """,
+        *(delivery, at),
+    )
+    return bool(done)
+
+
+async def replace_by(tx: Tx, row: Any, channel: str, at: datetime) -> UUID | None:
+    """Another delivery of the same notice by another channel; None where the recipient has one by it already."""
+    number = new_id()
+    made = await tx.execute(
+        _NEW_DELIVERY,
+        *(number, row["notice"], row["municipality"], row["about"], row["kind"], row["to_whom"], row["recipient"], row["why"]),
+        *(channel, row["happened_at"], "queued", at, None, at, False),
+    )
+    if made != "INSERT 0 1":
+        return None
+    await tx.execute("update delivery set state = 'replaced', replaced_by = $2 where id = $1", row["id"], number)
+    return number
+
+
 async def oldest_untold_seconds(tx: Tx) -> float:
+    """Counted from when it was to be made: what is held back on purpose is not late before."""
     found: float = await tx.fetchval(
-        "select coalesce(extract(epoch from chassis.now() - min(queued_at)), 0)::float from delivery where state = 'queued'"
+        """
+        select greatest(coalesce(extract(epoch from chassis.now() - min(greatest(due_at, queued_at))), 0), 0)::float
+        from delivery where state = 'queued'
+        """
     )
     return found

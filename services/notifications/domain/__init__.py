@@ -5,16 +5,15 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
 from importlib.resources import files
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 import yaml
 
-from services.chassis.errors import RuleViolated
 from services.events import Event
 from services.events.envelope import Seat
 
-Channel = Literal["inbox", "email"]
+Channel = Literal["inbox", "email", "letter", "sms"]
 ToWhom = Literal["professional", "family"]
 
 TRIES_AT_MOST = 6
@@ -28,7 +27,10 @@ IN_HAND = timedelta(minutes=2)
 # Trying again changes nothing: there is nobody, nowhere to send to, or the mail server says so for good
 # (RFC 5321 § 4.2.3, RFC 7504).
 _FINAL = frozenset(
-    {"no-address", "address-malformed", "family-unknown", "smtp-550", "smtp-551", "smtp-553", "smtp-521", "smtp-556"}
+    {
+        *("no-address", "address-malformed", "family-unknown", "smtp-550", "smtp-551", "smtp-553", "smtp-521", "smtp-556"),
+        *("no-postal-address", "returned", "refused-by-print", "no-receipt", "no-adapter"),
+    }
 )
 
 _SEATS = {
@@ -44,15 +46,11 @@ _SEATS = {
 }
 
 
-class OnlyWhatFailedIsToldInPerson(RuleViolated):
-    """What was delivered, or is still being tried, needs nobody."""
-
-
 @dataclass(frozen=True)
 class Known:
     """What notifications knows when something happens. `leaders`: by unit. `deputies`: of those who are absent now.
 
-    `private`: the private ones among those units.
+    `private_units`: the private ones among those units.
     """
 
     holder: Seat | None = None
@@ -60,7 +58,7 @@ class Known:
     leaders: Mapping[UUID, tuple[UUID, ...]] = field(default_factory=dict)
     deputies: Mapping[UUID, UUID] = field(default_factory=dict)
     intake_lead: UUID | None = None
-    private: frozenset[UUID] = frozenset()
+    private_units: frozenset[UUID] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -74,21 +72,32 @@ class Told:
 
 
 @cache
-def _rules() -> dict[str, dict[str, dict[str, list[str]]]]:
-    content: dict[str, dict[str, dict[str, list[str]]]] = yaml.safe_load(
-        files("services.notifications").joinpath("audience.yaml").read_text()
-    )
+def _rules() -> dict[str, Any]:
+    content: dict[str, Any] = yaml.safe_load(files("services.notifications").joinpath("audience.yaml").read_text())
     return content
 
 
 def audiences() -> dict[str, dict[str, list[str]]]:
     """Fact → roles told (`tell`) and roles e-mailed (`email`), from audience.yaml."""
-    return _rules()["told"]
+    found: dict[str, dict[str, list[str]]] = _rules()["told"]
+    return found
 
 
 def tells_nobody() -> frozenset[str]:
     """Facts of which nobody is told, each on purpose."""
     return frozenset(_rules()["nobody"])
+
+
+@cache
+def waits_for_you() -> frozenset[str]:
+    """Facts that ask someone for an answer: their e-mail comes at once, whatever the recipient has chosen."""
+    return frozenset(_rules()["waits_for_you"])
+
+
+@cache
+def private_institutions_hear() -> frozenset[str]:
+    """The facts that people in a private institution are told; of everything else the parents inform it themselves."""
+    return frozenset(_rules()["private_institutions_hear"])
 
 
 def kind_of(event: Event | type[Event]) -> str:
@@ -116,7 +125,8 @@ def audience(kind: str, event: Event, known: Known) -> list[Told]:
     rules = audiences()[kind]
     told: dict[tuple[ToWhom, UUID | None, Channel], Told] = {}
     for role in rules["tell"]:
-        channels: tuple[Channel, ...] = ("inbox", "email") if role in rules["email"] else ("inbox",)
+        beside: tuple[tuple[str, Channel], ...] = (("email", "email"), ("letter", "letter"))
+        channels: list[Channel] = ["inbox", *(channel for name, channel in beside if role in rules.get(name, ()))]
         for to_whom, recipient in _of_role(role, kind, event, known):
             for channel in channels:
                 told.setdefault((to_whom, recipient, channel), Told(to_whom, recipient, role, channel))
@@ -126,10 +136,10 @@ def audience(kind: str, event: Event, known: Known) -> list[Told]:
 def _of_role(role: str, kind: str, event: Event, known: Known) -> list[tuple[ToWhom, UUID | None]]:
     if role == "family":
         return [("family", None)]
-    if role in ("unit-leaders", "pedagogue") and _is_for_the_parents_to_tell(event, known):
-        return []
     seats = seats_of(event)
     found: list[UUID | None]
+    if _is_kept_from(role, kind, event, known):
+        return []
     if role == "tovholder-leaders":
         found = list(known.leaders.get(known.holder.unit, ())) if known.holder else []
     elif role == "participants":
@@ -150,10 +160,18 @@ def _of_role(role: str, kind: str, event: Event, known: Known) -> list[tuple[ToW
     return [("professional", professional) for professional in found if professional]
 
 
-def _is_for_the_parents_to_tell(event: Event, known: Known) -> bool:
-    """A private institution hears of a child from the parents; of an overlevering to it, since they have let it pass."""
-    unit = getattr(event, "to_unit", None) or getattr(event, "unit", None)
-    return unit in known.private and getattr(event, "basis", "refused") == "refused"
+def _is_kept_from(role: str, kind: str, event: Event, known: Known) -> bool:
+    """Whether the role stands in a private institution, which is not told this (Sundhedsloven s. 43: consent or the parents).
+
+    Of an overlevering that the parents refused it hears nothing either.
+    """
+    seat = seats_of(event).get(role)
+    unit = seat.unit if seat else units_led(kind, event).get(role)
+    if role in ("unit-leaders", "pedagogue"):
+        unit = unit or getattr(event, "to_unit", None) or getattr(event, "unit", None)
+    if unit not in known.private_units:
+        return False
+    return kind not in private_institutions_hear() or getattr(event, "basis", None) == "refused"
 
 
 def next_try(tries: int, reason: str, at: datetime) -> datetime | None:

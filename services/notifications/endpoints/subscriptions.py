@@ -1,0 +1,200 @@
+"""Integrators' subscriptions: made, seen, tested, paused, replayed and ended by the system that owns them."""
+
+import base64
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Response
+
+from services.chassis.errors import NotFound, NotUnderstood
+from services.chassis.ids import new_id
+from services.chassis.request import OpenChange, answer
+from services.chassis.route import UsualRoute
+from services.chassis.settings import Settings
+from services.notifications.domain import outward as rules
+from services.notifications.endpoints.asking import Changing, Looking
+from services.notifications.outward import egress, webhooks
+from services.notifications.outward.proving import proof
+from services.notifications.outward.work import topic_of
+from services.notifications.repository import outward
+from services.notifications.schemas import (
+    LogEntryOut,
+    LogOut,
+    ReplayIn,
+    RuleIn,
+    SecretOut,
+    SubscriptionIn,
+    SubscriptionOut,
+    SubscriptionsOut,
+)
+
+router = APIRouter(prefix="/subscriptions", route_class=UsualRoute)
+
+
+class ThisKindDoesNotLeave(NotUnderstood):
+    """No event of that kind is given to integrators."""
+
+
+@router.post(
+    "", status_code=201, summary="Subscribe to events by webhook or on a topic of one's own", response_model=SubscriptionOut
+)
+async def subscribe(request: Changing, body: SubscriptionIn) -> Response:
+    """The answer shows the secret, once: a repeated request gets none. Only what this system may hear comes."""
+    settings = request.runtime.settings
+    async with request.begin() as begun:
+        rules.may_subscribe(outward.subscriber_of(begun.caller))
+        _checked(settings, body)
+        number, principal = new_id(), f"User:{begun.caller.client_id}" if body.channel == "topic" else None
+        stored = [rule.model_dump(mode="json", exclude_defaults=True) for rule in body.rules]
+        await outward.add(begun.tx, number, begun.caller, body.channel, body.url, principal, stored)
+        secret = await _new_secret(begun, settings, number, begun.at) if body.channel == "webhook" else None
+        row = await outward.own(begun.tx, begun.caller.client_id, number)
+        shown = _shown(row)
+        await begun.answer(201, shown)
+    return answer(201, {**shown, **({"secret": secret} if secret else {})})
+
+
+@router.get("", summary="One's own subscriptions", response_model=SubscriptionsOut)
+async def all_own(request: Looking) -> Response:
+    async with request.begin() as look:
+        rows = await outward.seen_by(look.tx, look.caller.client_id)
+    return answer(200, {"subscriptions": [_shown(row) for row in rows]})
+
+
+@router.get("/{subscription}", summary="How one's subscription stands", response_model=SubscriptionOut)
+async def one(request: Looking, subscription: UUID) -> Response:
+    async with request.begin() as look:
+        rows = await outward.seen_by(look.tx, look.caller.client_id, subscription)
+    if not rows:
+        raise NotFound
+    return answer(200, _shown(rows[0]))
+
+
+@router.get("/{subscription}/log", summary="Each event of it, and every try", response_model=LogOut)
+async def log(
+    request: Looking,
+    subscription: UUID,
+    after: Annotated[int, Query(ge=0, lt=2**63)] = 0,
+    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+) -> Response:
+    """What is kept, 30 days."""
+    async with request.begin() as look:
+        if not await outward.seen_by(look.tx, look.caller.client_id, subscription):
+            raise NotFound
+        rows = await outward.log_of(look.tx, subscription, after, limit)
+    shown = [LogEntryOut(**row).model_dump(exclude_none=True) for row in rows]
+    return answer(200, {"events": shown, "next": rows[-1]["sequence"] if len(rows) == limit else None})
+
+
+@router.delete("/{subscription}", summary="End it for good", response_model=SubscriptionOut)
+async def end(request: Changing, subscription: UUID) -> Response:
+    """Nothing goes out after the answer. A topic keeps what is on it for its time."""
+    async with request.begin() as begun:
+        await _own(begun, subscription)
+        await outward.end(begun.tx, subscription)
+        return await _answered(begun, subscription)
+
+
+@router.post("/{subscription}/test", status_code=202, summary="Send a test event now", response_model=SubscriptionOut)
+async def test(request: Changing, subscription: UUID) -> Response:
+    """It goes the way of every event, in turn; the log shows what became of it."""
+    async with request.begin() as begun:
+        row = await _running(begun, subscription)
+        await outward.ask_test(begun.tx, subscription, row["municipality"] or "0000", proof(subscription, begun.at))
+        return await _answered(begun, subscription, 202)
+
+
+@router.post("/{subscription}/secret", status_code=201, summary="A new secret, shown once", response_model=SecretOut)
+async def rotate(request: Changing, subscription: UUID) -> Response:
+    """The former one signs beside it for a week, so that the receiver can change over at its own time."""
+    settings = request.runtime.settings
+    async with request.begin() as begun:
+        row = await _running(begun, subscription)
+        if row["channel"] != "webhook":
+            raise NotFound
+        until = begun.at + rules.FORMER_SECRET_SIGNS_FOR
+        secret = await _new_secret(begun, settings, subscription, until)
+        number = await outward.newest_secret(begun.tx, subscription)
+        shown = SecretOut(id=subscription, number=number, former_until=until).model_dump(mode="json", exclude_none=True)
+        await begun.answer(201, shown)
+    return answer(201, {**shown, "secret": secret})
+
+
+@router.post("/{subscription}/pause", summary="Hold it; nothing is lost meanwhile", response_model=SubscriptionOut)
+async def pause(request: Changing, subscription: UUID) -> Response:
+    async with request.begin() as begun:
+        await _running(begun, subscription)
+        await outward.set_paused(begun.tx, subscription, "by-owner", begun.at)
+        return await _answered(begun, subscription)
+
+
+@router.post("/{subscription}/resume", summary="Go on where it stopped, at once", response_model=SubscriptionOut)
+async def resume(request: Changing, subscription: UUID) -> Response:
+    async with request.begin() as begun:
+        await _running(begun, subscription)
+        await outward.set_paused(begun.tx, subscription, None, begun.at)
+        return await _answered(begun, subscription)
+
+
+@router.post("/{subscription}/replay", summary="Go on from another point", response_model=SubscriptionOut)
+async def replay(request: Changing, subscription: UUID, body: ReplayIn) -> Response:
+    """The same events with the same sequence numbers again; what is older than 30 days is gone, and said to be."""
+    async with request.begin() as begun:
+        row = await _running(begun, subscription)
+        oldest = await outward.oldest_kept(begun.tx, row)
+        await outward.set_sent(begun.tx, subscription, rules.replay_from(body.from_sequence, oldest, row["sequence"]))
+        return await _answered(begun, subscription)
+
+
+def _checked(settings: Settings, body: SubscriptionIn) -> None:
+    unknown = sorted({kind for rule in body.rules for kind in rule.kinds} - set(rules.leaves()))
+    if unknown:
+        raise ThisKindDoesNotLeave(kinds=unknown)
+    if body.channel == "topic" and settings.bus != "kafka":
+        raise rules.ThereIsNoKafkaHere
+    if body.url is not None:
+        try:
+            egress.place_of(settings, body.url)
+        except egress.MayNotGoThere as refused:
+            raise rules.TheHostIsNotRegistered(why=refused.code) from refused
+
+
+async def _own(begun: OpenChange, subscription: UUID) -> Any:
+    row = await outward.own(begun.tx, begun.caller.client_id, subscription)
+    if row is None:
+        raise NotFound
+    return row
+
+
+async def _running(begun: OpenChange, subscription: UUID) -> Any:
+    row = await _own(begun, subscription)
+    if row["state"] == "ended":
+        raise rules.TheSubscriptionHasEnded
+    return row
+
+
+async def _new_secret(begun: OpenChange, settings: Settings, subscription: UUID, former_until: datetime) -> str:
+    """In the form of Standard Webhooks. It is stored nowhere, and in no stored answer."""
+    number, salt = await outward.newest_secret(begun.tx, subscription) + 1, webhooks.new_salt()
+    await outward.add_secret(begun.tx, subscription, number, salt, former_until)
+    return f"whsec_{base64.b64encode(webhooks.secret_of(settings, subscription, number, salt)).decode()}"
+
+
+async def _answered(begun: OpenChange, subscription: UUID, status: int = 200) -> Response:
+    return await begun.answer(status, _shown(await _own(begun, subscription)))
+
+
+def _shown(row: Any) -> dict[str, Any]:
+    is_topic, fails = row["channel"] == "topic", bool(row["tries"])
+    shown = SubscriptionOut(
+        **{
+            **row,
+            "rules": [RuleIn(**rule).model_dump(mode="json", exclude_defaults=True) for rule in row["rules"]],
+            "topic": topic_of(row["id"]) if is_topic else None,
+            "topic_ready": row["topic_ready"] if is_topic else None,
+            "next_try_at": row["next_try_at"] if fails and row["state"] == "active" else None,
+        },
+        waiting=row["sequence"] - row["sent"],
+    )
+    return shown.model_dump(mode="json", exclude_none=True)

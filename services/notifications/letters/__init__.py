@@ -1,0 +1,1 @@
+"""Letters to families: their words, their page, and the way to a municipality's print service."""

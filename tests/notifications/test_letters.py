@@ -1,0 +1,150 @@
+"""Letters to families: to each holder of custody, once, with nobody else's address; and their receipts."""
+
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+from services.notifications.letters.sending import RECEIPT_WITHIN
+from tests.notifications.telling import AT, CPR, HAVBY, Telling
+
+
+def folder(telling: Telling) -> Path:
+    found = telling.world.settings.letters_folder
+    assert found is not None
+    return found / HAVBY
+
+
+def manifests(telling: Telling) -> dict[UUID, dict[str, Any]]:
+    """Delivery → what the print service is told."""
+    return {
+        UUID(path.stem): json.loads(path.read_text()) for path in folder(telling).glob("*.json") if "receipt" not in path.name
+    }
+
+
+async def fates(telling: Telling, child: UUID) -> list[tuple[str, str | None]]:
+    """(state, reason) of each letter to a person of the family, oldest first."""
+    rows = [row for row in await telling.deliveries(child) if row["channel"] == "letter" and row["recipient"]]
+    return [(row["state"], row["reason"]) for row in rows]
+
+
+async def family(telling: Telling) -> tuple[UUID, dict[str, str]]:
+    """A born child whose mother and father hold custody; the father's address is protected. The numbers of both."""
+    inge, mother, father = telling.someone("inge"), "0202900000", "0303890001"
+    address = {"name": "Søs Åkær", "address": "Æblevej 1, 9900 Havby"}
+    body = {
+        "mother": {"identifiers": [{"system": CPR, "value": mother}], **address}, "born_at": AT.isoformat(), "reason": "moved-in",
+        "identifiers": [{"system": CPR, "value": "0103260002"}], "unit": telling.world.names["intake"],
+    }  # fmt: skip
+    made = await inge.post("/persons/children", body)
+    assert made.status == 201, made.body
+    await telling.world.settle()
+    child = UUID(made.body["child"])
+    mother_id = (await inge.get(f"/persons/{child}")).body["mother"]
+    holders = [{"person": mother_id}, {"identifiers": [{"system": CPR, "value": father}], "name": "Far Skjult"}]
+    held = await inge.post(f"/persons/children/{child}/custody", {"holders": holders, "from_on": "2026-01-01"})
+    [father_id] = [one for one in held.body["holders"] if one != mother_id]
+    await inge.post(f"/persons/{father_id}/contact", {"address": "Hemmelig Sti 9, 9999 Gemt"})
+    await inge.post(f"/persons/{father_id}/protection", {"protected": True})
+    await telling.world.settle()
+    return child, {"mother": mother, "father": father}
+
+
+async def passes_to_birgit(telling: Telling, child: UUID) -> None:
+    to = {"professional": telling.world.names["birgit"], "unit": telling.world.names["nord"]}
+    offered = await telling.someone("inge").post(f"/registry/children/{child}/handovers", {"to": to, "reason": "district"})
+    assert offered.status == 201, offered.body
+    accepted = await telling.someone("birgit").post(f"/registry/handovers/{offered.body['id']}/acceptance", {})
+    assert accepted.status == 200, accepted.body
+    await telling.world.settle()
+
+
+async def test_the_first_acceptance_is_written_to_each_holder_of_custody_and_the_registration_is_not_written_beside_it(
+    telling_all: Telling,
+) -> None:
+    telling = telling_all
+    child, numbers = await family(telling)
+    await telling.tell()
+    early = folder(telling).exists()
+
+    await passes_to_birgit(telling, child)
+    await telling.tell()
+    await telling.tell()
+    found = manifests(telling)
+
+    assert not early
+    rows = [row for row in await telling.deliveries(child) if row["channel"] == "letter" and row["recipient"] is None]
+    assert [(row["state"], row["reason"]) for row in rows] == [("stopped", "superseded"), ("passed-on", None)]
+    by_number = {manifest["recipient"]["cpr"]: manifest for manifest in found.values()}
+    assert set(by_number) == set(numbers.values())
+    assert by_number[numbers["mother"]]["recipient"]["address"] == ["Søs Åkær", "Æblevej 1", "9900 Havby"]
+    assert by_number[numbers["father"]]["recipient"] == {
+        "cpr": numbers["father"], "address": ["Far Skjult", "Hemmelig Sti 9", "9999 Gemt"], "protected": True,
+    }  # fmt: skip
+    assert "Gemt" not in json.dumps(by_number[numbers["mother"]])
+    assert by_number[numbers["mother"]]["sender"] == {"municipality": HAVBY, "name": "Havby Kommune", "cvr": "12345674"}
+    listed = (await telling.someone("birgit").get(f"/notifications/children/{child}/letters")).body["letters"]
+    assert {(one["state"], one["tovholder"]) for one in listed} == {("sent", str(telling.id_of("birgit")))}
+    shown = await telling.someone("birgit").get(f"/notifications/letters/{listed[0]['delivery']}")
+    assert shown.body.startswith(b"%PDF-")
+    assert (await telling.someone("skovby-leader").get(f"/notifications/letters/{listed[0]['delivery']}")).status == 404
+    sealed = await telling.world.sql("notifications", "select words::text as words from letter")
+    assert len(sealed) == 2
+
+    # The print service answers: one was delivered, one came back.
+    delivered, returned, *_ = found
+    (folder(telling) / f"{delivered}.receipt.json").write_text('{"state": "delivered"}')
+    (folder(telling) / f"{returned}.receipt.json").write_text('{"state": "returned"}')
+    await telling.tell()
+
+    assert sorted(await fates(telling, child)) == [("delivered", None), ("failed", "returned")]
+    assert manifests(telling) == {}
+    assert list(folder(telling).iterdir()) == []
+    one = (await telling.someone("birgit").get(f"/notifications/deliveries/{returned}")).body
+    assert [each["outcome"] for each in one["all_tries"]] == ["laid-for-print", "returned"]
+    assert one["can"] == ["try-again", "email", "printed", "told"]
+
+
+async def test_a_registration_that_nobody_takes_over_is_written_after_the_municipality_s_working_days(
+    telling_all: Telling,
+) -> None:
+    telling = telling_all
+    refused = await telling.someone("anna").put(f"/notifications/municipalities/{HAVBY}/letters", {"first_after_working_days": 1})
+    chosen = await telling.someone("lone").put(f"/notifications/municipalities/{HAVBY}/letters", {"first_after_working_days": 2})
+    child, _ = await family(telling)
+
+    await telling.world.advance(timedelta(hours=20))
+    early = await fates(telling, child)
+    await telling.world.advance(timedelta(days=6))
+    await telling.tell()
+
+    assert (refused.status, chosen.status) == (403, 200)
+    assert early == []
+    assert await fates(telling, child) == [("sent", None), ("sent", None)]
+
+    # The print service says nothing for days: a person looks after it.
+    await telling.world.advance(RECEIPT_WITHIN)
+    assert set(await fates(telling, child)) == {("failed", "no-receipt")}
+    untold = (await telling.someone("lone").get("/notifications/untold")).body["deliveries"]
+    assert {one["reason"] for one in untold if one["about"] == str(child) and one["channel"] == "letter"} == {"no-receipt"}
+
+
+async def test_a_death_a_second_earlier_stops_the_letter_and_a_family_without_any_address_is_shown_to_a_person(
+    telling_all: Telling,
+) -> None:
+    telling = telling_all
+    child, _ = await family(telling)
+    await passes_to_birgit(telling, child)
+    died = await telling.someone("inge").post(f"/persons/children/{child}/death", {})
+    unknown = await telling.register(uuid4())
+    await telling.say(unknown, telling.changed(unknown, telling.seat("inge", "intake"), telling.seat("anna", "nord")))
+    await telling.world.settle()
+
+    await telling.tell()
+    await telling.tell()
+
+    assert died.status == 201, died.body
+    assert not folder(telling).exists()
+    family_letters = [row for row in await telling.deliveries(unknown) if row["channel"] == "letter"]
+    assert [(row["state"], row["reason"]) for row in family_letters][-1] == ("failed", "family-unknown")
