@@ -13,6 +13,9 @@ OUTBOX_AGE = Gauge("tovholder_outbox_oldest_seconds", "Age of the oldest row tha
 UNSENT = Gauge("tovholder_feed_unsent", "Feed rows that Kafka has not acknowledged", ["service"])
 LAG = Gauge("tovholder_consumer_lag", "Events of a source not yet applied", ["service", "source"])
 OVERDUE = Gauge("tovholder_handovers_overdue", "Open handovers past their deadline")
+BROKEN_CHAINS = Gauge(
+    "tovholder_broken_chains", "Children of running cases whose chain of tovholdere has a gap, by what was said"
+)
 UNTOLD = Gauge("tovholder_oldest_untold_seconds", "Age of the oldest delivery neither made nor shown to a person")
 
 

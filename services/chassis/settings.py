@@ -83,6 +83,10 @@ class Secrets:
     def blind_index_key(self) -> bytes:
         return _key(self.folder / "blind-index")
 
+    def indicators_key(self) -> bytes:
+        """What references are hashed with before anything is counted by them; of that service alone."""
+        return _key(self.folder / "indicators")
+
 
 @lru_cache(maxsize=512)
 def _read(path: Path, changed: int) -> bytes:
