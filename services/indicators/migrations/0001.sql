@@ -76,6 +76,7 @@ grant select, insert on fact, counted_since, quarter, atom, reached, broken_chai
 grant update on counted_since, quarter, broken_chain to indicators_machine;
 grant delete on fact, reached, broken_chain to indicators_machine;
 grant insert on survey_link to indicators_api;
+grant select on survey_sum to indicators_machine;
 grant select, delete on survey_link, survey_guess to indicators_machine;
 
 -- Whoever has a link has no log-in: these two functions are all that they reach. `unit` of the link is not told.
