@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import accepting, committing, figures, grown, importing, moving, recovering, telling, whole
+from benchmarks import accepting, committing, evaluating, figures, grown, importing, moving, recovering, telling, whole
 from benchmarks.figures import Figure
 from benchmarks.installation import Installation
 
@@ -29,6 +29,7 @@ GROUPS: dict[Callable[[Installation], list[Figure]], tuple[str, ...]] = {
     recovering.drain_30k_s: ("drain_30k_s",),
     grown.grown: ("accept_http_c32_1m_per_s", "child_read_1m_per_s"),
     importing.directory_import: ("directory_import_20k_s", "directory_import_again_s"),
+    evaluating.rebuilding: ("indicators_rebuild_1m_s", "indicators_rebuild_rss_mb"),
     whole.all_in_one_rss_mb: ("all_in_one_rss_mb",),
     whole.demo_restart_s: ("demo_restart_s",),
 }

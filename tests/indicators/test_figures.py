@@ -168,7 +168,7 @@ def test_a_mean_a_share_and_a_split_are_read_from_the_same_counts() -> None:
 
     found = selected(lines(known, counted, ["2026-Q1"], "2026", whole_year=False), "2026-Q1", "u")
 
-    values = {(line.figure, line.word): (line.value, line.number, line.of) for line in found}
+    values: dict[Any, Any] = {(line.figure, line.word): (line.value, line.number, line.of) for line in found}
     assert values[("handovers_offered", "")] == (11, 11, None)
     assert values[("handovers_accepted", "")] == (round(6 / 11, 4), 6, 11)
     assert values[("days_to_acceptance", "")] == (3.0, 6, None)

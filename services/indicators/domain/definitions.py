@@ -100,15 +100,6 @@ class Definitions(_Strict):
                 raise ValueError(f"{name}: either each or special")
         return self
 
-    def shares_of(self, counter: str) -> list[tuple[int, str, int, str]]:
-        """Parts of a counter that are told beside their whole: (mark, word, mark of the whole or -1, its word)."""
-        marks = self.counters[counter]
-        return [
-            (marks.place_of(figure.mark), figure.word, marks.place_of(figure.of) if figure.of else -1, "yes" if figure.of else "")
-            for figure in self.figures.values()
-            if figure.counter == counter and figure.as_ == "share" and figure.mark
-        ]
-
 
 @cache
 def definitions() -> Definitions:

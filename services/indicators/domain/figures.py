@@ -66,13 +66,13 @@ def lines(known: Definitions, counted: Sequence[Counted], quarters: Sequence[str
 
 def _released(known: Definitions, name: str, counted: Sequence[Counted], quarters: Sequence[str], whole_year: bool) -> Released:
     """`apart`: each code by itself, and none of all codes together."""
-    numbers, shares = {one.atom: one.number for one in counted}, known.shares_of(name)
+    numbers = {one.atom: one.number for one in counted}
     if not known.counters[name].apart:
-        return release(numbers, quarters, whole_year, shares)
+        return release(numbers, quarters, whole_year)
     values: dict[Group, int] = {}
     told: set[Group] = set()
     for code in sorted({atom.code for atom in numbers}):
-        own = release({atom: number for atom, number in numbers.items() if atom.code == code}, quarters, whole_year, shares)
+        own = release({atom: number for atom, number in numbers.items() if atom.code == code}, quarters, whole_year)
         values |= {group: value for group, value in own.values.items() if group.code == code}
         told |= {group for group in own.told if group.code == code}
     return Released(values, frozenset(told))

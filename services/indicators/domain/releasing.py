@@ -7,9 +7,9 @@ ones counts as told too. (Complementary cell suppression with a linear audit; A.
 Control, 2012, ch. 4.)
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import product
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import permutations, product
 
 LIMIT = 5
 # Combinations are found by elimination over a field so large that a chance zero will not happen in the life of the universe.
@@ -36,7 +36,7 @@ class Group:
     code: str = ALL
     mark: int = -1
     word: str = ALL
-    # Those of the mark without the word, or of one share's whole without its part: never told themselves.
+    # Those of the group without the mark's word that is named here: never told themselves.
     rest: str = ALL
 
     @property
@@ -46,59 +46,68 @@ class Group:
 
 
 Vector = dict[int, int]
+Direction = frozenset[tuple[int, int]]
+Line = tuple[Group, list[Group]]
 
 
-@dataclass
 class _Knowledge:
-    """What follows from what is told: a basis of the told sums, and every group reduced by it."""
+    """What follows from what is told: every group as a sum of smallest groups, less what is known of it."""
 
-    groups: dict[Group, Vector]
-    by_direction: dict[tuple[tuple[int, int], ...], set[Group]] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        for group, vector in self.groups.items():
-            self.by_direction.setdefault(_direction(vector), set()).add(group)
+    def __init__(self, members: Mapping[Group, frozenset[int]]) -> None:
+        self._left: dict[Group, Vector] = {group: dict.fromkeys(places, 1) for group, places in members.items()}
+        self._directions: dict[Group, Direction] = {}
+        self._alike: dict[Direction, set[Group]] = {}
+        self._holding: dict[int, set[Group]] = {}
+        for group, vector in self._left.items():
+            self._place(group)
+            for place in vector:
+                self._holding.setdefault(place, set()).add(group)
 
     def follows(self, group: Group) -> bool:
-        return not self.groups[group]
+        """Never for what is left of a group: that is looked at on its line."""
+        return group.rest == ALL and not self._left[group]
 
     def would_follow(self, group: Group) -> set[Group]:
         """All that is known once this one is told."""
-        return self.by_direction[_direction(self.groups[group])]
+        return self._alike[self._directions[group]]
 
     def tell(self, group: Group) -> None:
-        told = self.groups[group]
-        pivot = min(told)
+        told = dict(self._left[group])
+        # The smallest group that fewest others hold: little changes in them.
+        pivot = min(told, key=lambda place: (len(self._holding[place]), place))
         inverse = pow(told[pivot], -1, _FIELD)
-        for other, vector in self.groups.items():
-            factor = vector.get(pivot)
-            if factor is None or other == group:
-                continue
-            before = _direction(vector)
-            _subtract(vector, told, factor * inverse % _FIELD)
-            self.by_direction[before].discard(other)
-            self.by_direction.setdefault(_direction(vector), set()).add(other)
-        self.by_direction[_direction(told)].discard(group)
-        self.groups[group] = {}
-        self.by_direction.setdefault((), set()).add(group)
+        for other in list(self._holding[pivot]):
+            self._alike[self._directions[other]].discard(other)
+            self._subtract(other, told, self._left[other][pivot] * inverse % _FIELD)
+            self._place(other)
+
+    def _subtract(self, group: Group, told: Vector, factor: int) -> None:
+        vector = self._left[group]
+        for place, value in told.items():
+            before = vector.get(place)
+            left = ((before or 0) - factor * value) % _FIELD
+            if left:
+                vector[place] = left
+                if before is None:
+                    self._holding[place].add(group)
+            elif before is not None:
+                del vector[place]
+                self._holding[place].discard(group)
+
+    def _place(self, group: Group) -> None:
+        direction = self._directions[group] = _direction(self._left[group])
+        self._alike.setdefault(direction, set()).add(group)
 
 
-def _direction(vector: Vector) -> tuple[tuple[int, int], ...]:
+def _direction(vector: Vector) -> Direction:
     """The same for all multiples of a vector."""
     if not vector:
-        return ()
-    first = min(vector)
-    inverse = pow(vector[first], -1, _FIELD)
-    return tuple(sorted((place, value * inverse % _FIELD) for place, value in vector.items()))
-
-
-def _subtract(vector: Vector, other: Vector, factor: int) -> None:
-    for place, value in other.items():
-        left = (vector.get(place, 0) - factor * value) % _FIELD
-        if left:
-            vector[place] = left
-        else:
-            vector.pop(place, None)
+        return frozenset()
+    first = vector[min(vector)]
+    if first == 1:
+        return frozenset(vector.items())
+    inverse = pow(first, -1, _FIELD)
+    return frozenset((place, value * inverse % _FIELD) for place, value in vector.items())
 
 
 @dataclass(frozen=True)
@@ -115,44 +124,35 @@ class Released:
         return self.values[group] if group in self.told else None
 
 
-def release(
-    atoms: Mapping[Atom, int], quarters: Sequence[str], whole_year: bool, shares: Iterable[tuple[int, str, int, str]] = ()
-) -> Released:
-    """Decides for one counter and year. `atoms`: numbers above 0. `quarters`: those that are out, in order.
-
-    `shares`: (mark, word, mark of the whole or -1, its word): what is left of the whole is kept from being told too.
-    """
+def release(atoms: Mapping[Atom, int], quarters: Sequence[str], whole_year: bool) -> Released:
+    """Decides for one counter and year. `atoms`: numbers above 0. `quarters`: those that are out, in order."""
     order = [atom for quarter in quarters for atom in sorted(atoms, key=_key) if atom.quarter == quarter]
     members = _members(order, whole_year)
-    for share in shares:
-        members |= _rests(members, share)
     values = {group: sum(atoms[order[place]] for place in places) for group, places in members.items()}
-    lines = _lines(members)
-    knowledge = _Knowledge({group: dict.fromkeys(places, 1) for group, places in members.items()})
+    lines = _lines(members, values)
+    knowledge = _Knowledge(members)
     rank = {quarter: place for place, quarter in enumerate(quarters)}
     for group in sorted(
-        (group for group in members if group.rest == ALL and values[group] >= LIMIT),
+        (group for group in members if values[group] >= LIMIT),
         key=lambda group: (rank.get(group.quarter, len(rank)), group.breadth, -values[group], _name(group)),
     ):
         if not knowledge.follows(group) and _is_safe(group, knowledge, values, lines):
             knowledge.tell(group)
-    told = {group for group in members if knowledge.follows(group) and group.rest == ALL}
-    return Released(values, frozenset(told))
+    told = frozenset(group for group in members if knowledge.follows(group))
+    return Released({group: values[group] for group in members}, told)
 
 
-def _is_safe(
-    group: Group, knowledge: _Knowledge, values: Mapping[Group, int], lines: Mapping[Group, list[tuple[Group, list[Group]]]]
-) -> bool:
-    """Nobody could then tell a number under five, nor that a number which is not told is under five."""
+def _is_safe(group: Group, knowledge: _Knowledge, values: Mapping[Group, int], lines: Mapping[Group, Sequence[Line]]) -> bool:
+    """Nobody could then tell a number under five, nor what is left of a told sum: under five together, or one each."""
     new = knowledge.would_follow(group)
     if any(0 < values[one] < LIMIT for one in new):
         return False
-    for parent, children in {id(line): line for one in new for line in lines[one]}.values():
+    for parent, children in {id(line): line for one in new for line in lines.get(one, ())}.values():
         if parent not in new and not knowledge.follows(parent):
             continue
         hidden = [child for child in children if child not in new and not knowledge.follows(child)]
-        # Each is at least one. Were less left over than this, one of them could be seen to be small.
-        if hidden and sum(values[child] for child in hidden) < LIMIT + len(hidden) - 1:
+        left = sum(values[child] for child in hidden)
+        if hidden and (left < LIMIT or left == len(hidden)):
             return False
     return True
 
@@ -168,24 +168,10 @@ def _members(order: Sequence[Atom], whole_year: bool) -> dict[Group, frozenset[i
     return {group: frozenset(places) for group, places in found.items()}
 
 
-def _rests(members: Mapping[Group, frozenset[int]], share: tuple[int, str, int, str]) -> dict[Group, frozenset[int]]:
-    mark, word, whole_mark, whole_word = share
-    found = {}
-    for group, places in members.items():
-        if (group.mark, group.word, group.rest) == (whole_mark, whole_word, ALL):
-            part = members.get(Group(group.quarter, group.unit, group.code, mark, word), frozenset())
-            if left := places - part:
-                rest = f"{mark}={word}"
-                found[Group(group.quarter, group.unit, group.code, group.mark, group.word, rest)] = left
-    return found
-
-
-def _lines(members: Mapping[Group, frozenset[int]]) -> dict[Group, list[tuple[Group, list[Group]]]]:
+def _lines(members: Mapping[Group, frozenset[int]], values: dict[Group, int]) -> dict[Group, list[Line]]:
     """Where a group is the sum of others: of its quarters, units, codes or words. By every group that takes part."""
     children: dict[tuple[str, Group], list[Group]] = {}
     for group in members:
-        if group.rest != ALL:
-            continue
         if group.quarter != ALL:
             children.setdefault(("quarter", _wider(group, quarter=ALL)), []).append(group)
         if group.unit != ALL:
@@ -194,17 +180,36 @@ def _lines(members: Mapping[Group, frozenset[int]]) -> dict[Group, list[tuple[Gr
             children.setdefault(("code", _wider(group, code=ALL)), []).append(group)
         if group.mark >= 0:
             children.setdefault((f"mark {group.mark}", _wider(group, mark=-1, word=ALL)), []).append(group)
-    lines: dict[Group, list[tuple[Group, list[Group]]]] = {group: [] for group in members}
-    for (_, parent), parts in children.items():
-        if parent in members and set().union(*(members[part] for part in parts)) == members[parent]:
-            line = (parent, parts)
-            for one in (parent, *parts):
-                lines[one].append(line)
-    return lines
+    sums = [
+        (parent, parts)
+        for (_, parent), parts in children.items()
+        if parent in members and frozenset[int]().union(*(members[part] for part in parts)) == members[parent]
+    ]
+    found: dict[Group, list[Line]] = {}
+    for line in (*sums, *_nested(members, values)):
+        for one in (line[0], *line[1]):
+            found.setdefault(one, []).append(line)
+    return found
+
+
+def _nested(members: Mapping[Group, frozenset[int]], values: dict[Group, int]) -> Iterator[Line]:
+    """Where one group lies within another: of all those with a word; of those above the threshold, who are followed up.
+
+    A share tells both, and so their difference, which is given a value here.
+    """
+    beside: dict[tuple[str, str, str], list[Group]] = {}
+    for group in members:
+        beside.setdefault((group.quarter, group.unit, group.code), []).append(group)
+    for groups in beside.values():
+        for whole, part in permutations(groups, 2):
+            if members[part] < members[whole]:
+                rest = _wider(whole, rest=f"{part.mark}={part.word}")
+                values[rest] = values[whole] - values[part]
+                yield (whole, [part, rest])
 
 
 def _wider(group: Group, **changed: str | int) -> Group:
-    return Group(**{**group.__dict__, **changed})
+    return replace(group, **changed)  # type: ignore[arg-type]
 
 
 def _key(atom: Atom) -> tuple[str, str, str, tuple[str, ...]]:

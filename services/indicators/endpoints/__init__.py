@@ -1,5 +1,7 @@
 """indicators over HTTP: figures with their definitions, as JSON, CSV or a spreadsheet, for those who lead or evaluate."""
 
+import asyncio
+from functools import lru_cache
 from typing import Annotated
 from uuid import UUID
 
@@ -7,14 +9,14 @@ from fastapi import APIRouter, Depends, Query, Response
 
 from services.chassis.errors import NotAllowed, NotUnderstood, RuleViolated
 from services.chassis.party import Caller
-from services.chassis.request import OpenReading, Reading, answer, reading
+from services.chassis.request import Reading, answer, reading
 from services.chassis.route import UsualRoute
 from services.chassis.service import runtime_of
 from services.events.envelope import Municipality
 from services.indicators import repository
 from services.indicators.domain.definitions import definitions
-from services.indicators.domain.figures import Line, lines, selected
-from services.indicators.domain.periods import Period
+from services.indicators.domain.figures import Counted, Line, lines, selected
+from services.indicators.domain.periods import Period, Quarter
 from services.indicators.endpoints import exporting, survey
 from services.indicators.repository import counting
 from services.indicators.schemas import DefinitionsOut, FiguresOut
@@ -38,32 +40,28 @@ class ThePeriodHasNotSettled(RuleViolated):
 async def see_figures(
     request: Looking, period: PeriodAsked, unit: UUID | None = None, municipality: Municipality | None = None
 ) -> Response:
-    async with request.begin() as look:
-        return answer(200, (await _figures(look, period, unit, municipality)).model_dump(mode="json"))
+    return answer(200, (await _figures(request, period, unit, municipality)).model_dump(mode="json"))
 
 
 @router.get("/export.json", response_model=FiguresOut, summary="The same as a file")
 async def export_json(
     request: Looking, period: PeriodAsked, unit: UUID | None = None, municipality: Municipality | None = None
 ) -> Response:
-    async with request.begin() as look:
-        return exporting.as_json(await _figures(look, period, unit, municipality))
+    return exporting.as_json(await _figures(request, period, unit, municipality))
 
 
 @router.get("/export.csv", response_class=Response, summary="The same as CSV, a line per number, its definition beside it")
 async def export_csv(
     request: Looking, period: PeriodAsked, unit: UUID | None = None, municipality: Municipality | None = None
 ) -> Response:
-    async with request.begin() as look:
-        return exporting.as_csv(await _figures(look, period, unit, municipality))
+    return exporting.as_csv(await _figures(request, period, unit, municipality))
 
 
 @router.get("/export.xlsx", response_class=Response, summary="The same as a spreadsheet: figures, and their definitions")
 async def export_xlsx(
     request: Looking, period: PeriodAsked, unit: UUID | None = None, municipality: Municipality | None = None
 ) -> Response:
-    async with request.begin() as look:
-        return exporting.as_xlsx(await _figures(look, period, unit, municipality))
+    return exporting.as_xlsx(await _figures(request, period, unit, municipality))
 
 
 @router.get("/definitions", response_model=DefinitionsOut, summary="What each figure counts, from which events, by which formula")
@@ -88,26 +86,31 @@ def municipality_of(caller: Caller, named: str | None) -> str:
     return own
 
 
-async def _figures(look: OpenReading, asked: str, unit: UUID | None, named: str | None) -> FiguresOut:
+async def _figures(request: Reading, asked: str, unit: UUID | None, named: str | None) -> FiguresOut:
     """No access-log line: nobody can be found in a figure."""
-    municipality, period = municipality_of(look.caller, named), Period.read(asked)
-    counted = await repository.counted_quarters(look.tx, period.year)
-    last = max(period.quarters)
-    if last not in counted:
-        raise ThePeriodHasNotSettled(
-            f"{period} can be told from {last.settles_on} on, once everything said until then has been heard.",
-            settles_on=last.settles_on,
-        )
-    whole_year = max(counted) == max(Period(period.year, None).quarters)
-    found: list[Line] = lines(
-        definitions(),
-        await counting.counted(look.tx, definitions(), municipality, period.year),
-        [str(quarter) for quarter in counted],
-        str(period.year),
-        whole_year,
-    )
+    period = Period.read(asked)
+    async with request.begin() as look:
+        municipality = municipality_of(look.caller, named)
+        quarters = await repository.counted_quarters(look.tx, period.year)
+        last = max(period.quarters)
+        if last not in quarters:
+            raise ThePeriodHasNotSettled(
+                f"{period} can be told from {last.settles_on} on, once everything said until then has been heard.",
+                settles_on=last.settles_on,
+            )
+        counted = tuple(await counting.counted(look.tx, definitions(), municipality, period.year))
+        since = await repository.since(look.tx, municipality)
+    # Beside the event loop: what may be told of a large municipality takes seconds to find out, once.
+    found = await asyncio.to_thread(_lines, counted, tuple(quarters), period.year)
     chosen = selected(found, str(period), str(unit) if unit else None)
-    return exporting.figures_out(definitions(), chosen, municipality, str(period), await repository.since(look.tx, municipality))
+    return exporting.figures_out(definitions(), chosen, municipality, str(period), since)
+
+
+@lru_cache(maxsize=32)
+def _lines(counted: tuple[Counted, ...], quarters: tuple[Quarter, ...], year: int) -> list[Line]:
+    """The whole year's, as far as it is counted. What was counted never changes."""
+    whole_year = quarters[-1] == max(Period(year, None).quarters)
+    return lines(definitions(), counted, [str(quarter) for quarter in quarters], str(year), whole_year)
 
 
 router.include_router(survey.router)

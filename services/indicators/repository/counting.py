@@ -236,7 +236,7 @@ async def counted(tx: Tx, known: Definitions, municipality: str, year: int) -> l
         " union all select s.quarter, 'survey', s.unit, s.question, jsonb_build_object('score', s.score::text), s.number,"
         "   jsonb_build_object('score', s.score * s.number) from survey_sum s"
         "   join quarter q on q.starts_on = s.quarter and q.counted_at is not null"
-        " where s.municipality = $1 and extract(year from s.quarter) = $2::int",
+        " where s.municipality = $1 and extract(year from s.quarter) = $2::int order by 1, 2, 3, 4, 5",
         municipality,
         year,
     )
