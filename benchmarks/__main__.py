@@ -13,6 +13,7 @@ from benchmarks import (
     accepting,
     bulking,
     committing,
+    evaluating,
     figures,
     grown,
     importing,
@@ -46,6 +47,7 @@ GROUPS: dict[Callable[[Installation], list[Figure]], tuple[str, ...]] = {
     recovering.drain_30k_s: ("drain_30k_s",),
     grown.grown: ("accept_http_c32_1m_per_s", "child_read_1m_per_s"),
     importing.directory_import: ("directory_import_20k_s", "directory_import_again_s"),
+    evaluating.rebuilding: ("indicators_rebuild_1m_s", "indicators_rebuild_rss_mb"),
     whole.all_in_one_rss_mb: ("all_in_one_rss_mb",),
     whole.demo_restart_s: ("demo_restart_s",),
 }

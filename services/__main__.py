@@ -37,6 +37,8 @@ directory_commands = typer.Typer(no_args_is_help=True, help="Professionals, unit
 program.add_typer(directory_commands, name="directory")
 programme_commands = typer.Typer(no_args_is_help=True, help="What families are offered: the municipality's files, and why.")
 program.add_typer(programme_commands, name="programmes")
+indicators_commands = typer.Typer(no_args_is_help=True, help="Figures for evaluation.")
+program.add_typer(indicators_commands, name="indicators")
 out = Console()
 
 
@@ -320,6 +322,37 @@ def explain_programmes(child_ref: Annotated[UUID, typer.Argument(help="The child
     for row in rows:
         table.add_row(row.programme, row.answer, row.because, row.lacking, row.enrolment)
     out.print(table)
+
+
+@indicators_commands.command("rebuild")
+def rebuild_indicators() -> None:
+    """Forget what was noted and counted, and read it anew from every service's feed. Safe beside services that run."""
+    from services.chassis.authentication import Tokens
+    from services.chassis.client import Peers
+    from services.chassis.service import Runtime
+    from services.indicators import rebuilding
+    from services.indicators import service as indicators
+
+    settings = Settings()
+
+    async def rebuilding_all() -> rebuilding.Done:
+        runtime = Runtime(indicators, settings, Store(settings, "indicators"), Tokens(settings), Peers(settings, "indicators"))
+        try:
+            said = lambda source, done: out.print(f"{source} is read: {done.events} events so far", highlight=False)  # noqa: E731
+            return await rebuilding.Rebuilding(runtime, said).run()
+        finally:
+            await runtime.peers.close()
+            await runtime.store.close()
+
+    try:
+        done = asyncio.run(rebuilding_all())
+    except (rebuilding.TheRebuildWasOvertaken, Problem) as error:
+        out.print(str(error), style="red")
+        raise typer.Exit(1) from error
+    out.print(
+        f"{done.events} events read, {done.facts} facts noted. The service counts every settled quarter anew within seconds.",
+        highlight=False,
+    )
 
 
 @program.command()

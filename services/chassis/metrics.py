@@ -18,6 +18,9 @@ LINE_UNPROVEN = Gauge(
 )
 LINES_PAUSED = Gauge("tovholder_lines_paused", "Subscriptions that are paused since their endpoint failed for days or is gone")
 OUTWARD = Counter("tovholder_outward_tries_total", "Tries to hand an event to a subscription", ["channel", "outcome"])
+BROKEN_CHAINS = Gauge(
+    "tovholder_broken_chains", "Children of running cases whose chain of tovholdere has a gap, by what was said"
+)
 UNTOLD = Gauge("tovholder_oldest_untold_seconds", "Age of the oldest delivery neither made nor shown to a person")
 
 

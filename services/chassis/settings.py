@@ -96,6 +96,10 @@ class Secrets:
     def blind_index_key(self) -> bytes:
         return _key(f"{self.folder}/blind-index")
 
+    def indicators_key(self) -> bytes:
+        """What references are hashed with before anything is counted by them; of that service alone."""
+        return _key(f"{self.folder}/indicators")
+
 
 @lru_cache(maxsize=512)
 def _read(path: str, changed: int) -> bytes:

@@ -15,7 +15,7 @@ from services.demo.provider import PublicKey, make_client_key
 def make_secrets(
     folder: Path, services: Iterable[str], municipalities: Iterable[str], clients: Iterable[str]
 ) -> dict[str, PublicKey]:
-    """Database passwords, sealing keys, blind index and client keys. Returns the clients' public keys by client id."""
+    """Database passwords, keys of sealing, blind index, indicators and clients. Returns the clients' public keys by client id."""
     (folder / "sealing").mkdir(mode=0o700, parents=True, exist_ok=True)
     roles = [OWNER, BUS, *(f"{service}_{kind}" for service in services for kind in ("api", "machine"))]
     for role in roles:
@@ -23,6 +23,7 @@ def make_secrets(
     for municipality in municipalities:
         _write(folder / "sealing" / f"{municipality}.1", _random_key())
     _write(folder / "blind-index", _random_key())
+    _write(folder / "indicators", _random_key())
     return {client: _client_key(folder, client) for client in clients}
 
 

@@ -114,6 +114,20 @@ class ChildMoved(Event, source="persons"):
     municipality: Municipality
 
 
+class ChildInHospital(Event, source="persons"):
+    """A hospital has told of a child's stay; only where the municipality has a legal basis to hear of it. Subject: the child.
+
+    `code` is MedCom's letter code without RE_ or AN_, which are `change`.
+    """
+
+    child: UUID
+    municipality: Municipality
+    notification_id: UUID
+    code: Literal["STAA", "STIN", "STOR", "SLOR", "SLHJ"]
+    change: Literal["new", "revised", "cancelled"]
+    told_at: AwareDatetime
+
+
 class ChildDied(Event, source="persons"):
     """A child has died: visits and letters stop at once, the tovholder stays until a person closes. Subject: the child."""
 

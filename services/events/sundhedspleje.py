@@ -17,6 +17,9 @@ WhyReplanned = Literal[
 ]
 
 
+Development = Literal["age-appropriate", "not-age-appropriate"]
+
+
 class VisitPlanned(Event, source="sundhedspleje"):
     """A visit is planned for a child's family. Subject: the child."""
 
@@ -51,6 +54,7 @@ class VisitHeld(_Visit, source="sundhedspleje"):
     where: Literal["home", "clinic", "institution", "phone", "video"]
     participants: list[Seat]
     by: UUID
+    development: Development | None = None
 
 
 class VisitMissed(_Visit, source="sundhedspleje"):

@@ -44,6 +44,7 @@ service = Service(
         persons.ConsentWithdrawn,
         persons.MoveProposed,
         persons.ChildMoved,
+        persons.ChildInHospital,
         persons.ChildDied,
         persons.DeathUndone,
         persons.PregnancyEnded,

@@ -20,6 +20,7 @@ from services.events.midwife import (
     NotificationWithdrawn,
     PregnancyNotified,
 )
+from services.events.persons import ChildInHospital
 from services.events.registry import (
     CaseClosed,
     CaseReopened,
@@ -108,7 +109,7 @@ async def withdraw(received: Received[NotificationWithdrawn], tx: Tx, secrets: S
 
 
 async def hear_of_admission(received: Received[AdmissionChanged], tx: Tx, fetched: Fetched | None) -> None:
-    """Of all that hospitals say only life and death is of use here; a citizen nobody knows leaves nothing behind."""
+    """Life and death are of use here; of a child's stay it is said whose it is. A citizen nobody knows leaves nothing behind."""
     event = received.event
     patient = fetched.demographics.patient if fetched else None
     if fetched is None or patient is None:
@@ -117,13 +118,11 @@ async def hear_of_admission(received: Received[AdmissionChanged], tx: Tx, fetche
     await repository.take_turns(tx, fetched.secrets, numbers)
     found = await repository.find(tx, fetched.secrets, numbers, event.municipality)
     person = await repository.person_of(tx, fetched.secrets, found["id"], to_change=True) if found else None
-    if person:
+    if person and event.code == "MORS":
         await lives.hear_hospital(tx, person, event.change != "cancelled", event.told_at, event.notification_id)
-
-
-async def fetch_deceased(received: Received[AdmissionChanged], runtime: Runtime) -> Fetched | None:
-    """Who it is about is asked only where the message is about a death."""
-    return await fetch_demographics(received, runtime) if received.event.code == "MORS" else None
+    elif person and person.kind == "child":
+        said = {name: getattr(event, name) for name in ("notification_id", "code", "change", "told_at")}
+        tx.publish(person.id, ChildInHospital(child=person.id, municipality=person.municipality, **said))
 
 
 async def keys(received: Received[Any], runtime: Runtime) -> Secrets:
@@ -243,6 +242,6 @@ async def note_unit(received: Received[UnitChanged], tx: Tx) -> None:
 
 
 IDENTIFY = FetchFirst(fetch_demographics, identify_notified)
-HEAR_OF_ADMISSION = FetchFirst(fetch_deceased, hear_of_admission)
+HEAR_OF_ADMISSION = FetchFirst(fetch_demographics, hear_of_admission)
 WITHDRAW = FetchFirst(keys, withdraw, is_remote=False)
 SET_HOLDER = FetchFirst(keys, set_holder, is_remote=False)

@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = ROOT / ".venv" / "bin"
-SERVICES = ("midwife", "persons", "directory", "registry", "sundhedspleje", "daycare", "notifications")
+SERVICES = ("midwife", "persons", "directory", "registry", "sundhedspleje", "daycare", "notifications", "indicators")
 
 NAMES_IN_A_SERVICE = {
     *("README.md", "__init__.py", "endpoints.py", "handlers.py", "repository.py", "schemas.py", "domain.py", "fhir.py"),
@@ -24,6 +24,8 @@ NAMES_IN_A_SERVICE = {
     *("outward", "outward.yaml", "letters", "ringing.py"),
     # The directory's ways in: files of any form through one door, and a municipality's own system that is followed.
     *("importing", "os2mo.py"),
+    # What indicators counts and asks, as data, and the command that counts anew.
+    *("figures.yaml", "survey.yaml", "rebuilding.py"),
 }
 PACKAGE_REGISTRIES = (
     *("pypi" + ".org", "pythonhosted" + ".org", "registry.npmjs" + ".org", "repo.maven.apache" + ".org", "repo1.maven" + ".org"),

@@ -114,7 +114,7 @@ def test_asyncapi_says_of_a_service_exactly_what_it_says_and_nothing_more() -> N
         "registry.keeps.current", *(f"{service.name}.says" for service in catalogue.SERVICES if service.says)
     }  # fmt: skip
     assert set(document["operations"]) - set(sent) == {f"{service}.hears.{source}" for service, source in sides()}
-    for service in catalogue.SERVICES:
+    for service in [service for service in catalogue.SERVICES if service.says]:
         assert [message["$ref"].rpartition("/")[2] for message in sent[f"{service.name}.says"]["messages"]] == sorted(
             event.type for event in service.says
         )

@@ -549,9 +549,23 @@ async def hospital(world: World, change: str, pair: tuple[str, str], hours: int 
             "patient": {"identifiers": [identifier(pair)]},
         }
     )
-    fetched = handlers.Fetched(demographics, world.running.runtimes["persons"].settings.secrets) if code == "MORS" else None
+    fetched = handlers.Fetched(demographics, world.running.runtimes["persons"].settings.secrets)
     async with world.store("persons").transaction() as tx:
         await handlers.hear_of_admission(Received(event, str(uuid.uuid4()), event.notification_id, 1, told_at), tx, fetched)
+
+
+async def test_of_a_child_s_stay_in_hospital_it_is_said_whose_it_is_and_of_an_adult_s_nothing(world: World) -> None:
+    await notify(world, "birth", children=[child(1, TWIN_A)])
+    (ref,) = await children_of(world)
+    before = await world.events("persons", ref)
+
+    await hospital(world, "new", TWIN_A, code="STIN")
+    await hospital(world, "cancelled", TWIN_A, code="STIN")
+    await hospital(world, "new", MOTHER, code="STIN")
+
+    assert (await world.events("persons", ref))[len(before) :] == ["child_in_hospital"] * 2
+    said = await world.sql("persons", "select subject::text from ledger where type like '%child_in_hospital%'")
+    assert {row["subject"] for row in said} == {ref}
 
 
 async def test_a_hospital_s_word_of_a_child_s_death_stops_letters_and_its_cancelling_lets_them_go_on(world: World) -> None:

@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from uuid import UUID
 
 from services.chassis.errors import NotAllowed, NotFound, RuleViolated
+from services.events.sundhedspleje import Development
 from services.sundhedspleje.domain import Case, TheReferenceIsMerged
 from services.sundhedspleje.domain.visits import NEED_VISIT, Participant, Visit, VisitPlans, VisitState, Whereabouts
 
@@ -101,13 +102,17 @@ def hold(
     by: UUID,
     opened_on: date,
     today: date,
+    development: Development | None = None,
 ) -> Visit:
-    """`opened_on`: when the case was opened here. `participants`: who of other units took part."""
+    """`opened_on`: when the case was opened here. `participants`: who of other units took part.
+
+    `development`: whether the child's is appropriate to its age, where that was looked at; asked for at the contact of 8-11 months.
+    """
     if not opened_on <= on <= today:
         raise AVisitIsHeldOnADayThatHasCome
     if visit.joint_with and not {it.unit_kind for it in participants} & set(visit.joint_with):
         raise AJointVisitIsHeldByMoreThanOne(joint_with=list(visit.joint_with))
-    return replace(visit, state=_becomes(visit, "hold"), held_on=on, held_where=where, settled_by=by)
+    return replace(visit, state=_becomes(visit, "hold"), held_on=on, held_where=where, settled_by=by, development=development)
 
 
 def miss(visit: Visit, by: UUID) -> Visit:

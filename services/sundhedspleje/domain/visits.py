@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from services.events.directory import UnitKind
 from services.events.envelope import Code, Seat
+from services.events.sundhedspleje import Development
 from services.sundhedspleje.domain import Case
 from services.sundhedspleje.domain.configured import Configured, each_once, wrong
 
@@ -188,6 +189,7 @@ class Visit:
     held_on: date | None = None
     held_where: Whereabouts | None = None
     settled_by: UUID | None = None
+    development: Development | None = None
 
     @property
     def is_need_visit(self) -> bool:

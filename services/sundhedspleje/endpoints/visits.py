@@ -102,7 +102,9 @@ async def see_visit(number: UUID, request: Looking) -> Response:
         out = await _out(look, standing.case, visit)
         if (visit.because or visit.reason) and may(relations, "parent-health", "see"):
             await look.saw(child, "parent-health")
-            out = out.model_copy(update={"because": list(visit.because), "reason": visit.reason})
+            out = out.model_copy(
+                update={"because": list(visit.because), "reason": visit.reason, "development": visit.development}
+            )
         return answer(200, out.model_dump())
 
 
@@ -114,12 +116,17 @@ async def hold_visit(number: UUID, body: HeldIn, request: Changing) -> Response:
         visiting.may_visit(at.relations)
         took_part = await _brought_along(at, body.participants, body.family_agrees)
         visit = visiting.hold(
-            await visits.visit_of(at.tx, number), body.on, body.where, took_part, at.by, at.opened_on, at.today
+            await visits.visit_of(at.tx, number), body.on, body.where, took_part, at.by, at.opened_on, at.today, body.development
         )  # fmt: skip
         await visits.settle(at.tx, visit)
         await visits.save_participants(at.tx, at.case, number, took_part, took_part=True)
         said = VisitHeld(
-            **_named(at, visit), held_on=body.on, where=body.where, participants=[it.seat for it in took_part], by=at.by
+            **_named(at, visit),
+            held_on=body.on,
+            where=body.where,
+            participants=[it.seat for it in took_part],
+            by=at.by,
+            development=visit.development,
         )
         return await at.answer(200, MadeOut(id=number), await at.said(said, dataref=f"/sundhedspleje/visits/{number}"))
 

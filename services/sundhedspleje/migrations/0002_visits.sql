@@ -18,12 +18,14 @@ alter table visit
   add column declined_reason text,
   add column joint_with text[] not null default '{}',
   add column held_on date,
+  add column development text check (development in ('age-appropriate', 'not-age-appropriate')),
   add column held_where text check (held_where in ('home', 'clinic', 'institution', 'phone', 'video')),
   add column settled_by uuid,
   add column granted_by uuid,
   add column granted_at timestamptz,
   add column overdue_said boolean not null default false,
   add constraint visit_state_check check (state in ('planned', 'held', 'missed', 'declined', 'lapsed')),
+  add constraint only_a_visit_held_found_something check (development is null or state = 'held'),
   add constraint a_visit_is_held_on_a_day check ((state = 'held') = (held_on is not null and held_where is not null)),
   add constraint a_visit_is_declined_with_a_reason check ((state = 'declined') = (declined_reason is not null)),
   add constraint a_need_visit_is_granted_with_a_reason check ((kind = 'need-visit') = (reason is not null and granted_by is not null));
@@ -204,7 +206,7 @@ end $$;
 
 grant select on municipality, visit_participant, family_criterion, systematic_screening, threshold, screening, follow_up, underretning to sundhedspleje_api, sundhedspleje_machine;
 -- What people do over HTTP. Nothing is deleted but who was invited; a result, a threshold and an underretning are never rewritten.
-grant insert, update (from_on, until_on, state, by_hand, because, declined_reason, joint_with, held_on, held_where, settled_by, overdue_said) on visit to sundhedspleje_api;
+grant insert, update (from_on, until_on, state, by_hand, because, declined_reason, joint_with, held_on, held_where, settled_by, development, overdue_said) on visit to sundhedspleje_api;
 grant update (plan_on) on child_case to sundhedspleje_api;
 grant insert, update (took_part), delete on visit_participant to sundhedspleje_api;
 grant insert, update (ended_by, ended_at) on family_criterion to sundhedspleje_api;

@@ -15,7 +15,7 @@ from services.sundhedspleje.domain.visits import Family, Participant, Visit
 
 _VISIT = (
     "select v.id, v.kind, v.from_on, v.until_on, v.state, v.by_hand, v.because, v.reason, v.declined_reason, v.joint_with,"
-    " v.held_on, v.held_where, v.settled_by from visit v"
+    " v.held_on, v.held_where, v.settled_by, v.development from visit v"
 )
 
 
@@ -64,9 +64,9 @@ async def settle(tx: Tx, visit: Visit) -> None:
     """What people did with a visit."""
     await tx.execute(
         "update visit set from_on = $2, until_on = $3, state = $4, by_hand = $5, declined_reason = $6, held_on = $7,"
-        " held_where = $8, settled_by = $9, overdue_said = overdue_said and from_on = $2 and until_on = $3 where id = $1",
+        " held_where = $8, settled_by = $9, development = $10, overdue_said = overdue_said and from_on = $2 and until_on = $3 where id = $1",
         visit.id, visit.from_on, visit.until_on, visit.state, visit.by_hand, visit.declined_reason, visit.held_on,
-        visit.held_where, visit.settled_by,
+        visit.held_where, visit.settled_by, visit.development,
     )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from services.events.envelope import Code, Seat
-from services.events.sundhedspleje import Basis, Whose
+from services.events.sundhedspleje import Basis, Development, Whose
 from services.sundhedspleje.domain import Invoked
 from services.sundhedspleje.domain.screenings import WithdrawalReason
 from services.sundhedspleje.domain.underretning import Assessment
@@ -164,12 +164,13 @@ class PreviewOut(_Passes):
 
 
 class HeldIn(_Strict):
-    """A visit was held. `participants`: who of other units took part."""
+    """A visit was held. `participants`: who of other units took part. `development`: the child's, where it was looked at."""
 
     on: date
     where: Whereabouts = "home"
     participants: list[Seat] = Field(default_factory=list, max_length=20)
     family_agrees: bool = False
+    development: Development | None = None
 
 
 class DeclinedIn(_Strict):
@@ -210,7 +211,7 @@ class ParticipantOut(BaseModel):
 
 
 class VisitOut(VisitLine):
-    """One visit. `because`, `reason`: for those who may see what is recorded of the parents."""
+    """One visit. `because`, `reason`, `development`: for those who may see what is recorded of the family."""
 
     child: UUID
     municipality: str
@@ -221,6 +222,7 @@ class VisitOut(VisitLine):
     participants: list[ParticipantOut]
     because: list[str] | None = None
     reason: str | None = None
+    development: Development | None = None
 
 
 class VisitListed(BaseModel):

@@ -1,0 +1,1 @@
+"""What may be told of what was counted, and when; pure."""
