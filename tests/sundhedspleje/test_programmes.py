@@ -1,5 +1,6 @@
 """Programmes as data: whom they are for and why, what may follow what, and a file whose every mistake is told by its line."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
@@ -19,6 +20,7 @@ from services.sundhedspleje.domain.programmes.eligibility import Explanation, Fa
 from services.sundhedspleje.domain.programmes.enrolling import OPEN, TRANSITIONS, Continuing, Enrolment, Room
 from services.sundhedspleje.repository import plans
 
+ROOT = Path(__file__).resolve().parents[2]
 TODAY = date(2026, 9, 1)
 FOLDERS = sorted(it.name for it in files("services.sundhedspleje").joinpath("plans").iterdir())
 SHIPPED = {code: plans.programmes(code) for code in FOLDERS}
@@ -357,3 +359,16 @@ def test_each_of_the_five_towns_has_every_effort_at_its_step_of_the_handleguide(
             step = shipped.step(programme.handleguide)
             assert step is not None
             assert step.address.startswith("https://")
+
+
+def test_the_page_of_the_programmes_names_only_tests_and_programmes_that_are_there() -> None:
+    page = (ROOT / "docs" / "programmes.md").read_text()
+    tests = "\n".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
+
+    named = set(re.findall(r"`(test_\w+)…?`", page))
+    unknown = {name for name in named if f"def {name}" not in tests}
+    keys = set(re.findall(r"\| 099\d `([a-z-]+)`", page))
+
+    assert named
+    assert unknown == set()
+    assert keys <= {programme.key for shipped in SHIPPED.values() for programme in shipped.programmes}
