@@ -14,7 +14,7 @@ from services.events.daycare import StartPlanned
 from services.events.envelope import Seat
 from services.events.midwife import NotificationReceived
 from services.events.registry import HandoverEscalated, HandoverProposed, InformationRequested, TovholderChanged
-from services.events.sundhedspleje import FollowUpOverdue, JointVisitPlanned, UnderretningOverdue
+from services.events.sundhedspleje import FollowUpOverdue, JointVisitPlanned, OverleveringGiven, UnderretningOverdue
 from services.notifications import domain
 from services.notifications.domain import TRIES_AT_MOST, Known, Told, audience, kind_of, next_try
 
@@ -132,6 +132,23 @@ def test_a_planned_start_reaches_the_tovholder_the_pedagogue_and_the_institution
     told = told_of(start, Known(holder=AT_TEAM, leaders={NURSERY: (leader,)}))
 
     assert people(told, "inbox") == [A, PEDAGOGUE, leader]
+
+
+def test_the_people_of_a_private_institution_are_told_by_the_parents_but_of_an_overlevering_that_passed() -> None:
+    start = StartPlanned(
+        start=uuid4(), child=CHILD, municipality="0999", unit=NURSERY, starts_on=date(2027, 1, 4),
+        pedagogue=Seat(professional=PEDAGOGUE, unit=NURSERY),
+    )  # fmt: skip
+    leader = uuid4()
+    known = Known(holder=AT_TEAM, leaders={NURSERY: (leader,)}, private=frozenset({NURSERY}))
+    given = OverleveringGiven(
+        overlevering=uuid4(), child=CHILD, municipality="0999", to_unit=NURSERY, start=None, basis="consent",
+        categories=["sleep"], withheld=[], given_by=A, given_at=AT,
+    )  # fmt: skip
+
+    assert people(told_of(start, known), "inbox") == [A]
+    assert people(told_of(given, known), "inbox") == [A, leader]
+    assert people(told_of(given.model_copy(update={"basis": "refused"}), known), "inbox") == [A]
 
 
 def test_a_message_to_place_reaches_the_intake_lead_by_both_channels() -> None:

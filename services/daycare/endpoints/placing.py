@@ -109,6 +109,9 @@ async def release(number: UUID, body: ReleaseIn, request: Changing) -> Response:
     async with request.begin() as opened:
         held = await _held(opened, number)
         start = await repository.start_of(opened.tx, held.start, for_change=True) if held.start else None
+        if start:
+            # The clock may have let the child start while this waited for the row.
+            held = await places.holding(opened.tx, number) or held
         seating = rules.release(
             held, body.reason, new_id(), start, await places.capacities_of(opened.tx, held.unit),
             await places.holdings_in(opened.tx, held.unit), date_of(opened.at),

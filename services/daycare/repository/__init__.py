@@ -176,7 +176,7 @@ async def save_start(tx: Tx, start: Start, at: datetime) -> None:
         "update start set starts_on = $2, state = $3, overlevering = $4, cause = $5, child = $7, pedagogue = $8,"
         " started_at = case when $3 in ('started', 'settled') then coalesce(started_at, $6::timestamptz) end,"
         " settled_at = case when $3 = 'settled' then coalesce(settled_at, $6::timestamptz) end,"
-        " cancelled_at = case when $3 = 'cancelled' then $6::timestamptz end where id = $1",
+        " cancelled_at = case when $3 = 'cancelled' then coalesce(cancelled_at, $6::timestamptz) end where id = $1",
         start.id,
         start.starts_on,
         start.state,

@@ -128,7 +128,10 @@ class _Asked:
             same, said = counter.unless.same, self._argument(list(counter.unless.said))
             details = list(counter.unless.details)
             told = f" and x.detail = any ({self._argument(details)}::text[])" if details else ""
-            unless = f" and not exists (select from fact x where x.{same} = f.{same} and x.kind = any ({said}::text[]){told} and x.at < $2)"
+            unless = (
+                f" and not exists (select from fact x where x.{same} = f.{same} and x.kind = any ({said}::text[])"
+                f"{told} and x.at < $2)"
+            )
         kinds = self._argument(list(counter.each))
         when = f"f.kind = any ({kinds}::text[]) and f.at >= $1 and f.at < $3"
         return f"select {once}f.* from fact f where {when}{codes}{unless}{order}"

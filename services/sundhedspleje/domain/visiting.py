@@ -106,7 +106,7 @@ def hold(
 ) -> Visit:
     """`opened_on`: when the case was opened here. `participants`: who of other units took part.
 
-    `development`: whether the child's is appropriate to its age, where that was looked at; asked for at the contact of 8-11 months.
+    `development`: whether the child's is appropriate to its age, where that was looked at: the contact of 8-11 months.
     """
     if not opened_on <= on <= today:
         raise AVisitIsHeldOnADayThatHasCome

@@ -100,7 +100,7 @@ async def see_visit(number: UUID, request: Looking) -> Response:
         await look.saw(child, "visits")
         visit = await visits.visit_of(look.tx, number)
         out = await _out(look, standing.case, visit)
-        if (visit.because or visit.reason) and may(relations, "parent-health", "see"):
+        if (visit.because or visit.reason or visit.development) and may(relations, "parent-health", "see"):
             await look.saw(child, "parent-health")
             out = out.model_copy(
                 update={"because": list(visit.because), "reason": visit.reason, "development": visit.development}

@@ -64,7 +64,8 @@ async def settle(tx: Tx, visit: Visit) -> None:
     """What people did with a visit."""
     await tx.execute(
         "update visit set from_on = $2, until_on = $3, state = $4, by_hand = $5, declined_reason = $6, held_on = $7,"
-        " held_where = $8, settled_by = $9, development = $10, overdue_said = overdue_said and from_on = $2 and until_on = $3 where id = $1",
+        " held_where = $8, settled_by = $9, development = $10,"
+        " overdue_said = overdue_said and from_on = $2 and until_on = $3 where id = $1",
         visit.id, visit.from_on, visit.until_on, visit.state, visit.by_hand, visit.declined_reason, visit.held_on,
         visit.held_where, visit.settled_by, visit.development,
     )  # fmt: skip
