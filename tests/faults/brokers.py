@@ -3,7 +3,7 @@
 import base64
 import shutil
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,8 +16,8 @@ from tests.faults.wires import Wire
 class Brokers:
     """A cluster on loopback. `wires`: by service and node, what the service is told to connect to."""
 
-    def __init__(self, folder: Path, services: Sequence[str], number: int = 1) -> None:
-        self._folder, self._services = folder, services
+    def __init__(self, folder: Path, services: Sequence[str], number: int = 1, settings: Mapping[str, str] | None = None) -> None:
+        self._folder, self._services, self._settings = folder, services, settings or {}
         self.nodes = list(range(1, number + 1))
         self._ports = {(name, node): free_port() for name in services for node in self.nodes}
         self.wires = {
@@ -84,6 +84,7 @@ class Brokers:
                 "advertised.listeners": _addresses(advertised),
                 "listener.security.protocol.map": ",".join(f"{name}:PLAINTEXT" for name in listeners),
                 **(_OF_THREE if len(self.nodes) > 1 else {}),
+                **self._settings,
             }
             self._brokers[node] = KafkaBroker(folder, port=main[node], settings=settings)
 

@@ -27,7 +27,8 @@ _LEADER, _FOLLOWER = 2, 3
 
 @pytest.fixture(scope="module")
 async def brokers(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Brokers]:
-    cluster = Brokers(tmp_path_factory.mktemp("three"), ["relay"], 3)
+    # The follower must not be given up while it is stopped, however slow this machine is.
+    cluster = Brokers(tmp_path_factory.mktemp("three"), ["relay"], 3, {"broker.session.timeout.ms": "12000"})
     await cluster.lay_wires()
     try:
         await asyncio.to_thread(cluster.start)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.simulation.planted import PLANTED
+from tests.simulation.planted import PLANTED, RARE
 from tests.simulation.play import Played, Simulator
 
 _FRESH = random.SystemRandom()
@@ -56,7 +56,9 @@ def test_a_crash_at_each_numbered_point_loses_nothing(simulator: Simulator, step
         assert played.complaints == [], f"a crash at point {number}"
 
 
-@pytest.mark.parametrize("bug", PLANTED, ids=lambda bug: bug.__name__)
+@pytest.mark.parametrize(
+    "bug", [*PLANTED, *(pytest.param(bug, marks=pytest.mark.long) for bug in RARE)], ids=lambda bug: bug.__name__
+)
 def test_a_planted_bug_is_found(
     simulator: Simulator, bug: Callable[[Simulator], contextlib.AbstractContextManager[None]]
 ) -> None:
