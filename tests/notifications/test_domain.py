@@ -140,7 +140,7 @@ def test_the_people_of_a_private_institution_are_told_by_the_parents_but_of_an_o
         pedagogue=Seat(professional=PEDAGOGUE, unit=NURSERY),
     )  # fmt: skip
     leader = uuid4()
-    known = Known(holder=AT_TEAM, leaders={NURSERY: (leader,)}, private=frozenset({NURSERY}))
+    known = Known(holder=AT_TEAM, leaders={NURSERY: (leader,)}, private_units=frozenset({NURSERY}))
     given = OverleveringGiven(
         overlevering=uuid4(), child=CHILD, municipality="0999", to_unit=NURSERY, start=None, basis="consent",
         categories=["sleep"], withheld=[], given_by=A, given_at=AT,
