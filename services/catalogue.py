@@ -1,6 +1,6 @@
-"""The one file that names every service. `indicators` and `portal` come after `notifications`, when they are written."""
+"""The one file that names every service. `indicators` comes after `notifications`, when it is written."""
 
-from services import daycare, directory, midwife, notifications, persons, registry, sundhedspleje
+from services import daycare, directory, midwife, notifications, persons, portal, registry, sundhedspleje
 from services.chassis.service import Service
 
 SERVICES: tuple[Service, ...] = (
@@ -11,6 +11,7 @@ SERVICES: tuple[Service, ...] = (
     sundhedspleje.service,
     daycare.service,
     notifications.service,
+    portal.service,
 )
 
 # Path prefixes that belong to a service beside its own name.

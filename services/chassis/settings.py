@@ -36,6 +36,7 @@ class Settings(BaseSettings):
     smtp_tls: Literal["none", "starttls", "tls"] = "starttls"
     smtp_user: str | None = None
     portal_url: str = "http://127.0.0.1:8000"
+    shown_log_ins: Path | None = None
     own_sor: str = "999999999999999"
     own_gln: str = "5790000000005"
     log_level: Literal["debug", "info", "warning", "error"] = "info"

@@ -272,6 +272,20 @@ async def give_consent(ref: UUID, body: ConsentIn, request: Changing) -> Respons
         return await changing.answer(201, {"consent": number, "child": child.id})
 
 
+@router.get("/{ref:uuid}/consents", summary="The consents that were given, withdrawn ones too")
+async def list_consents(ref: UUID, request: Looking) -> Response:
+    """`ref` is the child; for those whose relation lets them see consents."""
+    secrets = request.runtime.settings.secrets
+    async with request.begin() as looking:
+        child = await repository.person_of(looking.tx, secrets, ref)
+        if child is None or child.kind != "child":
+            raise NotFound("There is no such child, or not for you.")
+        relations = await repository.relations(looking.tx, looking.caller, child)
+        require(may(relations, "consent", "see"), bool(relations))
+        await looking.saw(ref, "consent")
+        return answer(200, {"consents": [dict(row) for row in await consents.all_consents(looking.tx, ref)]})
+
+
 @router.post("/consents/{number}/withdrawal", status_code=201, summary="Withdraw a consent")
 async def withdraw_consent(number: UUID, request: Changing) -> Response:
     """At any time, with no reason asked; what was disclosed before stays disclosed."""

@@ -126,3 +126,13 @@ async def record_decision(
         number, child.id, child.municipality, facts.recipient.kind, to_unit, facts.purpose, facts.invoked, decision.basis,
         list(decision.allowed), list(decision.withheld), dict(decision.bases), asked_by, at,
     )  # fmt: skip
+
+
+async def all_consents(tx: Tx, child: UUID) -> list[asyncpg.Record]:
+    """Those given to the municipality the child belongs to now, withdrawn ones too, newest first."""
+    return await tx.fetch(
+        "select c.id, lives_on_as(c.given_by) as given_by, c.about, c.recipient_kind, c.purpose, c.categories, c.from_on,"
+        " c.until_on, c.recorded_at, c.withdrawn_at from consent c join person p on p.id = $1 and p.municipality = c.municipality"
+        " where c.child in (select stands_for($1)) order by c.recorded_at desc",
+        child,
+    )
