@@ -152,6 +152,38 @@ RECIPIENTS = {
     "school": _("Skole"),
     "other": _("Andre"),
 }
+JOB_STATES = {
+    "proposing": _("Børnene bliver tilbudt"),
+    "proposed": _("Venter på svar"),
+    "answering": _("Svarene bliver gennemført"),
+    "answered": _("Besvaret"),
+}
+RESULTS = {
+    "waiting": _("På vej"),
+    "offered": _("Tilbudt"),
+    "refused": _("Kunne ikke tilbydes"),
+    "answering": _("Svaret er på vej"),
+    "accepted": _("Sagt ja"),
+    "declined": _("Sagt nej"),
+    "unanswered": _("Ikke besvaret"),
+}
+WITHDRAWALS = {
+    "incorrect-person": _("Forkert person"),
+    "incorrect-receiver": _("Forkert modtager"),
+    "sent-in-error": _("Sendt ved en fejl"),
+    "other": _("Andet"),
+}
+MATTERS = {
+    "merge": _("To registreringer er lagt sammen"),
+    "move": _("Familien er flyttet til en kommune uden for systemet"),
+}
+BASES = {
+    "consent": _("Samtykke"),
+    "sundhedsloven-41": _("Sundhedsloven § 41"),
+    "sundhedsloven-43-2": _("Sundhedsloven § 43, stk. 2"),
+    "ssd-exchange": _("SSD-samarbejdet"),
+    "underretning": _("Underretning"),
+}
 PURPOSES = {
     "care": _("Jeg skal hjælpe familien"),
     "call": _("Familien har henvendt sig"),
@@ -194,7 +226,15 @@ REFUSALS = {
     "only-a-maternity-unit-may-notify": _(
         "Kun en jordemoder på en fødeafdeling eller i et jordemodercenter kan sende en anmeldelse."
     ),
-    "the-receiver-takes-nothing-in": _("Modtageren tager ikke imod anmeldelser her."),
+    "the-receiver-is-unknown": _("Modtageren er ukendt."),
+    "the-municipality-does-not-receive-here-yet": _("Modtagerens kommune tager ikke imod her endnu."),
+    "an-absence-ends-after-it-begins": _("Sidste dag ligger før den første."),
+    "absences-of-one-professional-do-not-overlap": _("Der er allerede registreret fravær i den periode."),
+    "the-deputy-is-another-person": _("Man kan ikke være sin egen stedfortræder."),
+    "the-deputy-needs-an-open-seat": _("Stedfortræderen arbejder ikke i enheden."),
+    "the-start-is-in-the-past": _("Datoen er passeret."),
+    "only-what-failed-is-told-in-person": _("Beskeden er nået frem på anden måde."),
+    "not-understood": _("Der er noget, der ikke er skrevet rigtigt."),
 }
 
 
@@ -271,5 +311,11 @@ ALL: dict[str, dict[str, str]] = {
     "support": SUPPORT,
     "recipient": RECIPIENTS,
     "purpose": PURPOSES,
+    "job": JOB_STATES,
+    "result": RESULTS,
+    "withdrawal": WITHDRAWALS,
+    "matter": MATTERS,
+    "basis": BASES,
+    "category": {},
     "refusal": REFUSALS,
 }

@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from services.portal.endpoints import child, entering, handover, my_page
+from services.portal.endpoints import arriving, child, entering, finding, handover, leading, many, my_page, notifying
 
 router = APIRouter(prefix="/portal", tags=["portal"], include_in_schema=False)
-for pages_of in (entering, my_page, child, handover):
+for pages_of in (entering, my_page, child, handover, many, notifying, leading, finding, arriving):
     router.include_router(pages_of.router)

@@ -27,7 +27,9 @@ _ORDER = {"overdue": 0, "today": 1, "soon": 2, "later": 3, "none": 4}
 
 @router.get("/")
 async def my_page(visit: Visiting, efter: str = "") -> Response:
-    """Overdue first, then by deadline."""
+    """Overdue first, then by deadline. Midwives hold no child: their work is what they have notified."""
+    if visit.caller.seats and all(seat.unit_kind in ("maternity", "midwife-centre") for seat in visit.caller.seats):
+        raise Elsewhere("/portal/anmeldelser")
     after = as_uuid(efter)
     waiting, sent, held, unseen, away = await asyncio.gather(
         _waiting(visit), _open(visit, **{"from": visit.me}), _held(visit, after), _unseen(visit), _away(visit)

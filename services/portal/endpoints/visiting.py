@@ -32,6 +32,8 @@ from services.portal.repository import Session, Tokens
 
 runtime = runtime_of("portal")
 LANGUAGE_COOKIE = "portal-language"
+# The system of CPR numbers, as the services name it.
+CPR = "urn:oid:1.2.208.176.1.2"
 # Renewed so long before it ends, so that it lasts for what a page asks.
 _LEFT_SECONDS = 45
 
