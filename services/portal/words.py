@@ -232,7 +232,9 @@ REFUSALS = {
     "absences-of-one-professional-do-not-overlap": _("Der er allerede registreret fravær i den periode."),
     "the-deputy-is-another-person": _("Man kan ikke være sin egen stedfortræder."),
     "the-deputy-needs-an-open-seat": _("Stedfortræderen arbejder ikke i enheden."),
-    "the-start-is-in-the-past": _("Datoen er passeret."),
+    "a-start-lies-ahead": _("Starten skal ligge i fremtiden."),
+    "this-child-has-an-open-start": _("Barnet har allerede en planlagt start."),
+    "the-unit-is-no-daycare-of-this-municipality": _("Enheden er ikke et dagtilbud i kommunen."),
     "only-what-failed-is-told-in-person": _("Beskeden er nået frem på anden måde."),
     "not-understood": _("Der er noget, der ikke er skrevet rigtigt."),
 }

@@ -16,7 +16,7 @@ from services.portal.endpoints.visiting import Again, PageRoute, Sending, Visit,
 
 router = APIRouter(route_class=PageRoute)
 _FACTS = 200
-_AT_FIELDS = {"the-start-is-in-the-past": "starts_on", "not-understood": "starts_on"}
+_AT_FIELDS = {"a-start-lies-ahead": "starts_on", "the-unit-is-no-daycare-of-this-municipality": "unit"}
 # Facts of the baton that stand in the drawing as handovers: how each ends one that was proposed.
 _ENDS = ("handover_effected", "handover_declined", "handover_withdrawn", "handover_superseded", "handover_accepted")
 
