@@ -48,8 +48,8 @@ async def logged_in(world: World, name: str) -> Browser:
     key, login = Key.new(), town.login_of(name)
     tokens = Tokens(world.issuer.token(login), None, "", time.time() + 300, name)
     await repository.begin(world.store("portal"), key, world.issuer.url, login, f"session-of-{name}", tokens)
-    headers = {"cookie": f"portal={key.secret}", "sec-fetch-site": "same-origin"}
-    return Browser(httpx2.AsyncClient(base_url=world.http.base_url, headers=headers, timeout=30, follow_redirects=True), key)
+    more = {"headers": {"sec-fetch-site": "same-origin"}, "cookies": {"portal": key.secret}}
+    return Browser(httpx2.AsyncClient(base_url=world.http.base_url, timeout=30, follow_redirects=True, **more), key)  # type: ignore[arg-type]
 
 
 async def child_of(world: World, mother: str, number: str) -> str:
