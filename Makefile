@@ -17,7 +17,7 @@ $(error BUS is embedded or kafka, not $(BUS))
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo story test test-long simulate faults check format lock bench kafka-jars clean
+.PHONY: help demo story test test-long screenshots simulate faults check format lock bench kafka-jars clean
 
 help: ## show what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -37,6 +37,10 @@ test: ## static checks and all tests, with real PostgreSQL and real Kafka
 test-long: ## the tests of `make test` and those that take minutes
 	@$(setup) test
 	@deploy/test
+
+screenshots: ## the portal's main pages as pictures in docs/, taken in Chromium
+	@$(setup) browser
+	@$(run) tests.browser.screenshots
 
 simulate: ## fresh seeds of the simulation, under every fault but a real one; SEED=N plays one again and tells it
 	@$(setup) test
@@ -67,5 +71,5 @@ kafka-jars: ## a real Kafka broker for this machine
 	@$(setup) kafka
 
 clean: ## remove what was set up or written in this clone; the cache outside it stays
-	rm -rf .venv .tools .demo deploy/oidc/node_modules build dist *.egg-info
+	rm -rf .venv .tools .demo deploy/*/node_modules services/portal/static/installed build dist *.egg-info
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

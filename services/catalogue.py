@@ -1,6 +1,6 @@
-"""The one file that names every service. `portal` comes after `indicators`, when it is written."""
+"""The one file that names every service."""
 
-from services import daycare, directory, indicators, midwife, notifications, persons, registry, sundhedspleje
+from services import daycare, directory, indicators, midwife, notifications, persons, portal, registry, sundhedspleje
 from services.chassis.service import Service
 
 SERVICES: tuple[Service, ...] = (
@@ -12,6 +12,7 @@ SERVICES: tuple[Service, ...] = (
     daycare.service,
     notifications.service,
     indicators.service,
+    portal.service,
 )
 
 # Path prefixes that belong to a service beside its own name.

@@ -116,6 +116,10 @@ const webClients = configuration.webClients.map((client) => ({
   client_id: client.client_id,
   redirect_uris: client.redirect_uris,
   post_logout_redirect_uris: client.post_logout_redirect_uris,
+  ...(client.backchannel_logout_uri && {
+    backchannel_logout_uri: client.backchannel_logout_uri,
+    backchannel_logout_session_required: true,
+  }),
   response_types: ['code'],
   grant_types: ['authorization_code', 'refresh_token'],
   jwks: { keys: [client.jwk] },
@@ -197,6 +201,11 @@ const provider = new Provider(issuer, {
       throw new errors.InvalidClientAuth('the assertion lives too long');
     }
   },
+  // The library refuses to call an address of this machine; here everything is on this machine, and nothing else is called.
+  fetch: (url, options) => {
+    delete options.dispatcher;
+    return fetch(url, { ...options, signal: AbortSignal.timeout(2500) });
+  },
   interactions: { url: (_context, interaction) => `/interaction/${interaction.uid}` },
   // No consent page: the people of the demo log in to their own employer's system. The scope must be granted both to the
   // login and to the audience, or the login asks for consent for ever.
@@ -216,6 +225,7 @@ const provider = new Provider(issuer, {
   },
   features: {
     devInteractions: { enabled: false },
+    backchannelLogout: { enabled: true },
     clientCredentials: { enabled: true },
     rpInitiatedLogout: {
       enabled: true,
@@ -245,7 +255,7 @@ const provider = new Provider(issuer, {
   },
 });
 
-for (const event of ['server_error', 'grant.error', 'authorization.error']) {
+for (const event of ['server_error', 'grant.error', 'authorization.error', 'backchannel.error']) {
   provider.on(event, (_context, failure) => {
     console.error(event, failure.error ?? '', failure.error_detail ?? failure.error_description ?? failure);
   });

@@ -107,5 +107,19 @@ class Peers:
         except ValueError as error:
             raise TryAgainSoon(f"{service} answered something that is not JSON.") from error
 
+    async def in_name_of(
+        self, headers: dict[str, str], method: str, service: str, path: str, params: dict[str, str], body: Any = None
+    ) -> httpx2.Response:
+        """A peer's answer, whatever it is, to a request under somebody else's token. TryAgainSoon where the peer is away."""
+        sent = dict(headers)
+        if cause := CAUSE.get():
+            sent["x-correlation-id"] = cause.correlation
+        try:
+            return await self._http.request(
+                method, f"{self._settings.url_of(service)}{path}", headers=sent, params=params, json=body
+            )
+        except httpx2.HTTPError as error:
+            raise TryAgainSoon(f"{service} does not answer.") from error
+
     async def close(self) -> None:
         await self._http.aclose()

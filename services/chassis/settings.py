@@ -49,6 +49,7 @@ class Settings(BaseSettings):
     webhook_hosts: list[str] = Field(default_factory=list)
     webhook_networks: list[str] = Field(default_factory=list)
     webhook_ca: Path | None = None
+    shown_log_ins: Path | None = None
     own_sor: str = "999999999999999"
     own_gln: str = "5790000000005"
     log_level: Literal["debug", "info", "warning", "error"] = "info"

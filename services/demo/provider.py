@@ -30,12 +30,16 @@ class OidcUser:
 
 @dataclass(frozen=True)
 class WebClient:
-    """A client people log in through: authorization code, PKCE S256, private_key_jwt, refresh with rotation."""
+    """A client people log in through: authorization code, PKCE S256, private_key_jwt, refresh with rotation.
+
+    backchannel_logout_uri: where it is told that somebody has logged out elsewhere.
+    """
 
     client_id: str
     public_key: PublicKey
     redirect_uris: Sequence[str]
     post_logout_redirect_uris: Sequence[str] = ()
+    backchannel_logout_uri: str | None = None
 
 
 @dataclass(frozen=True)
@@ -153,6 +157,7 @@ class OidcProvider:
                     "jwk": client.public_key,
                     "redirect_uris": list(client.redirect_uris),
                     "post_logout_redirect_uris": list(client.post_logout_redirect_uris),
+                    "backchannel_logout_uri": client.backchannel_logout_uri,
                 }
                 for client in self.configuration.web_clients
             ],

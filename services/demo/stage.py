@@ -167,8 +167,9 @@ async def _set_up(
             stack.callback(postgres.stop)
             await _apart(postgres.start)
 
-        redirect_uri = f"http://127.0.0.1:{port}/portal/callback"
-        provider = OidcProvider(folder / "oidc", _configuration(keys, redirect_uri))
+        url = f"http://127.0.0.1:{port}"
+        redirect_uri = f"{url}/portal/callback"
+        provider = OidcProvider(folder / "oidc", configuration(keys, url))
         with printing.step("Log-in provider (OpenID Connect)"):
             stack.callback(provider.stop)
             await _apart(provider.start)
@@ -189,8 +190,9 @@ async def _set_up(
             issuer=provider.issuer,
             host="127.0.0.1",
             port=port,
-            gateway_url=f"http://127.0.0.1:{port}",
-            portal_url=f"http://127.0.0.1:{port}",
+            gateway_url=url,
+            portal_url=url,
+            shown_log_ins=log_ins(folder),
             smtp_host="127.0.0.1",
             smtp_port=post_office.port,
             smtp_tls="none",
@@ -230,13 +232,34 @@ async def _apart(work: Callable[[], T]) -> T:
         raise
 
 
-def _configuration(keys: dict[str, dict[str, object]], redirect_uri: str) -> OidcConfiguration:
+def configuration(keys: dict[str, dict[str, object]], url: str) -> OidcConfiguration:
+    """The provider of a demo whose portal is reached at `url`: the town's people and systems."""
+    portal = WebClient(
+        WEB_CLIENT,
+        keys[WEB_CLIENT],
+        redirect_uris=[f"{url}/portal/callback"],
+        post_logout_redirect_uris=[f"{url}/portal/farvel"],
+        backchannel_logout_uri=f"{url}/portal/backchannel-logout",
+    )
     return OidcConfiguration(
         audience=Settings.model_fields["audience"].default,
         users=[OidcUser(person.sub, person.username, person.name, person.password) for person in town.people(everyone=True)],
-        web_clients=[WebClient(WEB_CLIENT, keys[WEB_CLIENT], [redirect_uri])],
+        web_clients=[portal],
         machine_clients=[MachineClient(client, keys[client], SCOPE) for client in town.client_ids()],
     )
+
+
+def log_ins(folder: Path) -> Path:
+    """A file with the people of the first municipality, for the portal's log-in page. The passwords are no secret."""
+    first = town.municipalities()[0]
+    people = [
+        {"name": one.name, "username": one.username, "password": one.password, "works_in": town.works_in(one.username)}
+        for one in town.people()
+        if one.municipality == first
+    ]
+    file = folder / "log-ins.json"
+    file.write_text(json.dumps(people, ensure_ascii=False, indent=2))
+    return file
 
 
 async def _import(settings: Settings, everyone: bool) -> None:
@@ -386,6 +409,7 @@ def _welcome(folder: Path, stage: Stage, printing: Printing, towns: bool) -> Non
         "Addresses",
         ("what", "where"),
         [
+            ("The portal: log in here", f"{url}/portal/"),
             ("API, described", f"{url}/docs"),
             ("OpenAPI of the whole, of one service", f"{url}/openapi.json   {url}/registry/openapi.json"),
             ("Is it well?", f"{url}/readyz"),

@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = ROOT / ".venv" / "bin"
-SERVICES = ("midwife", "persons", "directory", "registry", "sundhedspleje", "daycare", "notifications", "indicators")
+SERVICES = ("midwife", "persons", "directory", "registry", "sundhedspleje", "daycare", "notifications", "indicators", "portal")
 
 NAMES_IN_A_SERVICE = {
     *("README.md", "__init__.py", "endpoints.py", "handlers.py", "repository.py", "schemas.py", "domain.py", "fhir.py"),
@@ -26,6 +26,8 @@ NAMES_IN_A_SERVICE = {
     *("importing", "os2mo.py"),
     # What indicators counts and asks, as data, and the command that counts anew.
     *("figures.yaml", "survey.yaml", "rebuilding.py"),
+    # The portal's pages: their templates, texts and what browsers are given; forms, log-in, and how it asks the others.
+    *("templates", "translations", "static", "pages.py", "words.py", "forms.py", "log_in.py", "apis.py"),
 }
 PACKAGE_REGISTRIES = (
     *("pypi" + ".org", "pythonhosted" + ".org", "registry.npmjs" + ".org", "repo.maven.apache" + ".org", "repo1.maven" + ".org"),
@@ -69,8 +71,9 @@ def test_a_lock_names_no_place_to_download_from(lock: str) -> None:
     assert "://" not in content
 
 
-def test_the_provider_s_lock_names_no_place_to_download_from() -> None:
-    assert '"resolved"' not in (ROOT / "deploy/oidc/package-lock.json").read_text()
+@pytest.mark.parametrize("folder", ["oidc", "portal", "browser"])
+def test_a_lock_of_npm_names_no_place_to_download_from(folder: str) -> None:
+    assert '"resolved"' not in (ROOT / f"deploy/{folder}/package-lock.json").read_text()
 
 
 def test_the_locks_are_what_the_project_s_dependencies_ask_for(tmp_path: Path) -> None:

@@ -78,6 +78,7 @@ TOVHOLDER_PARTITIONS: {{ .Values.config.partitions | quote }}
 TOVHOLDER_ISSUER: {{ .Values.config.issuer | quote }}
 TOVHOLDER_AUDIENCE: {{ .Values.config.audience | quote }}
 TOVHOLDER_GATEWAY_URL: {{ $gateway | default (printf "https://%s" .Values.ingress.host) | quote }}
+TOVHOLDER_PORTAL_URL: {{ $gateway | default (printf "https://%s" .Values.ingress.host) | quote }}
 TOVHOLDER_SERVICE_URLS: {{ $urls | toJson | squote }}
 {{- with .Values.config.smtp.host }}
 TOVHOLDER_SMTP_HOST: {{ . | quote }}

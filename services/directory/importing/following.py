@@ -72,6 +72,13 @@ class Following:
             for index, entry in self._sieved.numbered(name, getattr(self.file, name)):
                 if entry.municipality != municipality:
                     self.note(f"{name}[{index}].municipality", theirs)
+        for index, person in self._sieved.numbered("professionals", self.file.professionals):
+            for number, seat in enumerate(person.seats):
+                of = self.units_by_id.get(_looked_up(self._units, seat.unit) or _NOBODY)
+                if of is not None and of.municipality is None:
+                    self.note(
+                        f"professionals[{index}].seats[{number}].unit", "is the operator's to say: the unit is no municipality's"
+                    )
         if "clients" in self.file.model_fields_set:
             self.note("clients", "systems and their keys are the operator's to register")
 
@@ -123,10 +130,12 @@ class Following:
     def _again(self, at: str, before: str) -> None:
         self.wrong.append(Place(at, "stands already at", before))
 
-    def _unit(self, at: str, reference: Reference, municipality: str | None) -> UUID:
+    def _unit(self, at: str, reference: Reference, municipality: str | None, or_of_none: bool = False) -> UUID:
+        """`or_of_none`: a ward's or midwife centre's too, which belong to no municipality."""
         number = _looked_up(self._units, reference)
         if number is not None:
-            if municipality is not None and self.units_by_id[number].municipality != municipality:
+            of = self.units_by_id[number].municipality
+            if municipality is not None and of != municipality and not (or_of_none and of is None):
                 self.note(at, "is a unit of another municipality")
             return number
         standing = self._standing(reference, "units", municipality)
@@ -233,7 +242,7 @@ class Following:
             yield given.id, replace(known, **said) if known else Professional(**said)
 
     def _own_seat(self, at: str, given: FileOwnSeat, person: FileProfessional) -> OwnSeat:
-        unit = self._unit(f"{at}.unit", given.unit, person.municipality)
+        unit = self._unit(f"{at}.unit", given.unit, person.municipality, or_of_none=True)
         known = self.before.professionals.get(person.id)
         standing = next((seat for seat in known.seats if seat.unit == unit), None) if known else None
         said = _said(given, standing, without={"unit"})

@@ -57,11 +57,11 @@ declare held pass; begin
     'own', (select jsonb_agg(s) from stands_for(lives_on_as(held.person)) s), 'sees', (select jsonb_agg(s) from unnest(held.children) c, stands_for(c) s));
 end $$;
 alter function enter(jsonb) rename to enter_party;
-create function enter(p_party jsonb) returns void language plpgsql as $$
+create function enter(p_party jsonb) returns text language plpgsql as $$
 begin
-  perform persons.enter_party(p_party);
   perform set_config('tovholder.person', coalesce(p_party->>'person', ''), true), set_config('tovholder.children', coalesce(p_party->>'children', '[]'), true),
           set_config('tovholder.own', coalesce(p_party->>'own', '[]'), true), set_config('tovholder.sees', coalesce(p_party->>'sees', '[]'), true);
+  return persons.enter_party(p_party);
 end $$;
 create function is_family() returns boolean language sql stable as $$ select coalesce(current_setting('tovholder.kind', true) = 'family', false) $$;
 create function sees(p_child uuid) returns boolean language sql stable as

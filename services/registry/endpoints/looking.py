@@ -48,6 +48,17 @@ async def list_children(
     return answer(200, {"children": [_held_view(row) for row in rows], "next": next_})
 
 
+@router.get("/caseloads")
+async def list_caseloads(request: Looking, unit: UUID) -> Response:
+    """How many children each person of a unit is tovholder for there, and how many they are asked to take: numbers, no child.
+
+    For professionals, so that whoever is to be asked can be chosen with care, and services.
+    """
+    async with request.begin() as looking:
+        rows = [] if _is_nobody(looking) else await lists.caseloads(looking.tx, unit)
+    return answer(200, {"caseloads": [dict(row) for row in rows]})
+
+
 @router.get("/handovers")
 async def list_handovers(
     request: Looking,

@@ -41,6 +41,13 @@ select h.id, h.child_id, h.state, h.municipality, h.giver, h.giver_unit, h.recei
     and ($10::boolean is null or (h.level > 0) = $10)
   order by h.id limit $5
 """
+_CASELOADS = """
+select s.professional, s.unit,
+    (select count(*) from assignment a where a.professional = s.professional and a.unit = s.unit and a.open)::int as children,
+    (select count(*) from handover h
+      where h.receiver = s.professional and h.receiver_unit = s.unit and h.state = 'proposed')::int as waiting
+  from seat s where s.unit = $1 and s.open order by s.professional
+"""
 _LINK = """
 select a.episode, a.seq, a.municipality, a.professional, a.unit, a.why, a.by, a.reason, a.started_at,
     nullif(a.finished_at, 'infinity') as finished_at, a.handover, a.seen_at, h.proposer, h.accepted_by
@@ -103,3 +110,8 @@ async def assignments(tx: Tx, child: UUID) -> Sequence[Any]:
 async def assignment_at(tx: Tx, child: UUID, at: datetime) -> Any | None:
     """Who held the baton at an instant; None before the first and between two episodes."""
     return await tx.fetchrow(f"{_LINK} and a.started_at <= $2 and a.finished_at > $2", child, at)
+
+
+async def caseloads(tx: Tx, unit: UUID) -> Sequence[Any]:
+    """How many children each person of a unit holds there, and how many they are asked to take, as far as the party sees."""
+    return await tx.fetch(_CASELOADS, unit)

@@ -1,0 +1,1 @@
+"""What the portal makes of what it is told, without web, database or language."""

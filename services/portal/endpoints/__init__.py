@@ -1,0 +1,9 @@
+"""The portal's pages. They are for people, so they are no part of the published contract."""
+
+from fastapi import APIRouter
+
+from services.portal.endpoints import arriving, child, entering, finding, handover, leading, many, my_page, notifying
+
+router = APIRouter(prefix="/portal", tags=["portal"], include_in_schema=False)
+for pages_of in (entering, my_page, child, handover, many, notifying, leading, finding, arriving):
+    router.include_router(pages_of.router)

@@ -1,0 +1,77 @@
+"""Deadlines as people count days, and a child's time drawn."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.chassis.calendar import COPENHAGEN
+from services.portal.domain.deadlines import age_in_words, deadline
+from services.portal.domain.timeline import LEFT, WIDTH, Happening, drawn
+
+NOW = datetime(2026, 12, 1, 10, tzinfo=COPENHAGEN)
+
+
+@pytest.mark.parametrize(
+    ("due_at", "urgency", "days"),
+    [
+        # At midnight the day before is over: it was the last that counted.
+        (datetime(2026, 12, 2, tzinfo=COPENHAGEN), "today", 0),
+        (datetime(2026, 12, 3, tzinfo=COPENHAGEN), "soon", 1),
+        (datetime(2026, 12, 5, tzinfo=COPENHAGEN), "later", 3),
+        (datetime(2026, 12, 1, tzinfo=COPENHAGEN), "overdue", -1),
+        (datetime(2026, 12, 1, 9, tzinfo=COPENHAGEN), "overdue", 0),
+        (None, "none", 0),
+    ],
+)
+def test_a_deadline_is_as_near_as_the_calendar_says(due_at: datetime | None, urgency: str, days: int) -> None:
+    found = deadline(due_at, NOW, COPENHAGEN)
+
+    assert (found.urgency, found.days) == (urgency, days)
+
+
+def test_an_age_is_told_in_the_unit_health_visitors_use() -> None:
+    born = date(2026, 1, 31)
+
+    assert age_in_words(born, date(2026, 2, 7)) == ("days", 7)
+    assert age_in_words(born, date(2026, 3, 31)) == ("weeks", 8)
+    assert age_in_words(born, date(2026, 12, 1)) == ("months", 10)
+    assert age_in_words(born, date(2030, 1, 30)) == ("years", 3)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["tovholder", "handover", "visit", "start"]),
+            st.integers(0, 2000),
+            st.integers(0, 400),
+            st.text(max_size=30),
+        ),
+        max_size=30,
+    )
+)
+def test_everything_is_drawn_inside_the_drawing_and_bars_of_a_lane_never_cover_each_other(
+    spans: list[tuple[str, int, int, str]],
+) -> None:
+    begin = datetime(2024, 1, 1, tzinfo=UTC)
+    happened = [
+        Happening(lane, label, begin + timedelta(days=first), begin + timedelta(days=first + length))  # type: ignore[arg-type]
+        for lane, first, length, label in spans
+    ]
+
+    drawing = drawn(happened, begin + timedelta(days=1000))
+
+    if not spans:
+        assert drawing is None
+        return
+    assert drawing is not None
+    assert len(drawing.bars) == len(spans)
+    for bar in drawing.bars:
+        assert bar.x >= LEFT
+        assert bar.x + bar.width <= WIDTH
+        assert bar.y + bar.height <= drawing.height
+        for other in drawing.bars:
+            apart = bar.x + bar.width <= other.x or other.x + other.width <= bar.x or bar.y != other.y
+            assert other is bar or apart
+    assert len(drawing.ticks) <= 12
