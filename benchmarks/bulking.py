@@ -19,7 +19,7 @@ from services.registry.repository.bulk import CHUNK
 
 _CLIENTS = 4
 _CHILDREN = 5_000
-_PATIENCE = 300.0
+_PATIENCE = 900.0
 
 
 def bulk_children_per_s(installation: Installation) -> list[Figure]:

@@ -54,10 +54,6 @@ class SimulatedPool(Pool):
     async def _made(self) -> Any:
         return self
 
-    def get_idle_size(self) -> int:
-        """There is always another line."""
-        return 1
-
     @asynccontextmanager
     async def acquire(self, timeout: float | None) -> AsyncIterator["Wire"]:
         self._scheduler.selector.in_flight += 1
