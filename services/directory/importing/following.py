@@ -244,8 +244,8 @@ class Following:
     def _own_seat(self, at: str, given: FileOwnSeat, person: FileProfessional) -> OwnSeat:
         known = self.before.professionals.get(person.id)
         kept = _id(given.unit)
-        stays = kept is not None and known is not None and any(seat.unit == kept for seat in known.seats)
-        if stays and kept in self.before.units and self.before.units[kept].municipality is None:
+        stays = known is not None and any(seat.unit == kept for seat in known.seats)
+        if kept is not None and stays and kept in self.before.units and self.before.units[kept].municipality is None:
             unit = kept
         else:
             unit = self._unit(f"{at}.unit", given.unit, person.municipality, or_of_none=True)
