@@ -58,7 +58,9 @@ async def snapshot(
     people = await professionals_where(
         tx, or_(here(EmployeeRow.municipality), _among(col(EmployeeRow.id), professionals, Uuid()))
     )
-    found = await units_where(tx, or_(here(UnitRow.municipality), _among(col(UnitRow.id), units, Uuid())))
+    # A midwife's seat is in a ward, which is no municipality's.
+    named_units = {*units, *(seat.unit for person in people for seat in person.seats)}
+    found = await units_where(tx, or_(here(UnitRow.municipality), _among(col(UnitRow.id), named_units, Uuid())))
     intakes = await rows(tx, select(IntakeRow).where(here(IntakeRow.municipality)))
     named = _among(col(SystemRow.client_id), clients, Text())
     systems = await rows(tx, select(SystemRow).where(or_(here(SystemRow.municipality), named)))

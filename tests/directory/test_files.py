@@ -212,8 +212,8 @@ async def test_many_leave_where_that_is_meant_and_the_dry_run_says_who(world: Wo
     still = await world.sql("directory", "select 1 from employee where municipality = '0990' and state = 'active'")
     done = await taken_in(world, folder, yes_many_leave=True)
 
-    assert (len(still), looked.lines) == (16, done.lines)
-    assert done.events["ProfessionalLeaving"] == 16
+    assert (len(still), looked.lines) == (17, done.lines)
+    assert done.events["ProfessionalLeaving"] == 17
     assert any(line.startswith(f"- professional {ANNA}: ") and "state active → leaving" in line for line in done.lines)
 
 

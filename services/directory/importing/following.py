@@ -242,8 +242,13 @@ class Following:
             yield given.id, replace(known, **said) if known else Professional(**said)
 
     def _own_seat(self, at: str, given: FileOwnSeat, person: FileProfessional) -> OwnSeat:
-        unit = self._unit(f"{at}.unit", given.unit, person.municipality, or_of_none=True)
         known = self.before.professionals.get(person.id)
+        kept = _id(given.unit)
+        stays = known is not None and any(seat.unit == kept for seat in known.seats)
+        if kept is not None and stays and kept in self.before.units and self.before.units[kept].municipality is None:
+            unit = kept
+        else:
+            unit = self._unit(f"{at}.unit", given.unit, person.municipality, or_of_none=True)
         standing = next((seat for seat in known.seats if seat.unit == unit), None) if known else None
         said = _said(given, standing, without={"unit"})
         if given.deputy:
