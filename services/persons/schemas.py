@@ -247,7 +247,7 @@ class Recipient(_Strict):
     # For a letter only: the recipient's own, never another's.
     name: str | None = None
     cpr: str | None = None
-    protected: bool = False
+    protected: bool | None = None
 
 
 class RecipientsOut(_Strict):

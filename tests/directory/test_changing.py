@@ -122,8 +122,8 @@ class TestImports:
         no = await lone.post("/directory/imports", body)
         yes = await lone.post("/directory/imports?yes_many_leave=true&dry_run=true", body)
 
-        assert (no.status, no.problem, no.body["going"]) == (422, "not-more-than-a-third-goes-at-once", 16)
-        assert yes.body["events"]["ProfessionalLeaving"] == 16
+        assert (no.status, no.problem, no.body["going"]) == (422, "not-more-than-a-third-goes-at-once", 17)
+        assert yes.body["events"]["ProfessionalLeaving"] == 17
 
     @pytest.mark.parametrize("body", [[], "x", {"units": "x"}, {"units": [[]]}, {"units": [None]}, {"issuer": 1}, {"x": 1}])
     async def test_what_is_no_directory_at_all_is_refused_politely(self, town_as_it_is: World, body: Any) -> None:

@@ -41,7 +41,7 @@ async def test_pages_together_show_everybody_once(town_as_it_is: World) -> None:
         after = {"after": answer.body["next"]}
 
     assert pages == whole
-    assert len(whole) == 16
+    assert len(whole) == 17
 
 
 async def test_a_professional_is_shown_with_seats_and_version(town_as_it_is: World) -> None:

@@ -112,4 +112,4 @@ async def test_every_service_knows_the_demo_towns_people_and_systems(town_as_it_
     for service in town_as_it_is.running.runtimes:
         people = await town_as_it_is.sql(service, "select count(*) as number from professional")
         systems = await town_as_it_is.sql(service, "select count(*) as number from client")
-        assert (service, people[0]["number"], systems[0]["number"]) == (service, 19, 10)
+        assert (service, people[0]["number"], systems[0]["number"]) == (service, 20, 12)

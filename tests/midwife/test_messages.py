@@ -398,7 +398,7 @@ EXPECTED = {
 }
 
 
-@pytest.mark.skipif(not EXAMPLES.is_dir(), reason="MedCom's example messages are not beside this checkout")
+@pytest.mark.skipif(not EXAMPLES.is_dir(), reason="MedCom's example messages are not beside the checkout")
 @pytest.mark.parametrize("name", EXPECTED)
 async def test_medcoms_own_examples_get_the_answer_their_makers_call_for_twice(ward: Ward, name: str) -> None:
     content = (EXAMPLES / f"{name}.json").read_bytes()

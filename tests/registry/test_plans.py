@@ -85,7 +85,7 @@ async def explained(installation: Installation, issuer: Issuer) -> AsyncIterator
         superuser = f"{installation.superuser_dsn.rsplit('/', 1)[0]}/{name}"
         with psycopg.connect(superuser, autocommit=True, options="-c statement_timeout=0") as connection:
             connection.execute(_CHILDREN.encode())
-            for service in ("directory", "midwife", "persons", "sundhedspleje", "daycare", "notifications"):
+            for service in ("directory", "midwife", "persons", "sundhedspleje", "daycare", "notifications", "indicators"):
                 connection.execute(_ALREADY_HEARD.format(service).encode())
             connection.execute("vacuum analyze")
             for setting, value in _EXPLAINED.items():

@@ -46,9 +46,11 @@ class Lasting(Generic[T]):
         """The town as it was, with nothing remembered by the process: leases, tokens, positions are taken anew."""
         if self._as_it_was is None:
             await self._make()
-        running = self._anew()
+        # A copy, since a test may set its own.
+        settings = self._settings.model_copy(deep=True)
+        running = self._anew(settings)
         try:
-            yield World(self._settings, running, self._http, self._issuer), self._prepared
+            yield World(settings, running, self._http, self._issuer), self._prepared
         finally:
             for runtime in running.runtimes.values():
                 await runtime.peers.close()
@@ -75,10 +77,10 @@ class Lasting(Generic[T]):
         superuser = f"{self._installation.superuser_dsn.rsplit('/', 1)[0]}/{self._database}"
         self._as_it_was = await AsItWas.remembered(superuser)
 
-    def _anew(self) -> Running:
+    def _anew(self, settings: Settings) -> Running:
         """Workers that know nothing yet, on the connections there are."""
         before: Running = self._app.state.running
-        running = Running(catalogue.SERVICES, self._settings)
+        running = Running(catalogue.SERVICES, settings)
         for name, runtime in running.runtimes.items():
             runtime.store._pools = before.runtimes[name].store._pools
             running.consumers[name]._reader._pool = before.consumers[name]._reader._pool  # type: ignore[attr-defined]

@@ -244,7 +244,7 @@ async def set_contact(ref: UUID, body: ContactIn, request: Changing) -> Response
         return await changing.answer(201, {"person": ref})
 
 
-@router.get("/{ref}/recipients", summary="For services: whom of the family to tell, now")
+@router.get("/{ref}/recipients", summary="For services: whom of the family to tell, now", response_model_exclude_none=True)
 async def recipients(ref: UUID, request: Looking, letter: Annotated[bool, Query()] = False) -> RecipientsOut:
     """Before birth the pregnant woman alone; until custody is registered the mother; then each holder of custody.
 
