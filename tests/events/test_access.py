@@ -40,7 +40,7 @@ def test_every_class_may_be_seen_by_the_tovholder_but_what_sundhedsplejen_keeps_
     assert [class_ for class_ in classes() if not may({"holder", "health-visitor"}, class_, "see")] == []
 
 
-@pytest.mark.parametrize(("relation", "class_"), product([*RELATIONS, "none", ""], _written()["classes"]))
+@pytest.mark.parametrize(("relation", "class_"), list(product([*RELATIONS, "none", ""], _written()["classes"])))
 def test_what_is_not_written_is_refused(relation: str, class_: str) -> None:
     written = _written()["relations"].get(relation, {}).get(class_)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from services.chassis.calendar import date_of
 from tests.persons.families import MOTHER, identifier
+from tests.portal.test_pages import logged_in
 from tests.support.world import Someone, World
 
 INTAKE_SOR = "953741000016009"
@@ -57,6 +58,7 @@ async def stood_by(world: World) -> Child:
     seen = await child.as_("maternity-havby").get(f"/midwife/notifications/{names['notification']}")
     names["child"] = seen.body["children"][0]["child"]
     names["mother"] = (await child.as_("inge").get(f"/persons/{names['child']}")).body["mother"]
+    await _made(child, "inge", f"/persons/{names['mother']}/contact", {"address": "Æblevej 1, 9900 Havby"})
 
     unit, today = world.names["maelkevejen"], date_of(await world.now())
     offers = {"from_on": today.isoformat(), "places": 40, "plus_places": 2, "high_quality": True, "methods": ["cos-p"]}
@@ -71,6 +73,7 @@ async def stood_by(world: World) -> Child:
     await world.advance(timedelta(days=40))
     await _passes(child, "thomas", "dorte", "syd")
     await _visited(child)
+    await _in_a_group(child)
     names["handover"] = await _offered(child, "dorte", "anna", "nord", message="She knows the family.")
 
     today = date_of(await world.now())
@@ -85,6 +88,9 @@ async def stood_by(world: World) -> Child:
     await world.tick()
     told = await child.as_("dorte").get(f"/notifications/deliveries?child={names['child']}&state=delivered")
     names["delivery"] = next(it["id"] for it in told.body["deliveries"] if it["to_whom"] == "professional")
+    written = await child.as_("dorte").get(f"/notifications/children/{names['child']}/letters")
+    names["letter"] = written.body["letters"][0]["delivery"]
+    await _begun_in_the_portal(child)
     return child
 
 
@@ -104,6 +110,29 @@ async def _visited(child: Child) -> None:
     to_social = {"to_unit": child.world.names["social"], "text": "Worried."}
     names["underretning"] = (await _made(child, "elin", f"{file}/underretninger", to_social))["id"]
     await _made(child, "thomas", f"/sundhedspleje/underretninger/{names['underretning']}/assessment", {"assessment": "not-acute"})
+
+
+async def _in_a_group(child: Child) -> None:
+    """Dorte offers the family a group with a first session, and plans an open consultation."""
+    names, unit, today = child.names, child.world.names["syd"], date_of(await child.world.now())
+    held = {"unit": unit, "begins_on": today.isoformat(), "ends_on": (today + timedelta(days=60)).isoformat()}
+    planned = await _made(child, "dorte", "/sundhedspleje/courses", {"programme": "familiegruppe", **held})
+    names["course"] = planned["id"]
+    first = await _made(child, "dorte", f"/sundhedspleje/courses/{names['course']}/sessions", {"on_date": today.isoformat()})
+    names["session"] = first["id"]
+    offer = {"child": names["child"], "programme": "familiegruppe", "grounds": ["wants-a-network"]}
+    names["enrolment"] = (await _made(child, "dorte", "/sundhedspleje/enrolments", offer))["id"]
+    consultation = {"programme": "aaben-konsultation", "unit": unit, "on_date": today.isoformat()}
+    names["gathering"] = (await _made(child, "dorte", "/sundhedspleje/gatherings", consultation))["id"]
+
+
+async def _begun_in_the_portal(child: Child) -> None:
+    """Elin begins a notification on a page of the portal, and keeps it as a draft."""
+    browser = await logged_in(child.world, "elin")
+    await browser.get("/portal/anmeldelser/ny")
+    kept = await browser.send("/portal/anmeldelser/ny", kind="pregnancy", name="Signe Prøvedal", gem="1")
+    await browser.http.aclose()
+    assert kept.status_code == 200, kept.text
 
 
 async def _passes(child: Child, giver: str, receiver: str, unit: str) -> None:

@@ -28,6 +28,10 @@ IDS = (
     ("/daycare/starts", "start"), ("/daycare/plusplads", "place"), ("/daycare/meetings", "meeting"),
     ("/daycare/agreements", "agreement"), ("/daycare/units", "maelkevejen"),
     ("/sundhedspleje/overleveringer", "overlevering"), ("/persons/consents", "consent"),
+    ("/sundhedspleje/courses", "course"), ("/sundhedspleje/sessions", "session"), ("/sundhedspleje/gatherings", "gathering"),
+    ("/sundhedspleje/enrolments", "enrolment"), ("/sundhedspleje/methods", "method"),
+    ("/notifications/subscriptions", "subscription"), ("/notifications/letters", "letter"),
+    ("/notifications/municipalities", "municipality"),
     ("/notifications/deliveries", "delivery"), ("/directory/professionals", "dorte"), ("/directory/units", "syd"),
     ("/", "child"),
 )  # fmt: skip
@@ -105,7 +109,36 @@ CHANGES: dict[str, Any] = {
     "/daycare/units/{unit}/talks": {"topic": "attachment", "held_on": "2026-01-01"},
     "/notifications/deliveries/{delivery}/seen": None,
     "/notifications/deliveries/{delivery}/told": None,
+    "/notifications/deliveries/{delivery}/again": None,
+    "/notifications/deliveries/{delivery}/other-channel": {"channel": "letter"},
+    "/notifications/subscriptions/{subscription}/test": None,
+    "/notifications/subscriptions/{subscription}/secret": None,
+    "/notifications/subscriptions/{subscription}/pause": None,
+    "/notifications/subscriptions/{subscription}/resume": None,
+    "/notifications/subscriptions/{subscription}/replay": {"from_sequence": 1},
+    "/sundhedspleje/courses/{number}/change": {"capacity": 5},
+    "/sundhedspleje/courses/{number}/team": {"team": []},
+    "/sundhedspleje/courses/{number}/sessions": {"on_date": "2031-01-01"},
+    "/sundhedspleje/courses/{number}/start": None,
+    "/sundhedspleje/courses/{number}/end": {},
+    "/sundhedspleje/courses/{number}/cancellation": None,
+    "/sundhedspleje/sessions/{number}/held": {},
+    "/sundhedspleje/sessions/{number}/attendance": {},
+    "/sundhedspleje/sessions/{number}/cancellation": None,
+    "/sundhedspleje/enrolments/{number}/acceptance": {},
+    "/sundhedspleje/enrolments/{number}/refusal": {"reason": "no-time"},
+    "/sundhedspleje/enrolments/{number}/place": {"course": str(uuid.UUID(int=5))},
+    "/sundhedspleje/enrolments/{number}/start": None,
+    "/sundhedspleje/enrolments/{number}/completion": {},
+    "/sundhedspleje/enrolments/{number}/stop": {"reason": "family-wishes"},
+    "/sundhedspleje/gatherings/{number}/held": {},
+    "/sundhedspleje/gatherings/{number}/cancellation": None,
 }  # fmt: skip
+# The same for what is put or deleted.
+PUT_OR_DELETED: dict[tuple[str, str], Any] = {
+    ("put", "/notifications/municipalities/{municipality}/letters"): {"first_after_working_days": 1},
+    ("delete", "/notifications/subscriptions/{subscription}"): None,
+}
 # Bodies that name a child, at addresses without an id in them.
 NAMING_A_CHILD: dict[str, Any] = {
     "/sundhedspleje/overleveringer": {
@@ -116,6 +149,7 @@ NAMING_A_CHILD: dict[str, Any] = {
     },
     "/daycare/starts": {"child": "{child}", "unit": str(uuid.UUID(int=2)), "starts_on": "2031-01-01"},
     "/daycare/plusplads": {"child": "{child}", "unit": str(uuid.UUID(int=2)), "method": "cos-p"},
+    "/sundhedspleje/enrolments": {"child": "{child}", "programme": "familiegruppe", "grounds": ["wants-a-network"]},
     "/persons/decisions": {"child": "{child}", "recipient_kind": "daycare", "purpose": "transition", "categories": ["feeding"]},
 }  # fmt: skip
 NAMING_A_CHILD_IN_THE_QUERY = (
@@ -129,16 +163,23 @@ NAMING_A_CHILD_IN_THE_QUERY = (
     "/sundhedspleje/follow-ups?holder=me", "/sundhedspleje/systematic-screenings?unit={syd}",
     "/sundhedspleje/underretninger?given_by=me", "/sundhedspleje/underretninger?unit={social}",
     "/sundhedspleje/cases?holder=me", "/directory/professionals?municipality=0990", "/directory/professionals?unit={syd}",
-    "/directory/units?municipality=0990",
+    "/directory/units?municipality=0990", "/sundhedspleje/courses", "/sundhedspleje/gatherings",
+    "/sundhedspleje/courses?programme=familiegruppe", "/notifications/untold?minutes=0", "/notifications/subscriptions",
 )  # fmt: skip
 
-# Colleagues and units of one's own municipality are no secret.
+# Colleagues and units of one's own municipality are no secret, nor what it plans for families, as long as none is named.
 OPEN_WITHIN_A_MUNICIPALITY = {
     (STRANGER, "/directory/professionals/{professional}"),
     (STRANGER, "/directory/units/{unit}"),
     (STRANGER, "/daycare/units/{unit}/capacity"),
     (STRANGER, "/daycare/units/{unit}/talks"),
+    (STRANGER, "/sundhedspleje/courses/{number}"),
+    (STRANGER, "/sundhedspleje/gatherings/{number}"),
+    (STRANGER, "/sundhedspleje/methods/{method}/trained"),
+    (STRANGER, "/notifications/municipalities/{municipality}/letters"),
 }
+# What is named otherwise than by an id that we draw: one that nobody has.
+OTHERWISE_NAMED = {"municipality": "9999", "method": "no-such-method"}
 
 
 def _operations(method: str, with_id: bool = False) -> list[str]:
@@ -149,6 +190,11 @@ def _filled(path: str, names: dict[str, str]) -> str:
     kind = next(name for start, name in IDS if path.startswith(start))
     start, _, rest = path.partition("{")
     return f"{start}{names[kind]}{rest.partition('}')[2]}" if rest else path
+
+
+def _nobodys() -> dict[str, str]:
+    """Ids that nobody has, for every place in a path."""
+    return dict.fromkeys([name for _, name in IDS], str(uuid.uuid4())) | OTHERWISE_NAMED
 
 
 def _is_a_problem(answer: Answer) -> None:
@@ -180,6 +226,10 @@ async def names(child: Child) -> dict[str, str]:
     agreed = await child.as_("placement-havby").post(f"/daycare/units/{child.world.names['maelkevejen']}/agreements", agreement)
     planned = await child.as_("dorte").post(f"/daycare/starts/{child.names['start']}/meetings", {"held_on": "2030-01-01"})
     met = {"agreement": agreed.body["id"], "meeting": planned.body["meeting"]}
+    hears = {"url": "https://record.havby.example/hook", "rules": [{"name": "all"}]}
+    heard = await child.as_("placement-havby").post("/notifications/subscriptions", hears)
+    assert heard.status == 201, heard.body
+    met |= {"subscription": heard.body["id"], "municipality": "0990", "method": "tidlig-opsporing"}
     more = met | {"absence": shown["absences"][0]["id"], "consent": given.body["consent"], "bulk": bulk.body["id"]}
     return {**child.world.names, **child.names, **more}
 
@@ -191,6 +241,8 @@ class TestAnotherPartysIds:
         of_operators = {path for path in _operations("post", with_id=True) if "/dead-letters/" in path}
 
         assert set(_operations("post", with_id=True)) - of_operators == set(CHANGES)
+        other = {(way, path) for way in ("put", "delete", "patch") for path in _operations(way, with_id=True)}
+        assert other == set(PUT_OR_DELETED)
 
     @pytest.mark.parametrize(
         ("who", "path"), list(product([FOREIGNER, STRANGER, "vans-gateway"], _operations("get", with_id=True)))
@@ -212,6 +264,18 @@ class TestAnotherPartysIds:
         assert answer.status in (403, 404), answer.body
         _is_a_problem(answer)
 
+    @pytest.mark.parametrize(("who", "change"), list(product([FOREIGNER, STRANGER, "vans-gateway"], PUT_OR_DELETED)))
+    async def test_nothing_of_it_is_put_or_deleted(
+        self, child: Child, names: dict[str, str], who: str, change: tuple[str, str]
+    ) -> None:
+        (way, path), caller = change, child.as_(who)
+
+        filled = _filled(path, names)
+        answer = await (caller.put(filled, PUT_OR_DELETED[change]) if way == "put" else caller.delete(filled))
+
+        assert answer.status in (403, 404), answer.body
+        _is_a_problem(answer)
+
     @pytest.mark.parametrize(("who", "path"), list(product([FOREIGNER, STRANGER], NAMING_A_CHILD)))
     async def test_naming_it_in_a_body_tells_nothing(self, child: Child, names: dict[str, str], who: str, path: str) -> None:
         body = {**NAMING_A_CHILD[path], "child": names["child"]}
@@ -229,15 +293,12 @@ class TestAnotherPartysIds:
         if answer.status == 200:
             shown = [line for lines in answer.body.values() if isinstance(lines, list) for line in lines]
             assert [line for line in shown if line.get("municipality") == "0990"] == []
-            assert not {names["child"], names["handover"], names["start"], names["dorte"]} & {
-                str(it) for line in shown for it in line.values()
-            }
+            ours = {names[it] for it in ("child", "handover", "start", "dorte", "course", "gathering", "subscription")}
+            assert not ours & {str(it) for line in shown for it in line.values()}
 
     @pytest.mark.parametrize("path", _operations("get", with_id=True))
     async def test_an_id_that_nobody_has_is_not_found(self, child: Child, path: str) -> None:
-        answer = await child.as_("service-daycare").get(
-            _filled(path, dict.fromkeys([name for _, name in IDS], str(uuid.uuid4())))
-        )
+        answer = await child.as_("service-daycare").get(_filled(path, _nobodys()))
 
         if "/subjects/" in path:
             assert (answer.status, answer.body["events"]) == (200, [])
@@ -287,9 +348,7 @@ class TestTokens:
             if path in ("/livez", "/readyz", "/metrics"):
                 continue
             method = "GET" if "get" in CONTRACT["paths"][path] else "POST"
-            raw = await child.world.http.request(
-                method, _filled(path, {name: str(uuid.uuid4()) for _, name in IDS}), headers=headers
-            )
+            raw = await child.world.http.request(method, _filled(path, _nobodys()), headers=headers)
 
             assert raw.status_code == 401, (path, raw.text)
             assert raw.headers["www-authenticate"] == "Bearer"

@@ -1,5 +1,6 @@
 """What PostgreSQL lets each log-in role do, whatever the code says: nobody writes history or sees another party's rows."""
 
+import uuid
 from collections.abc import AsyncIterator
 from itertools import product
 from typing import Any
@@ -25,10 +26,6 @@ OPEN = {
     "unit": "the directory's copy: where a message from outside is to go, asked before it is known whose it is",
     "intake": "the directory's copy: who takes in a municipality's children",
 }
-
-
-# The portal keeps nothing about a child: its drafts are their writer's alone, and in this town nobody has begun one.
-KEEPING = [name for name in catalogue.names() if name != "portal"]
 
 
 async def _tables(world: World, service: str) -> list[str]:
@@ -57,7 +54,7 @@ async def _count(world: World, service: str, table: str, party: Party | None, mu
         return counted
 
 
-@pytest.mark.parametrize("service", KEEPING)
+@pytest.mark.parametrize("service", catalogue.names())
 async def test_another_municipality_sees_no_row_of_any_table(child: Child, service: str) -> None:
     world = child.world
     foreigner = Party("municipality", ELSEWHERE)
@@ -78,11 +75,19 @@ async def test_who_has_not_said_who_they_are_sees_nothing(child: Child, service:
     assert {table for table in tables if await _count(child.world, service, table, None, HERE)} <= set(OPEN)
 
 
-@pytest.mark.parametrize("service", KEEPING)
+@pytest.mark.parametrize("service", catalogue.names())
 async def test_the_owning_municipality_is_not_hidden_from_itself(child: Child, service: str) -> None:
     tables = [table for table in await _tables(child.world, service) if table not in OPEN]
 
     assert any([await _count(child.world, service, table, Party("municipality", HERE), HERE) for table in tables])
+
+
+async def test_what_somebody_has_begun_in_the_portal_is_theirs_alone(child: Child) -> None:
+    elin, dorte = [Party("municipality", HERE, professional=uuid.UUID(child.world.names[name])) for name in ("elin", "dorte")]
+
+    seen = [await _count(child.world, "portal", "draft", party, HERE) for party in (elin, dorte, Party("municipality", HERE))]
+
+    assert seen == [1, 0, 0]
 
 
 def _writing(table: str) -> dict[str, str]:

@@ -29,6 +29,8 @@ class OnlyTheIntakeSLeaderSetsThis(NotAllowed):
 async def of_child(request: Looking, child: UUID) -> Response:
     async with request.begin() as look:
         await related(look, child, "see")
+        if not await repository.knows(look.tx, child):
+            raise NotFound
         rows = await letters_repository.of_child(look.tx, child)
         await look.saw(child, "deliveries")
     return answer(200, {"letters": [LetterOut(**row).model_dump(exclude_none=True) for row in rows]})
@@ -51,7 +53,8 @@ async def one(request: Looking, delivery: UUID) -> Response:
 @router.get("/municipalities/{municipality}/letters", summary="When the first letter goes", response_model=LetterRuleOut)
 async def rule(request: Looking, municipality: Code) -> Response:
     async with request.begin() as look:
-        if not look.caller.is_service and look.caller.party.municipality != municipality:
+        is_own = look.caller.party.municipality == municipality
+        if not is_own and not (look.caller.is_service and await letters_repository.is_known(look.tx, municipality)):
             raise NotFound
         days, _ = await letters_repository.rule_of(look.tx, municipality)
     return answer(200, {"municipality": municipality, "first_after_working_days": days})

@@ -312,6 +312,12 @@ async def person_to_show(tx: Tx, municipality: str, about: UUID, but: UUID | Non
 # -- Who may see what -------------------------------------------------------------------------------------------------------
 
 
+async def knows(tx: Tx, child: UUID) -> bool:
+    """Whether there is such a child, as far as the party may see it."""
+    found: bool = await tx.fetchval("select exists (select from child_case where child = $1)", child)
+    return found
+
+
 async def relations(tx: Tx, child: UUID, professional: UUID, led: Sequence[UUID], on: date) -> set[str]:
     """How a professional stands to a child; `led`: the units they lead. A foreign child's case is not visible at all."""
     row = await tx.fetchrow(

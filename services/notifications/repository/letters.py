@@ -24,6 +24,12 @@ async def rule_of(tx: Tx, municipality: str) -> tuple[int, list[date]]:
     return days, list(row["off"] or ())
 
 
+async def is_known(tx: Tx, municipality: str) -> bool:
+    """Whether the directory has told of the municipality."""
+    found: bool = await tx.fetchval("select exists (select from closing_days where municipality = $1)", municipality)
+    return found
+
+
 async def set_rule(tx: Tx, municipality: str, days: int, by: UUID | None, at: datetime) -> None:
     await tx.execute(
         """
