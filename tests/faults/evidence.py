@@ -194,7 +194,7 @@ async def _say_what_was_heard(connection: "asyncpg.Connection[Any]", name: str, 
     for table in ("outbox", "parked", "kept"):
         hearer.waiting[table] = await connection.fetchval(f"select count(*) from {name}.{table}")
     rows = await connection.fetch(f"select position from {name}.dead_letter where resolved_at is null")
-    hearer.foreign_letters = sum(not row["position"] for row in rows)
+    hearer.foreign_letters = sum((row["position"] or 0) <= 0 for row in rows)
     hearer.letters = len(rows) - hearer.foreign_letters
 
 
