@@ -247,29 +247,29 @@ async def test_many_children_go_to_one_receiver_and_the_job_can_be_left_and_foun
 
 
 async def test_a_midwife_saves_a_draft_sends_it_and_sees_who_has_the_child(town: Town) -> None:
-    async with town.visitor("jonna") as jonna:
-        await jonna.page.click("a:has-text('Ny anmeldelse')")
-        await jonna.page.fill("#name", "Karla <i>Kjær</i>")
-        await jonna.page.click("button:has-text('Gem kladde')")
-        await jonna.page.click("a.what:has-text('Karla')")
-        assert await jonna.page.input_value("#name") == "Karla <i>Kjær</i>"
-        await jonna.page.click("button:has-text('Send anmeldelsen')")
-        assert "Skriv morens CPR-nummer." in await jonna.page.inner_text("#error-summary")
-        assert "Skriv morens CPR-nummer." in await jonna.page.inner_text("#cpr-error")
-        await jonna.check("notification with errors")
-        await jonna.page.check("#kind-1")
-        await jonna.page.select_option("#receiver", label="Sundhedsplejens modtagelse")
-        await jonna.page.fill("#cpr", "150390-9999")
-        await jonna.page.fill("#due_on", "2027-04-01")
-        await jonna.page.click("button:has-text('Send anmeldelsen')")
-        assert "Anmeldelsen er sendt" in await jonna.text()
+    async with town.visitor("jorun") as jorun:
+        await jorun.page.click("a:has-text('Ny anmeldelse')")
+        await jorun.page.fill("#name", "Karla <i>Kjær</i>")
+        await jorun.page.click("button:has-text('Gem kladde')")
+        await jorun.page.click("a.what:has-text('Karla')")
+        assert await jorun.page.input_value("#name") == "Karla <i>Kjær</i>"
+        await jorun.page.click("button:has-text('Send anmeldelsen')")
+        assert "Skriv morens CPR-nummer." in await jorun.page.inner_text("#error-summary")
+        assert "Skriv morens CPR-nummer." in await jorun.page.inner_text("#cpr-error")
+        await jorun.check("notification with errors")
+        await jorun.page.check("#kind-1")
+        await jorun.page.select_option("#receiver", label="Sundhedsplejens modtagelse")
+        await jorun.page.fill("#cpr", "150390-9999")
+        await jorun.page.fill("#due_on", "2027-04-01")
+        await jorun.page.click("button:has-text('Send anmeldelsen')")
+        assert "Anmeldelsen er sendt" in await jorun.text()
 
         async def taken() -> bool:
-            await jonna.page.reload()
-            return "Inge Modtoft" in await jonna.text()
+            await jorun.page.reload()
+            return "Inge Modtoft" in await jorun.text()
 
         await town.until(taken)
-        await jonna.check("notification and its fate")
+        await jorun.check("notification and its fate")
 
 
 PLACES = {
@@ -277,7 +277,7 @@ PLACES = {
     "lone": ["/portal/leder", "/portal/barn/{child}", "/portal/barn/{child}/placer", "/portal/overdragelse/{handover}"],
     "birgit": ["/portal/", "/portal/overdragelse/{handover}", "/portal/barn/{child}"],
     "mona": ["/portal/starter"],
-    "jonna": ["/portal/anmeldelser", "/portal/anmeldelser/ny"],
+    "jorun": ["/portal/anmeldelser", "/portal/anmeldelser/ny"],
 }
 
 
