@@ -1,13 +1,14 @@
 """One address in front of services that each run in their own process: a path goes to the service the catalogue names."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import httpx2
 from fastapi.openapi.docs import get_swagger_ui_html
+from starlette.background import BackgroundTask
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from services.catalogue import service_of_path
@@ -47,13 +48,18 @@ class Gateway:
 
     async def _pass_on(self, request: Request, address: str) -> Response:
         url = address + request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        asked = self._http.build_request(
+            request.method, url, headers=_passing(request.headers.items()), content=await request.body()
+        )
         try:
-            answer = await self._http.request(
-                request.method, url, headers=_passing(dict(request.headers)), content=await request.body()
-            )
+            # As it comes: a stream of events has no end to wait for.
+            answer = await self._http.send(asked, stream=True)
         except httpx2.HTTPError:
             return problems.of(TryAgainSoon("The service does not answer just now.", seconds=1))
-        return Response(answer.content, answer.status_code, _passing(dict(answer.headers)))
+        passed = StreamingResponse(answer.aiter_bytes(), answer.status_code, background=BackgroundTask(answer.aclose))
+        # One by one: an answer may set several cookies.
+        passed.raw_headers = [(name.lower().encode(), value.encode()) for name, value in _passing(answer.headers.multi_items())]
+        return passed
 
     async def _of_all(self, path: str) -> Response:
         """What every process says of itself; the worst of them is the whole's."""
@@ -85,5 +91,5 @@ class Gateway:
         await self._http.aclose()
 
 
-def _passing(headers: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in headers.items() if name.lower() not in _OF_ONE_CONNECTION}
+def _passing(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    return [(name, value) for name, value in headers if name.lower() not in _OF_ONE_CONNECTION]

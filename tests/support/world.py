@@ -13,7 +13,7 @@ import asyncpg
 import httpx2
 import psycopg
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from services import catalogue
 from services.app import Running, create_app
@@ -205,7 +205,7 @@ class Installation:
 
 
 @asynccontextmanager
-async def serving(app: FastAPI, port: int) -> AsyncIterator[httpx2.AsyncClient]:
+async def serving(app: ASGIApp, port: int) -> AsyncIterator[httpx2.AsyncClient]:
     """The application behind a real server of this process, and a client of it."""
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_config=None, lifespan="on"))
     running = asyncio.create_task(server.serve())
