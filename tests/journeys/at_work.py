@@ -256,7 +256,7 @@ class AtWork:
 
     async def starts(self, child: str, kind: str, days: int, by: str | None = None, pedagogue: str = "") -> str:
         """A start that is planned; returns its address."""
-        body = {"child": child, "unit": self.unit(kind), "starts_on": await self.day(days)}
+        body: dict[str, Any] = {"child": child, "unit": self.unit(kind), "starts_on": await self.day(days)}
         if pedagogue:
             body |= {"pedagogue": self.seat(pedagogue, kind)}
         start = (await self.does("/daycare/starts", body, by))["id"]
