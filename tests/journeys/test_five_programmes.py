@@ -50,6 +50,16 @@ async def test_every_coming_and_new_parent_gets_extra_visits_and_selected_famili
     for family in (sille, stine, signe, sofie, *newborn):
         await at.does(f"{await at.takes_part(family.child, 'ekstra-hjemmebesoeg')}/start")
 
+    # "en mere målrettet indsats til børn og familier med særlige udfordringer": the mother's own result is a reason, told to few.
+    unwell = newborn[0]
+    result = {"instrument": "epds", "whose": "mother", "score": 14, "on": await at.day()}
+    await at.does(f"/sundhedspleje/cases/{unwell.child}/screenings", result)
+    alone = await at.course("maalrettet-indsats", ["frida"])
+    targeted = await at.takes_part(unwell.child, "maalrettet-indsats", course=alone)
+    assert (await at.sees(targeted))["because"] == ["screening-epds"]
+    assert (await at.sees(targeted, "dagny"))["because"] == []
+    await at.does(f"{alone}/start")
+
     # "”Klar til baby” for udvalgte gravide": not for everyone, only with a reason, and not behind the parents' backs.
     offer = {"child": sofie.child, "programme": "klar-til-baby", "grounds": []}
     assert await at.refused("/sundhedspleje/enrolments", offer) == "the-family-is-not-among-those-it-is-for"
@@ -130,8 +140,8 @@ async def test_every_coming_and_new_parent_gets_extra_visits_and_selected_famili
     assert (await at.figures(looked_at))["age_appropriate_development"] == {(None, None): 1.0}
     figures = await at.figures(quarter)
     assert figures["children_registered"] == {(None, None): 9}
-    # Thirteen offers in all; what four chosen families were offered would follow from the nine others, and neither is told.
-    assert figures["programmes_offered"][(None, None)] == 13
+    # Fourteen offers in all; what the chosen families were offered would follow from the nine others, and neither is told.
+    assert figures["programmes_offered"][(None, None)] == 14
     assert figures["programmes_offered"].get(("klar-til-baby", None)) is None
     assert figures["unbroken_chain"] == {(None, None): 1.0}
     assert await towns.dead_letters() == []
@@ -202,6 +212,13 @@ async def test_screening_leads_to_family_training_and_a_trained_daycare_goes_on_
     reserved = await at.quarter()
     place = (await at.does("/daycare/plusplads", held))["id"]
     assert await at.refused("/daycare/plusplads", held | {"child": thea.child}) == "no-plus-plads-is-free"
+
+    # "daginstitutionen trænet i den samme metode", "kompetenceudvikling": who has had it is recorded.
+    training = {"method": "familietraening", "held_on": await at.day(), "professionals": [at.person("ivan")]}
+    await at.does("/sundhedspleje/trainings", training, "charlotte")
+    await at.gathers("metode-i-dagtilbud", "institution", people=["hanne-plus", "ivan"])
+    shown = (await at.sees("/sundhedspleje/methods/familietraening/trained"))["trained"]
+    assert {at.person("hanne-plus"), at.person("ivan")} <= {each["professional"] for each in shown}
 
     # Twins in two institutions, and a start that is moved: the place moves along, the other's start stays.
     start = await at.starts(one, "institution", days=20, pedagogue="ivan")
@@ -391,6 +408,10 @@ async def test_two_more_visits_parent_courses_at_three_places_and_training_for_e
         await at.does(f"{course}/end", {})
 
     # "Videre udvikling og systematisering af samarbejdet med dagtilbud", "metode for det gode tværfaglige samarbejde".
+    training = {"method": "tvaerfagligt-samarbejde", "held_on": await at.day()}
+    lacking = (await at.sees("/sundhedspleje/methods/tvaerfagligt-samarbejde/trained"))["lacking"]
+    assert {at.person("dina"), at.person("irma")} <= set(lacking)
+    await at.does("/sundhedspleje/trainings", training | {"professionals": lacking}, "connie")
     agreement = {"with_unit": at.unit("sundhedspleje"), "agreed_on": await at.day(), "every_months": 6}
     agreed = (await at.does(f"/daycare/units/{at.unit('institution')}/agreements", agreement, "hedvig"))["id"]
     meeting = await at.gathers("samarbejdsmoede-med-dagtilbud", "institution", people=["dina", "hedvig", "irma"])
