@@ -214,8 +214,8 @@ async def test_screening_leads_to_family_training_and_a_trained_daycare_goes_on_
     assert await at.refused("/daycare/plusplads", held | {"child": thea.child}) == "no-plus-plads-is-free"
 
     # "daginstitutionen trænet i den samme metode", "kompetenceudvikling": who has had it is recorded.
-    training = {"method": "familietraening", "held_on": await at.day(), "professionals": [at.person("ivan")]}
-    await at.does("/sundhedspleje/trainings", training, "charlotte")
+    taught = {"method": "familietraening", "held_on": await at.day(), "professionals": [at.person("ivan")]}
+    await at.does("/sundhedspleje/trainings", taught, "charlotte")
     await at.gathers("metode-i-dagtilbud", "institution", people=["hanne-plus", "ivan"])
     shown = (await at.sees("/sundhedspleje/methods/familietraening/trained"))["trained"]
     assert {at.person("hanne-plus"), at.person("ivan")} <= {each["professional"] for each in shown}
