@@ -1,14 +1,17 @@
 """The five source documents, each walked through by families of its town: who says yes to all it promises, and who says no."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from services.demo import town
+from services.demo.kafka import KafkaBroker
 from tests.journeys.at_work import AtWork, number
 from tests.support.issuer import Issuer
 from tests.support.lasting import Lasting
+from tests.support.on_kafka import world_on
 from tests.support.world import Installation, World
 
 pytestmark = pytest.mark.journey
@@ -28,11 +31,24 @@ async def five_towns(installation: Installation, issuer: Issuer) -> AsyncIterato
     await made.end()
 
 
-@pytest.fixture
-async def towns(five_towns: Lasting[None]) -> AsyncIterator[World]:
-    """The five towns with their staff, and no family yet."""
-    async with five_towns.world() as (world, _):
-        yield world
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaBroker]:
+    with KafkaBroker(tmp_path_factory.mktemp("broker")) as started:
+        yield started
+
+
+@pytest.fixture(params=["embedded", pytest.param("kafka", marks=[pytest.mark.kafka, pytest.mark.xdist_group("kafka")])])
+async def towns(
+    request: pytest.FixtureRequest, installation: Installation, issuer: Issuer, five_towns: Lasting[None]
+) -> AsyncIterator[World]:
+    """The five towns with their staff, and no family yet, on one of the buses."""
+    if request.param == "kafka":
+        async with world_on(request.getfixturevalue("broker"), installation, issuer, f"world_{uuid4().hex[:12]}") as world:
+            await _everyone_settles_in(world)
+            yield world
+        return
+    async with five_towns.world() as (lasting, _):
+        yield lasting
 
 
 async def test_every_coming_and_new_parent_gets_extra_visits_and_selected_families_three_groups(towns: World) -> None:
