@@ -14,7 +14,7 @@ import typer
 import uvicorn
 from rich.console import Console
 from rich.progress import Progress
-from rich.table import Table
+from rich.table import Column, Table
 
 from services import catalogue
 from services.app import create_app
@@ -40,6 +40,7 @@ program.add_typer(programme_commands, name="programmes")
 indicators_commands = typer.Typer(no_args_is_help=True, help="Figures for evaluation.")
 program.add_typer(indicators_commands, name="indicators")
 out = Console()
+_WHOLE_LINES = 2_000
 
 
 @program.command()
@@ -318,10 +319,11 @@ def explain_programmes(child_ref: Annotated[UUID, typer.Argument(help="The child
     except Problem as error:
         out.print(str(error), style="red", highlight=False, markup=False, soft_wrap=True)
         raise typer.Exit(1) from error
-    table = Table("programme", "for this family", "because", "lacking", "enrolment")
+    table = Table(Column("programme", no_wrap=True), "for this family", "because", "lacking", "enrolment")
     for row in rows:
         table.add_row(row.programme, row.answer, row.because, row.lacking, row.enrolment)
-    out.print(table)
+    # A terminal has its width; whoever reads it from a pipe or a file gets whole lines, in which no code is cut.
+    (out if out.is_terminal else Console(width=_WHOLE_LINES)).print(table)
 
 
 @indicators_commands.command("rebuild")

@@ -34,7 +34,10 @@ async def test_a_stream_comes_line_by_line_and_every_cookie_reaches_the_browser(
     port = free_port()
     portal = Starlette(routes=[Route("/portal/live", live), Route("/portal/cookies", cookies)])
     gateway = Gateway({"portal": f"http://127.0.0.1:{port}"})
-    async with serving(portal, port), httpx2.AsyncClient(transport=httpx2.ASGITransport(gateway), base_url="http://town") as browser:
+    async with (
+        serving(portal, port),
+        httpx2.AsyncClient(transport=httpx2.ASGITransport(gateway), base_url="http://town") as browser,
+    ):
         answer = await browser.get("/portal/cookies")
         assert answer.headers.get_list("set-cookie") == ["one=1; Path=/; SameSite=lax", "other=2; Path=/; SameSite=lax"]
 

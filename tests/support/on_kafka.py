@@ -1,7 +1,9 @@
-"""The registry of a test's world sends to a real Kafka broker, while its neighbours go on reading the feed."""
+"""A test's world on a real Kafka broker: all of it, or a service that sends while its neighbours go on reading the feed."""
 
 import asyncio
 import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,8 @@ from services.chassis.relay import Relay
 from services.chassis.settings import Settings
 from services.demo.kafka import KafkaBroker
 from services.events.current import TOPIC
-from tests.support.world import World
+from tests.support.issuer import Issuer
+from tests.support.world import Installation, World
 
 FILE = Path(__file__).parents[2] / "deploy" / "topics.yaml"
 
@@ -58,3 +61,43 @@ async def said_now(settings: Settings, topic: str = TOPIC) -> dict[str, list[Any
     finally:
         await reading.close()
     return found
+
+
+class OnKafka(World):
+    """A world whose services hear each other over Kafka alone."""
+
+    async def settle(self) -> None:
+        """Until all that was said has been heard: what a broker still holds back is waited for."""
+        async with asyncio.timeout(60):
+            while True:
+                moved = sum([await relay.once() for relay in self.running.relays.values()])
+                behind = await self._behind()
+                heard = [await self.running.consumers[name].once(wait_seconds=0.3) for name in behind]
+                if not moved and not behind and not sum(heard):
+                    return
+
+    async def _behind(self) -> list[str]:
+        """Services that have not heard all that stands in the feeds they hear."""
+        ends: dict[tuple[str, int], int] = {}
+        for source in self.running.relays:
+            rows = await self.sql(source, "select partition, position from relay where position > 0")
+            ends |= {(source, row["partition"]): row["position"] for row in rows}
+        found = []
+        for name, runtime in self.running.runtimes.items():
+            rows = await self.sql(name, "select source, partition, position from position")
+            come = {(row["source"], row["partition"]): row["position"] for row in rows}
+            if any(come.get(place, 0) < end for place, end in ends.items() if place[0] in runtime.service.hears):
+                found.append(name)
+        return found
+
+
+@asynccontextmanager
+async def world_on(broker: KafkaBroker, installation: Installation, issuer: Issuer, database: str) -> AsyncIterator[OnKafka]:
+    """A world of a database of its own, on fresh topics, which is gone afterwards."""
+    await asyncio.to_thread(installation.clone, database)
+    more = {"bus": "kafka", "kafka_bootstrap": broker.bootstrap}
+    async with installation.world(issuer, database, **more) as made:
+        await fresh_topics(made.settings)
+        yield OnKafka(made.settings, made.running, made.http, made.issuer)
+        await asyncio.gather(*(worker.stop() for worker in made.running.workers().values()))
+    await asyncio.to_thread(installation.drop, database)
