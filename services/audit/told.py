@@ -10,8 +10,9 @@ from services.audit.trail import passed
 from services.notifications.domain import audiences
 
 _UNDELIVERED = "deploy/runbooks/notices-undelivered.md"
-# A fact told under another name than its event's: the free-text message that a person must place.
+# Facts told under another name than their event's: the free-text message that a person must place; an end of which the family gets no letter.
 _TO_PLACE = "message_to_place"
+_ALSO_TOLD_AS = {"case_closed": "case_closed_quietly"}
 
 
 async def everyone_told(look: Look) -> Finding:
@@ -30,8 +31,11 @@ async def everyone_told(look: Look) -> Finding:
             " or type = 'dk.tovholder.midwife.notification_received.v1' and envelope->'data'->>'state' = 'to-place'",
             (types,),
         )
+        told_as = [*kinds, *(_ALSO_TOLD_AS[kind] for kind in kinds if kind in _ALSO_TOLD_AS)]
         notices = Side(
-            "notifications", "select distinct event as key, '' as value, kind as note from notice where kind = any ($1)", (kinds,)
+            "notifications",
+            "select distinct event as key, '' as value, kind as note from notice where kind = any ($1)",
+            (told_as,),
         )
         facts += (await one(look, service.name, f"select count(*) as number from ({said.query}) x", types))["number"]  # noqa: S608
         async for page in differing(look, said, notices):

@@ -100,7 +100,7 @@ async def deadlines(runtime: Runtime) -> None:
 
 async def unseen(runtime: Runtime) -> None:
     """Deadlines of those who got the baton without a click of their own: set, reminded of, and put to their leaders."""
-    clock = Clock(runtime.store)
+    clock, given = Clock(runtime.store), set[UUID]()
     news = await _rows(runtime, _NEWS, _CHUNK)
     if news:
         # The usual case, all in one commit; where somebody was first, each by itself below.
@@ -108,8 +108,11 @@ async def unseen(runtime: Runtime) -> None:
             await clock.commit(
                 [first_deadline(it["child_id"], it["version"], it["started_at"], rules_in(it["rules"])) for it in news]
             )
+            given = {it["child_id"] for it in news}
     for row in await _rows(runtime, _UNSEEN, _CHUNK):
-        await _each(row["child_id"], partial(settle, clock, decide=time_asks_to_see))
+        # One step a turn: a deadline that has passed already when it is set is seen to by the next.
+        if row["child_id"] not in given:
+            await _each(row["child_id"], partial(settle, clock, decide=time_asks_to_see))
 
 
 async def long_absences(runtime: Runtime) -> None:

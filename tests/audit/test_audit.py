@@ -161,6 +161,18 @@ async def test_what_is_still_on_its_way_is_no_difference(town: Municipality, aud
     assert await differences(audit) == []
 
 
+async def test_an_end_of_which_the_family_gets_no_letter_is_told_all_the_same(town: Municipality, audit: Audit) -> None:
+    child, *_ = await lived(town)
+    closing = {"reason": "wrongly-registered"}
+    answer = await town.as_(town.leader).post(f"/registry/children/{child}/closing", closing)
+    await town.world.settle()
+
+    told = await town.world.sql("notifications", "select kind from notice where child = $1 and kind like 'case_closed%'", child)
+
+    assert (answer.status, [row["kind"] for row in told]) == (200, ["case_closed_quietly"])
+    assert await differences(audit) == []
+
+
 HARM = {
     "delete from sundhedspleje.feed where position = 1": "has no place in the feed",
     "update registry.relay set position = position - 1 where position > 2": "is ahead of the feed of registry",

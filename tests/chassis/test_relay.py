@@ -1,8 +1,10 @@
 """The relay gives every committed event one place in the feed, dense and in order per subject, whoever commits late or dies."""
 
 import asyncio
+import contextlib
 import random
 
+from services.chassis.errors import TryAgainSoon
 from services.chassis.ids import new_id
 from services.chassis.relay import Relay
 from services.chassis.store import Tx
@@ -92,7 +94,9 @@ async def test_nothing_is_lost_or_out_of_order_while_many_write_and_two_relays_c
 
     async def relaying(relay: Relay) -> None:
         while not done.is_set():
-            await relay.once()
+            # Leases that are taken away in the middle may meet in the wrong order; its endless loop tries again, too.
+            with contextlib.suppress(TryAgainSoon):
+                await relay.once()
             if chance.random() < 0.3:
                 await rails.leases_run_out("speaker")
                 relay._renew_at = 0.0

@@ -7,11 +7,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, Self
+from uuid import UUID
 
 import structlog
 from fastapi import FastAPI
 
-from services.chassis import consumer, ids, relay
+from services.chassis import consumer, ids, leader, relay
 from services.events.persons import IdentifiedChild
 from services.notifications import ticks as sending
 from services.registry import ticks
@@ -155,6 +156,8 @@ def simulated_time(scheduler: Scheduler) -> Iterator[None]:
     own = random.Random(scheduler.seed + 1)
     monotonic = SimpleNamespace(monotonic=lambda: scheduler.seconds)
     instead: list[tuple[Any, str, Any]] = [(module, "time", monotonic) for module in (consumer, relay, ticks, sending)]
+    # Who holds what share of the partitions goes by the order of the holders' ids.
+    instead += [(module, "uuid4", lambda: UUID(bytes=own.randbytes(16))) for module in (consumer, relay, leader)]
     instead += [
         (ids, "os", SimpleNamespace(urandom=own.randbytes)),
         (ids, "time", SimpleNamespace(time_ns=lambda: 1_800_000_000_000_000_000 + scheduler.number * 1_000_000)),
