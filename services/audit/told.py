@@ -10,7 +10,8 @@ from services.audit.trail import passed
 from services.notifications.domain import audiences
 
 _UNDELIVERED = "deploy/runbooks/notices-undelivered.md"
-# Facts told under another name than their event's: the free-text message that a person must place; an end of which the family gets no letter.
+# Facts told under another name than their event's: the free-text message that a person must place; an end that is told without
+# a letter to the family.
 _TO_PLACE = "message_to_place"
 _ALSO_TOLD_AS = {"case_closed": "case_closed_quietly"}
 

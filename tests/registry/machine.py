@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 from services.chassis import calendar
 from services.chassis.errors import NotFound, Problem, require
+from services.demo import town
 from services.events.access import may
 from services.events.envelope import Seat
 from services.events.persons import IdentifiedChild
@@ -19,6 +20,10 @@ from tests.registry.settled import ELSEWHERE, SEATS, UNITS, Municipality
 from tests.support.world import Answer
 
 HERE = "0990"
+# The other municipality is one of the demo's, with an intake of its own whose leader is the last to be told.
+_LEADS_ELSEWHERE = Rung(
+    Seat(professional=UUID(town.names()["skovby-leader"]), unit=UUID(town.names()["skovby-intake"])), ELSEWHERE, True, True
+)
 # Who answers for whom in an absence.
 DEPUTIES = {"nurse": "colleague", "colleague": "leader", "pedagogue": "deputy", "lead": "deputy"}
 DONE = "done"
@@ -172,7 +177,7 @@ class InMemory:
                 (self.seats[name].unit, self.seats[leader].professional) for name in SEATS for leader in _above(SEATS[name][0])
             ),
             intake=frozenset({self.seats["lead"].professional, self.seats["deputy"].professional}) if here else frozenset(),
-            path=tuple(self._rung(name) for name in (*path, *(["chief"] if here else []))),
+            path=(*(self._rung(name) for name in path), self._rung("chief") if here else _LEADS_ELSEWHERE),
         )
 
     def _unit(self, seat: Seat) -> str:
