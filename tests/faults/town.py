@@ -61,6 +61,9 @@ class Start:
     code: Path = REPOSITORY
 
 
+_SAID_BY_LOOKING = frozenset({"holder_unseen"})
+
+
 class Process:
     """One process of one service."""
 
@@ -374,17 +377,20 @@ class Town:
         }
 
     async def facts_since(self, before: Mapping[str, set[str]]) -> Counter[str]:
-        """How often each fact was said of what nobody had spoken of before, and how often each notice was delivered."""
+        """How often each fact was said of what nobody had spoken of before, and how often each notice was delivered.
+
+        But for what the clock goes on saying, a step at each look: how many looks it has between two steps of a story is the machine's.
+        """
         found: Counter[str] = Counter()
         for name in catalogue.names():
             for row in await self.look(name, "select subject, split_part(type, '.', 4) as fact from ledger"):
-                if str(row["subject"]) not in before[name] and name != "notifications":
+                if str(row["subject"]) not in before[name] and name != "notifications" and row["fact"] not in _SAID_BY_LOOKING:
                     found[f"{name} {row['fact']}"] += 1
         children = [
             row["id"] for row in await self.look("registry", "select id from child") if str(row["id"]) not in before["registry"]
         ]
-        query = "select kind, to_whom, channel from delivery where about = any ($1) and state <> 'passed-on'"
-        for row in await self.look("notifications", query, children):
+        query = "select kind, to_whom, channel from delivery where about = any ($1) and state <> 'passed-on' and kind <> all ($2)"
+        for row in await self.look("notifications", query, children, list(_SAID_BY_LOOKING)):
             found[f"{row['to_whom']} told of {row['kind']} by {row['channel']}"] += 1
         return found
 
