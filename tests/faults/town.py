@@ -379,7 +379,8 @@ class Town:
     async def facts_since(self, before: Mapping[str, set[str]]) -> Counter[str]:
         """How often each fact was said of what nobody had spoken of before, and how often each notice was delivered.
 
-        But for what the clock goes on saying, a step at each look: how many looks it has between two steps of a story is the machine's.
+        But for what the clock goes on saying, a step at each look: how many looks it has between two steps of a story is a matter
+        of the machine.
         """
         found: Counter[str] = Counter()
         for name in catalogue.names():
