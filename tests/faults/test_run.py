@@ -1,6 +1,5 @@
-"""The short form of `make faults`: every kind of fault once, by a fresh seed, under load; then no check complains."""
+"""The short form of `make faults`: every kind of fault once, in an order that stays, under load; then no check complains."""
 
-import random
 from pathlib import Path
 
 import pytest
@@ -13,14 +12,15 @@ from tests.faults.town import Town
 pytestmark = [pytest.mark.faults, pytest.mark.kafka, pytest.mark.xdist_group("faults"), pytest.mark.usefixtures("whole")]
 
 REPORT = REPOSITORY / "build" / "faults"
+# One order for every change of the code, so that what breaks is the change; other orders are drawn by `make faults`.
+SEED = 959942319
 
 
 async def test_whatever_breaks_every_check_holds_afterwards(town: Town) -> None:
-    seed = random.SystemRandom().getrandbits(32)
     await town.until_quiet()
 
-    played = await run(town, seed, Size(), tell=print)
+    played = await run(town, SEED, Size(), tell=print)
 
     page: Path = report.written(played, REPORT)
-    assert played.broken == [], f"seed {seed}, {page}; plan it again with: make faults SEED={seed}"
+    assert played.broken == [], f"{page}; plan it again with: make faults SEED={SEED}"
     assert {one.matter for one in played.evidence.history.struck} >= {"F1", "F2", "F3", "F5", "F6", "F8", "F9", "F10", "F11"}
