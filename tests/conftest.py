@@ -31,6 +31,12 @@ def pytest_configure_node(node: pytest.Item) -> None:
     node.workerinput["folder"] = str(node.config.stash[_FOLDER])  # type: ignore[attr-defined]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What hangs ends with a traceback, long before the whole run is cut off in silence."""
+    for item in items:
+        item.add_marker(pytest.mark.timeout(_LONGEST_SECONDS if item.get_closest_marker("long") else _SECONDS))
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_unconfigure(config: pytest.Config) -> None:
     if (provider := config.stash.get(_ISSUER, None)) is not None:
@@ -44,6 +50,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+_SECONDS, _LONGEST_SECONDS = 600, 4 * 3600
 _FOLDER = pytest.StashKey[Path]()
 _ISSUER = pytest.StashKey[Issuer]()
 
@@ -65,7 +72,8 @@ def installation(run_folder: Path, issuer: Issuer) -> Installation:
     """The first worker to come starts the server and makes the template; it outlives the worker and is ended with the run."""
     with open(run_folder / "lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        server = PostgresServer(run_folder / "postgres", fsync=False)
+        # Each worker keeps several towns, and pools let their connections go only after minutes of rest: 300 were too few.
+        server = PostgresServer(run_folder / "postgres", fsync=False, settings={"max_connections": "1000"})
         first = not (run_folder / "ready").exists()
         if first:
             server.start()

@@ -34,7 +34,7 @@ from tests.faults.brokers import Brokers
 from tests.faults.wires import Wire
 from tests.support.issuer import AUDIENCE, Issuer
 
-PATIENCE = 300.0
+PATIENCE = 120.0
 BEFORE_IT_ARRIVES, WHILE_IT_IS_ANSWERED, BEFORE_THE_ANSWER_ARRIVES = 1, 2, 3
 
 T = TypeVar("T")
