@@ -15,6 +15,7 @@ from services.demo import town as demo_town
 from services.demo.installed import REPOSITORY
 from services.demo.keys import make_secrets
 from tests.faults import nemesis, report
+from tests.faults.disk import small_disk
 from tests.faults.nemesis import Fault
 from tests.faults.running import Run, Size, run
 from tests.faults.town import Start, Town
@@ -58,8 +59,9 @@ async def _played(folder: Path, seed: int, size: Size, chosen: list[Fault] | Non
     keys = make_secrets(folder / "secrets", catalogue.names(), demo_town.municipalities(), demo_town.client_ids())
     issuer = Issuer(keys).listen(folder / "issuer")
     try:
-        async with Town(folder, folder / "secrets", issuer, brokers=3 if long else 1).standing() as town:
-            return await run(town, seed, size, chosen, old_code, tell=lambda line: print(line, flush=True))
+        with small_disk(folder / "disk") as disk:
+            async with Town(folder, folder / "secrets", issuer, brokers=3 if long else 1, disk=disk).standing() as town:
+                return await run(town, seed, size, chosen, old_code, tell=lambda line: print(line, flush=True))
     finally:
         issuer.close()
 

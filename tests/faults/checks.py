@@ -13,6 +13,8 @@ DUPLICATES_AT_MOST = 0.01
 ANSWERED_AT_LEAST = 0.99
 _POSTGRES_FORGETS_SECONDS = 1.5
 _PROBES = frozenset({"again", "spoiled"})
+# Of a job or a matter, not of a child: what follows for its children is the clock's.
+_OF_NO_CHILD = frozenset({"hand_over_many", "answer_many", "decide"})
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class Known:
         self.children: dict[str, Folded] = folded(self.said)
         self.changes = [
             one for one in evidence.history.operations
-            if not one.is_read and one.f not in _PROBES and one.f != "hand_over_many"
+            if not one.is_read and one.f not in _PROBES and one.f not in _OF_NO_CHILD
         ]  # fmt: skip
         self.ours = {one.child for one in evidence.history.operations if one.child}
         self.by_operation: dict[str, list[Said]] = defaultdict(list)
@@ -44,10 +46,11 @@ class Known:
                 self.by_operation[row.correlation].append(row)
 
     def changed_nothing(self, one: Operation) -> bool:
-        """To ask for the date that it has, or to say again that one has seen it, is answered well and changes nothing."""
+        """To ask for the date that it has, to see it again, a move that must wait: answered well, nothing changes."""
         if self.by_operation.get(one.id):
             return False
-        if one.f == "see":
+        # A move waits in silence for an open handover to end.
+        if one.f in ("see", "move"):
             return True
         child = self.children.get(one.child)
         date = child.dates.get(one.version or 0) if child else None
@@ -98,9 +101,9 @@ def c4_nothing_is_there_that_nobody_asked_for(known: Known) -> Iterable[Complain
                 for row in rows
                 if row.subject in known.ours and row.subject not in known.evidence.bulk_children and _is_by_a_person(row)
             )
-        elif one.type == "fail" and one.f != "hand_over_many":
+        elif one.type == "fail" and one.f not in _OF_NO_CHILD:
             yield Complaint(f"{one.f} of {one.child} was refused ({one.status}) and is in the ledger", one.t_complete)
-        elif one.type == "info" and len({row.at for row in rows}) > 1 and one.f != "hand_over_many":
+        elif one.type == "info" and len({row.at for row in rows}) > 1 and one.f not in _OF_NO_CHILD:
             yield Complaint(f"{one.f} of {one.child} was done more than once", one.t_complete)
 
 

@@ -9,7 +9,10 @@ import orjson
 Outcome = Literal["ok", "fail", "info"]
 Seat = tuple[str, str]
 
-READS = frozenset({"read", "read_at", "read_events", "read_handover", "read_assignments", "list_children", "list_handovers"})
+READS = frozenset(
+    {"read", "read_at", "read_events", "read_handover", "read_assignments", "list_children", "list_handovers", "list_matters",
+     "list_caseloads", "read_many", "preview_many"}
+)  # fmt: skip
 
 
 @dataclass(slots=True)

@@ -20,6 +20,8 @@ from tests.faults.town import Town, until
 
 SEATS = (("anna", "nord"), ("birgit", "nord"), ("dorte", "nord"), ("dorte", "syd"), ("elin", "syd"), ("ditte", "intake"))
 LEADER, STRANGER = story.LEADER, "skovby-lead"
+_ELSEWHERE, _OUTSIDE = "0991", "0101"
+"""Municipalities that a family moves to: one that uses the product, and one that does not."""
 CANARY = "kanariefugl"
 """Stands in every text that is written: in a log, an event or an error it must never be found."""
 
@@ -60,6 +62,7 @@ class Load:
     replicas: list[int] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     bulk_children: set[str] = field(default_factory=set)
+    bulks: list[tuple[str, str]] = field(default_factory=list)
     today: date = date.min
     done: int = 0
 
@@ -75,7 +78,8 @@ class Load:
             (22, self._read), (5, self._read_at), (5, self._read_events), (5, self._read_assignments), (6, self._list),
             (5, self._read_handover), (12, self._propose), (16, self._accept), (5, self._decline), (4, self._withdraw),
             (4, self._ask), (4, self._answer), (6, self._override), (5, self._reschedule), (5, self._see),
-            (1, self._close), (3, self._reopen), (1, self._hand_over_many),
+            (1, self._close), (3, self._reopen), (1, self._hand_over_many), (1, self._look_at_many), (1, self._answer_many),
+            (1, self._move), (1, self._separate), (1, self._decide),
         ]  # fmt: skip
 
     # -- Beginning, waiting, ending ------------------------------------------------------------------------------------------
@@ -173,8 +177,13 @@ class Load:
 
     async def _list(self, number: int, child: str, known: Known) -> None:
         who = self._name(known.lead)
-        what, path = self.chance.choice([("list_children", "children"), ("list_handovers", "handovers?state=open")])
-        await self._look(number, "", what, f"/registry/{path}", who)
+        what, path = self.chance.choice(
+            [
+                ("list_children", "children"), ("list_handovers", "handovers?state=open"), ("list_matters", "matters"),
+                ("list_caseloads", f"caseloads?unit={self.town.names['nord']}"),
+            ]
+        )  # fmt: skip
+        await self._look(number, "", what, f"/registry/{path}", LEADER if what == "list_caseloads" else who)
 
     async def _read_handover(self, number: int, child: str, known: Known) -> None:
         if known.handover is None:
@@ -250,21 +259,61 @@ class Load:
         """A job of two children, carried out child by child by the clock."""
         two = sorted({child, self.chance.choice(self.children)})
         self.bulk_children.update(two)
-        body = {"children": two, "to": self._someone(), "reason": "case-allocation"}
-        await self._change(number, "", "hand_over_many", "/registry/bulk-handovers", LEADER, body)
+        to = self._someone()
+        body = {"children": two, "to": to, "reason": "case-allocation"}
+        if self.chance.random() < 0.3:
+            await self._look(number, "", "preview_many", "/registry/bulk-handovers/preview", LEADER, body)
+        begun = await self._change(number, "", "hand_over_many", "/registry/bulk-handovers", LEADER, body)
+        if begun is not None:
+            self.bulks.append((begun["id"], self._usernames[to["professional"]]))
+
+    async def _look_at_many(self, number: int, child: str, known: Known) -> None:
+        if not self.bulks:
+            return await self._read(number, child, known)
+        job, _ = self.chance.choice(self.bulks)
+        await self._look(number, "", "read_many", f"/registry/bulk-handovers/{job}", LEADER)
+        return None
+
+    async def _answer_many(self, number: int, child: str, known: Known) -> None:
+        """The receiver takes all that was offered; before all is offered, or twice, that is refused."""
+        if not self.bulks:
+            return await self._read(number, child, known)
+        job, receiver = self.chance.choice(self.bulks)
+        await self._change(number, "", "answer_many", f"/registry/bulk-handovers/{job}/answer", receiver, {"accept": True})
+        return None
+
+    async def _move(self, number: int, child: str, known: Known) -> None:
+        """To a municipality that uses the product, whose intake lead is asked; or to one that does not, which people decide."""
+        body = {"to_municipality": self.chance.choice([_ELSEWHERE, _OUTSIDE])}
+        await self._change(number, child, "move", f"/registry/children/{child}/move", self._name(known.lead), body)
+
+    async def _separate(self, number: int, child: str, _: Known) -> None:
+        """Nothing was merged here: it is refused whatever breaks."""
+        await self._change(number, child, "separate", f"/registry/children/{child}/separation", LEADER, None)
+
+    async def _decide(self, number: int, child: str, known: Known) -> None:
+        """One of the matters that the leader is to decide: the family has not moved after all."""
+        found = await self._look(number, "", "list_matters", "/registry/matters", LEADER)
+        if not found or not found["matters"]:
+            return await self._read(number, child, known)
+        matter = self.chance.choice(found["matters"])["id"]
+        await self._change(number, "", "decide", f"/registry/matters/{matter}/decision", LEADER, {"outcome": "not-moved"})
+        return None
 
     # -- How it is asked -----------------------------------------------------------------------------------------------------
 
-    async def _look(self, number: int, child: str, f: str, path: str, who: str) -> Any:
+    async def _look(self, number: int, child: str, f: str, path: str, who: str, body: Any = None) -> Any:
+        """`body`: what is asked about, where that is no part of an address."""
         operation = Operation(str(uuid.uuid4()), number, child, f, {}, _clock(), who=self.town.names[who])
-        status, body = await self._asked("GET", operation, path, who, None)
+        status, found = await self._asked("POST" if body else "GET", operation, path, who, body)
         if status == 200 and f == "read":
-            held = body["tovholder"]
-            operation.version, operation.lead = body["version"], _seat(held) if held else None
+            held = found["tovholder"]
+            operation.version, operation.lead = found["version"], _seat(held) if held else None
         self._over_with(operation, status, path)
-        return body if status == 200 else None
+        return found if status == 200 else None
 
-    async def _change(self, number: int, child: str, f: str, path: str, who: str, body: Any) -> None:
+    async def _change(self, number: int, child: str, f: str, path: str, who: str, body: Any) -> Any:
+        """What was answered, where it was answered well."""
         args = {key: value for key, value in (body or {}).items() if key in ("to", "reason", "effective_on")}
         operation = Operation(str(uuid.uuid4()), number, child, f, args, _clock(), who=self.town.names[who])
         status, answered = await self._asked("POST", operation, path, who, body)
@@ -276,6 +325,7 @@ class Load:
             await self._again(number, operation, path, who, body, (status, answered))
         if operation.type != "info" and child and self.chance.random() < 0.7:
             await self._read(number, child, self.known[child])
+        return answered if operation.type == "ok" else None
 
     async def _again(self, number: int, first: Operation, path: str, who: str, body: Any, answered: tuple[int, Any]) -> None:
         """The same request once more gets the same answer; the same key with other words is refused."""

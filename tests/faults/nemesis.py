@@ -164,7 +164,7 @@ async def _one_broker_away(at: Breaking) -> str:
     return f"broker {node} of {len(nodes)}"
 
 
-# -- F5, F6, F14, F15: PostgreSQL --------------------------------------------------------------------------------------------
+# -- F5, F6, F12, F15: PostgreSQL --------------------------------------------------------------------------------------------
 
 
 async def _postgres_killed(at: Breaking) -> str:
@@ -208,6 +208,24 @@ async def _long_transaction(at: Breaking) -> str:
     finally:
         await connection.close()
     return "a reading that holds back the horizon"
+
+
+async def _disk_full(at: Breaking) -> str:
+    """Nothing more can be written, neither rows nor the log of what was committed; then there is room again."""
+    disk = at.town.disk
+    if disk is None:
+        return "only root can mount a disk that may be filled"
+    filled = await asyncio.to_thread(disk.fill)
+    try:
+        for _ in range(4):
+            # Where the log finds no room PostgreSQL ends all it does, and begins again by itself: as often as it tries.
+            at.postgres_died.append(now())
+            await at.load.until_done(at.operations, 1.0)
+    finally:
+        disk.free()
+    await at.town.bring_back("postgres")
+    at.postgres_died.append(now())
+    return f"{filled:,} MiB of it"
 
 
 async def _as_superuser(town: Town, query: str) -> int:
@@ -329,7 +347,7 @@ async def _poisoned(at: Breaking) -> str:
     return f"{2 * len(values)} records"
 
 
-# -- F13, F16-F18 ------------------------------------------------------------------------------------------------------------
+# -- F13, F17, F18 -----------------------------------------------------------------------------------------------------------
 
 
 _BACKLOG = """
@@ -438,6 +456,7 @@ def faults() -> list[Fault]:
         Fault("F10", "duplicates and disorder", _said_again),
         Fault("F10", "replay from the beginning", _replayed),
         Fault("F11", "poison", _poisoned),
+        Fault("F12", "the disk is full", _disk_full, long=True),
         Fault("F13", "a consumer far behind", _far_behind),
         Fault("F15", "a long transaction", _long_transaction, long=True),
         Fault("F17", "old and new code together", _old_and_new, long=True),

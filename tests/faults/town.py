@@ -31,6 +31,7 @@ from services.demo.post_office import PostOffice
 from services.demo.postgres import PostgresServer
 from services.demo.processes import free_port
 from tests.faults.brokers import Brokers
+from tests.faults.disk import Disk
 from tests.faults.wires import Wire
 from tests.support.issuer import AUDIENCE, Issuer
 
@@ -158,13 +159,24 @@ class Road(httpx2.AsyncBaseTransport):
 
 
 class Town:
-    """The installation with its demo town, and the scene that the story is played on. `start`: with which code, by service."""
+    """The installation with its demo town, and the scene that the story is played on.
+
+    `start`: with which code, by service. `disk`: PostgreSQL's own, where it is to be filled.
+    """
 
     def __init__(
-        self, folder: Path, secrets: Path, issuer: Issuer, brokers: int = 1, start: Mapping[str, Start] | None = None
+        self,
+        folder: Path,
+        secrets: Path,
+        issuer: Issuer,
+        brokers: int = 1,
+        start: Mapping[str, Start] | None = None,
+        disk: Disk | None = None,
     ) -> None:
         self.post_office = PostOffice(folder / "mail")
-        self.postgres = PostgresServer(folder / "postgres", settings={"shared_buffers": "128MB"})
+        self.disk = disk
+        place = disk.folder if disk else folder
+        self.postgres = PostgresServer(place / "postgres", settings={"shared_buffers": "128MB", "max_wal_size": "512MB"})
         self.broker = Brokers(folder / "kafka", catalogue.names(), brokers)
         self.names: Mapping[str, str] = town.names()
         self.addresses = {name: free_port() for name in catalogue.names()}

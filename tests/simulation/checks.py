@@ -34,6 +34,8 @@ _BROKEN = {
     "I8 an open handover without a look of the clock, and no question": """
         select child_id from registry.handover where state = 'scheduled' and next_at is null
           or state = 'proposed' and next_at is null and question is null and overdue_at is null""",
+    "I9 a fact that was applied twice": """
+        select hearer, source, subject, version from as_it_was.applied group by 1, 2, 3, 4 having count(*) > 1""",
     "a delivery that nobody accounts for": """
         select id from notifications.delivery
           where state = 'queued' and next_try_at is null or state = 'failed' and shown_to is null""",

@@ -34,6 +34,13 @@ begin
   return null;
 end $$;
 """
+# What a handler did counts where its transaction did: an effect that stands twice was applied twice.
+_COUNTED = """
+create table as_it_was.applied (hearer text not null, source text not null, subject uuid not null, version bigint not null);
+create function as_it_was.count_applied(text, text, uuid, bigint) returns void language sql security definer
+  as $$ insert into as_it_was.applied values ($1, $2, $3, $4) $$;
+grant usage on schema as_it_was to public;
+"""
 _WATCH = "create trigger watch after update on {0} for each row when (new.{1} < old.{1}) execute function as_it_was.watch()"
 
 
@@ -69,7 +76,7 @@ class Ground:
     async def bring_back(self) -> None:
         """Every table as it was when the ground was made."""
         await self.as_it_was.bring_back()
-        await self.look.execute("delete from as_it_was.went_back")
+        await self.look.execute("delete from as_it_was.went_back; delete from as_it_was.applied")
 
     async def move_clock(self, by: timedelta) -> None:
         await self.look.execute("update chassis.clock set moved_by = moved_by + $1", by)
@@ -81,7 +88,7 @@ class Ground:
 
 
 async def _watch(look: "asyncpg.Connection[Any]") -> None:
-    await look.execute(_WATCHED)
+    await look.execute(_WATCHED + _COUNTED)
     for schema in catalogue.names():
         await look.execute(_WATCH.format(f"{schema}.relay", "sent"))
         await look.execute(_WATCH.format(f"{schema}.position", "position"))

@@ -20,7 +20,7 @@ from tests.simulation.acts import Acts
 from tests.simulation.bus import Topics
 from tests.simulation.checks import Findings
 from tests.simulation.ground import Ground
-from tests.simulation.process import HEARERS, SERVICES, Town, applications
+from tests.simulation.process import HEARERS, SERVICES, Town, applications, counted
 from tests.simulation.scheduling import QuietSelector, Scheduler
 from tests.simulation.store import Lines
 from tests.support.issuer import Issuer
@@ -162,6 +162,7 @@ def simulated_time(scheduler: Scheduler) -> Iterator[None]:
         (ids, "os", SimpleNamespace(urandom=own.randbytes)),
         (ids, "time", SimpleNamespace(time_ns=lambda: 1_800_000_000_000_000_000 + scheduler.number * 1_000_000)),
     ]
+    instead.append((consumer.Consumer, "_step", counted))
     before = [(place, name, getattr(place, name)) for place, name, _ in instead]
     for place, name, it in instead:
         setattr(place, name, it)

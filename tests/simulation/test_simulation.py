@@ -66,3 +66,4 @@ def test_a_planted_bug_is_found(
         seeds = next((seed for seed in range(_FOUND_WITHIN_SEEDS) if simulator.play(seed).complaints), None)
 
     assert seeds is not None, f"not found within {_FOUND_WITHIN_SEEDS} seeds"
+    print(f"{bug.__name__}: found by run {seeds + 1}")
