@@ -107,7 +107,7 @@ class Installation:
         return {**os.environ, **own, "TOVHOLDER_PORT": str(port)}
 
     @staticmethod
-    def wait_ready(port: int, process: subprocess.Popen[bytes], patience: float = 60) -> float:
+    def wait_ready(port: int, process: subprocess.Popen[bytes], patience: float = 240) -> float:
         """Seconds until /readyz says 200."""
         began = time.perf_counter()
         while time.perf_counter() - began < patience:

@@ -263,6 +263,8 @@ class Consumer:
         async with self._runtime.store.transaction() as tx:
             # First of all: a process that lost its lease while it slept changes nothing, and a replay waits its turn.
             versions = _Versions(source, await self._advance(tx, source, ends, envelopes))
+            if laid_aside is None and len(envelopes) > 1 and (foresee := self._runtime.service.foresee):
+                await foresee(tx, list({it.subject for it in envelopes}), [it.id for it in envelopes])
             for record, envelope in heard:
                 if laid_aside is not None or isinstance(envelope, str):
                     await self._lay_aside(tx, record, envelope, laid_aside or str(envelope), versions)

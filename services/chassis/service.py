@@ -75,7 +75,7 @@ class Service:
     """One small service. `handlers`: event → what is done; `ticks`: work that one clock of all processes does each second.
 
     `check`: of what people have configured, before a process begins; raises where it makes no sense.
-    `works`: what every process does all the time.
+    `works`: what every process does all the time. `foresee`: what handlers will ask of a batch of events, read in one go before.
     """
 
     name: str
@@ -87,6 +87,7 @@ class Service:
     present: Present | None = None
     check: Callable[[Settings], None] | None = None
     works: Mapping[str, Callable[["Runtime"], Work]] = field(default_factory=dict)
+    foresee: Callable[[Tx, Sequence[UUID], Sequence[str]], Awaitable[None]] | None = None
 
     @property
     def hears(self) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
 import asyncpg
@@ -16,6 +16,8 @@ from services.chassis.ids import partition_of
 from services.chassis.party import MACHINE, Party
 from services.chassis.settings import Settings
 from services.events import Event
+
+T = TypeVar("T")
 
 if TYPE_CHECKING:
     Connection = asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
@@ -218,6 +220,8 @@ class Tx:
         self.known: list[UUID] = []
         self._decisions: dict[UUID, dict[str, Any]] = {}
         self._later: tuple[str, list[Sequence[Any]]] = ("", [])
+        self._last: dict[str, list[Sequence[Any]]] = {}
+        self._memory: dict[type[Any], Any] = {}
 
     async def now(self) -> datetime:
         """`chassis.now()`, one instant for the whole transaction."""
@@ -249,6 +253,15 @@ class Tx:
             self._later = (query, [])
         self._later[1].append(arguments)
 
+    def last(self, query: str, *arguments: Any) -> None:
+        """A write that nothing else in this transaction reads or waits for: each such statement goes in one run at the end."""
+        self._last.setdefault(query, []).append(arguments)
+
+    def remembered(self, kind: type[T]) -> T:
+        """What a repository remembers while this transaction lasts; begins as `kind()`, and again after a savepoint failed."""
+        found: T = self._memory.setdefault(kind, kind())
+        return found
+
     def publish(self, subject: UUID, *events: Event, expected: int | None = None, dataref: str | None = None) -> None:
         """Events about a subject, numbered in this order when the transaction ends. `expected`: the version decided on."""
         decision = self._decisions.setdefault(
@@ -277,6 +290,9 @@ class Tx:
     async def flush(self) -> dict[str, int]:
         """Writes what waits. Returns the last version of each subject published so far."""
         await self._write_later()
+        last, self._last = self._last, {}
+        for query, rows in last.items():
+            await self._run(query, rows)
         if self._decisions:
             decisions, self._decisions = list(self._decisions.values()), {}
             try:
@@ -298,12 +314,15 @@ class Tx:
                 await self.flush()
         except BaseException:
             self.published, self.known = published, []
-            self._decisions, self._later = {}, ("", [])
+            self._decisions, self._later, self._last, self._memory = {}, ("", []), {}, {}
             raise
 
     async def _write_later(self) -> None:
         query, rows = self._later
         self._later = ("", [])
+        await self._run(query, rows)
+
+    async def _run(self, query: str, rows: list[Sequence[Any]]) -> None:
         if len(rows) == 1:
             await self.connection.execute(query, *rows[0])
         elif rows:

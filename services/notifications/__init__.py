@@ -149,4 +149,5 @@ service = Service(
     says=(Delivered, Seen, Failed, ToldInPerson, LineTested),
     ticks=TICKS,
     works={"outward": Outward, "ringing": Ringing},
+    foresee=handlers.foresee,
 )

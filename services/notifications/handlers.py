@@ -35,12 +35,18 @@ from services.events.registry import (
 from services.notifications import domain, repository
 from services.notifications.domain import Known, Told, mending
 from services.notifications.domain import outward as leaving
-from services.notifications.repository import Planned, letters, outward, people
+from services.notifications.repository import Planned, concerned, letters, outward, people
+
+
+async def foresee(tx: Tx, subjects: Sequence[UUID], events: Sequence[str]) -> None:
+    """What the handlers below ask of each event, for a batch of them."""
+    await concerned.foresee(tx, subjects)
+    await repository.foresee_told(tx, events)
 
 
 async def remember_unit(received: Received[UnitChanged], tx: Tx) -> None:
     """Facts whose audience are this unit's leaders may have come before it."""
-    await repository.keep_unit(tx, received.event)
+    await concerned.keep_unit(tx, received.event)
     tx.now_known(received.event.unit)
 
 
@@ -51,11 +57,11 @@ async def remember_intake(received: Received[IntakeChanged], tx: Tx) -> None:
 
 
 async def remember_absence(received: Received[AbsenceRegistered], tx: Tx) -> None:
-    await repository.keep_absence(tx, received.event)
+    await concerned.keep_absence(tx, received.event)
 
 
 async def remember_return(received: Received[AbsenceEnded], tx: Tx) -> None:
-    await repository.end_absence(tx, received.event.absence, received.event.ended_on)
+    await concerned.end_absence(tx, received.event.absence, received.event.ended_on)
 
 
 async def remember_municipality(received: Received[MunicipalityChanged], tx: Tx) -> None:
@@ -69,11 +75,11 @@ async def remember_child(received: Received[ChildRegistered], tx: Tx) -> None:
 
 
 async def remember_supporter(received: Received[SupporterJoined], tx: Tx) -> None:
-    await repository.keep_supporter(tx, received.event.child, received.event.supporter)
+    await concerned.keep_supporter(tx, received.event.child, received.event.supporter)
 
 
 async def forget_supporter(received: Received[SupporterLeft], tx: Tx) -> None:
-    await repository.drop_supporter(tx, received.event.child, received.event.supporter)
+    await concerned.drop_supporter(tx, received.event.child, received.event.supporter)
 
 
 async def tell_of_new_tovholder(received: Received[TovholderChanged], tx: Tx, has_letters: bool = False) -> None:
@@ -88,8 +94,9 @@ async def tell_of_new_tovholder(received: Received[TovholderChanged], tx: Tx, ha
         days, off = await letters.rule_of(tx, event.municipality)
         letter_at = after_working_days(at, days, off) if days else None
     await _queue(received, tx, domain.kind_of(event), event.municipality, received.subject, known, has_letters, letter_at)
-    await repository.keep_tovholder(tx, received.event, received.version)
-    tx.now_known(received.subject)
+    await concerned.keep_tovholder(tx, received.event, received.version)
+    if known.holder is None:
+        tx.now_known(received.subject)
 
 
 async def tell(received: Received[Any], tx: Tx, has_letters: bool = False) -> None:
@@ -119,9 +126,8 @@ async def tell_of_closing(received: Received[CaseClosed], tx: Tx, has_letters: b
     if known.holder is None:
         raise NotYetKnown(received.subject)
     kind = "case_closed_quietly" if event.reason in _QUIETLY else domain.kind_of(event)
-    await letters.stop_waiting(tx, received.subject)
-    await _queue(received, tx, kind, event.municipality, received.subject, known, has_letters)
-    await repository.close_case(tx, event.child, received.version)
+    await _queue(received, tx, kind, event.municipality, received.subject, known, has_letters, stops_letters=True)
+    await concerned.close_case(tx, event.child, received.version)
 
 
 async def tell_of_merge(received: Received[CaseMerged], tx: Tx) -> None:
@@ -130,7 +136,7 @@ async def tell_of_merge(received: Received[CaseMerged], tx: Tx) -> None:
     merged, kept = await _known_as(tx, event.child), await _known_as(tx, event.merged_into)
     also = (*kept.supporters, *((merged.holder.professional,) if merged.holder else ()))
     await _queue(received, tx, domain.kind_of(event), event.municipality, event.merged_into, replace(kept, supporters=also))
-    await repository.link_case(tx, event.child, event.merged_into)
+    await concerned.link_case(tx, event.child, event.merged_into)
 
 
 async def tell_of_separation(received: Received[CaseSeparated], tx: Tx) -> None:
@@ -138,16 +144,16 @@ async def tell_of_separation(received: Received[CaseSeparated], tx: Tx) -> None:
     event = received.event
     kept = await _known_as(tx, event.separated_from)
     await _queue(received, tx, domain.kind_of(event), event.municipality, event.separated_from, kept)
-    await repository.link_case(tx, event.child, None)
+    await concerned.link_case(tx, event.child, None)
 
 
 async def _known_as(tx: Tx, child: UUID) -> Known:
     """A child's tovholder with the leaders of their unit. NotYetKnown names the child, or that unit."""
     today = date_of(await tx.now())
-    known = await repository.known_of(tx, child, [], [], today)
+    known = await concerned.known_of(tx, child, [], [], today)
     if known.holder is None:
         raise NotYetKnown(child)
-    led = await repository.known_of(tx, child, [known.holder.unit], [], today)
+    led = await concerned.known_of(tx, child, [known.holder.unit], [], today)
     if known.holder.unit not in led.leaders:
         raise NotYetKnown(known.holder.unit)
     return led
@@ -188,7 +194,7 @@ async def _tell_intake(received: Received[Any], tx: Tx, kind: str, municipality:
 async def _known(received: Received[Any], tx: Tx) -> Known:
     """NotYetKnown names a unit whose leaders are to be told before the directory's word of it has come."""
     seats, units = domain.seats_of(received.event), domain.units_led(domain.kind_of(received.event), received.event)
-    known = await repository.known_of(
+    known = await concerned.known_of(
         tx,
         received.subject,
         units.values(),
@@ -211,12 +217,14 @@ async def _queue(
     known: Known,
     has_letters: bool = False,
     letter_at: datetime | None = None,
+    stops_letters: bool = False,
 ) -> None:
+    """`stops_letters`: also where this is told by no letter, those that wait are not to go."""
     told = [one for one in domain.audience(kind, received.event, known) if has_letters or one.channel != "letter"]
-    if any(one.channel == "letter" for one in told):
-        await letters.stop_waiting(tx, about)
+    stops = stops_letters or any(one.channel == "letter" for one in told)
     planned = await _planned(tx, kind, told, letter_at)
-    await repository.queue(tx, municipality, about, kind, received.id, received.time, planned, await tx.now())
+    at = await tx.now()
+    await repository.queue(tx, municipality, about, kind, received.id, received.time, planned, at, stops_letters=stops)
 
 
 async def _planned(tx: Tx, kind: str, told: Sequence[Told], letter_at: datetime | None) -> list[Planned]:
@@ -275,7 +283,7 @@ async def pass_outward(received: Received[Any], tx: Tx) -> None:
     units = {seat.unit for seat in domain.seats_of(event).values()}
     units |= {unit for name in ("unit", "to_unit") if (unit := getattr(event, name, None))}
     sender = getattr(event, "organisation", None)
-    await outward.keep_waiting(
+    outward.keep_waiting(
         tx, event.municipality, domain.kind_of(event), received.subject, units, [sender] if sender else [], content
     )
 

@@ -105,16 +105,26 @@ def kind_of(event: Event | type[Event]) -> str:
     return event.type.split(".")[3]
 
 
+@cache
+def _seats_in(kind: type[Event]) -> tuple[tuple[str, str], ...]:
+    """The fields of an event that may hold a seat, each with its role."""
+    return tuple((name, role) for name, role in _SEATS.items() if name in kind.model_fields)
+
+
 def seats_of(event: Event) -> dict[str, Seat]:
     """The event's seats by role. Where a baton moved, the one before is the giver and the new tovholder the receiver."""
-    named = {role: seat for name, role in _SEATS.items() if isinstance(seat := getattr(event, name, None), Seat)}
+    named = {role: seat for name, role in _seats_in(type(event)) if isinstance(seat := getattr(event, name), Seat)}
     moved = {"giver": named.get("before"), "receiver": named.get("tovholder")} if "tovholder" in named else {}
     return {**{role: seat for role, seat in moved.items() if seat}, **named}
 
 
 def units_led(kind: str, event: Event) -> dict[str, UUID]:
     """The units whose leaders are told, by role: `giver-leaders` → the giver's unit."""
-    of = {f"{role}-leaders": seat.unit for role, seat in seats_of(event).items()}
+    return _units_led(kind, event, seats_of(event))
+
+
+def _units_led(kind: str, event: Event, seats: Mapping[str, Seat]) -> dict[str, UUID]:
+    of = {f"{role}-leaders": seat.unit for role, seat in seats.items()}
     unit = getattr(event, "to_unit", None) or getattr(event, "unit", None)
     of |= {"unit-leaders": unit} if unit else {}
     return {role: of[role] for role in audiences()[kind]["tell"] if role in of}
@@ -122,23 +132,25 @@ def units_led(kind: str, event: Event) -> dict[str, UUID]:
 
 def audience(kind: str, event: Event, known: Known) -> list[Told]:
     """Everyone told, each once per channel, in the order of audience.yaml; the first role in which someone is told is `why`."""
-    rules = audiences()[kind]
+    rules, seats = audiences()[kind], seats_of(event)
+    led = _units_led(kind, event, seats)
     told: dict[tuple[ToWhom, UUID | None, Channel], Told] = {}
     for role in rules["tell"]:
         beside: tuple[tuple[str, Channel], ...] = (("email", "email"), ("letter", "letter"))
         channels: list[Channel] = ["inbox", *(channel for name, channel in beside if role in rules.get(name, ()))]
-        for to_whom, recipient in _of_role(role, kind, event, known):
+        for to_whom, recipient in _of_role(role, kind, event, known, seats, led):
             for channel in channels:
                 told.setdefault((to_whom, recipient, channel), Told(to_whom, recipient, role, channel))
     return list(told.values())
 
 
-def _of_role(role: str, kind: str, event: Event, known: Known) -> list[tuple[ToWhom, UUID | None]]:
+def _of_role(
+    role: str, kind: str, event: Event, known: Known, seats: Mapping[str, Seat], led: Mapping[str, UUID]
+) -> list[tuple[ToWhom, UUID | None]]:
     if role == "family":
         return [("family", None)]
-    seats = seats_of(event)
     found: list[UUID | None]
-    if _is_kept_from(role, kind, event, known):
+    if known.private_units and _is_kept_from(role, kind, event, known, seats, led):
         return []
     if role == "tovholder-leaders":
         found = list(known.leaders.get(known.holder.unit, ())) if known.holder else []
@@ -149,7 +161,7 @@ def _of_role(role: str, kind: str, event: Event, known: Known) -> list[tuple[ToW
     elif role == "intake-lead":
         found = [known.intake_lead]
     elif role.endswith("-leaders"):
-        unit = units_led(kind, event).get(role)
+        unit = led.get(role)
         found = list(known.leaders.get(unit, ())) if unit else []
     elif role.endswith("-deputy"):
         absent = seats.get(role.removesuffix("-deputy"))
@@ -160,13 +172,13 @@ def _of_role(role: str, kind: str, event: Event, known: Known) -> list[tuple[ToW
     return [("professional", professional) for professional in found if professional]
 
 
-def _is_kept_from(role: str, kind: str, event: Event, known: Known) -> bool:
+def _is_kept_from(role: str, kind: str, event: Event, known: Known, seats: Mapping[str, Seat], led: Mapping[str, UUID]) -> bool:
     """Whether the role stands in a private institution, which is not told this (Sundhedsloven s. 43: consent or the parents).
 
     Of an overlevering that the parents refused it hears nothing either.
     """
-    seat = seats_of(event).get(role)
-    unit = seat.unit if seat else units_led(kind, event).get(role)
+    seat = seats.get(role)
+    unit = seat.unit if seat else led.get(role)
     if role in ("unit-leaders", "pedagogue"):
         unit = unit or getattr(event, "to_unit", None) or getattr(event, "unit", None)
     if unit not in known.private_units:

@@ -1,31 +1,19 @@
 """Reads and writes notices and deliveries; each change of a delivery's state is one statement that checks the state before."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
 from services.chassis.ids import new_id
 from services.chassis.store import Tx
-from services.events.directory import AbsenceRegistered, IntakeChanged, UnitChanged
+from services.events.directory import IntakeChanged
 from services.events.envelope import Seat
 from services.events.notifications import Delivered
-from services.events.registry import TovholderChanged
-from services.notifications.domain import IN_HAND, Known, Told
+from services.notifications.domain import IN_HAND, Told
 
 # -- Who is concerned -------------------------------------------------------------------------------------------------------
-
-
-async def keep_unit(tx: Tx, unit: UnitChanged) -> None:
-    await tx.later(
-        """
-        insert into unit (id, municipality, district, leaders, kind, private) values ($1, $2, $3, $4, $5, $6)
-        on conflict (id) do update set municipality = excluded.municipality, district = excluded.district,
-          leaders = excluded.leaders, kind = excluded.kind, private = excluded.private
-        """,
-        *(unit.unit, unit.municipality, unit.district, unit.leaders, unit.kind, unit.private),
-    )
 
 
 async def keep_intake(tx: Tx, unit: UUID, intake: IntakeChanged) -> None:
@@ -40,99 +28,10 @@ async def keep_intake(tx: Tx, unit: UUID, intake: IntakeChanged) -> None:
     )
 
 
-async def keep_absence(tx: Tx, absence: AbsenceRegistered) -> None:
-    await tx.later(
-        """
-        insert into absence (id, professional, municipality, from_on, until_on, deputy) values ($1, $2, $3, $4, $5, $6)
-        on conflict (id) do update set from_on = excluded.from_on, until_on = excluded.until_on, deputy = excluded.deputy
-        """,
-        *(absence.absence, absence.professional, absence.municipality, absence.from_on, absence.until_on),
-        absence.deputy.professional if absence.deputy else None,
-    )
-
-
-async def end_absence(tx: Tx, absence: UUID, ended_on: date) -> None:
-    """`ended_on` is the first day back."""
-    await tx.later("update absence set until_on = $2::date - 1 where id = $1", absence, ended_on)
-
-
 async def keep_notified_child(tx: Tx, notification: UUID, child: UUID, municipality: str) -> None:
     await tx.later(
         "insert into notified_child (notification, child, municipality) values ($1, $2, $3) on conflict do nothing",
         *(notification, child, municipality),
-    )
-
-
-async def keep_supporter(tx: Tx, child: UUID, supporter: Seat) -> None:
-    await tx.later(
-        "insert into supporter (child, professional, unit) values ($1, $2, $3) on conflict do nothing",
-        *(child, supporter.professional, supporter.unit),
-    )
-
-
-async def drop_supporter(tx: Tx, child: UUID, supporter: Seat) -> None:
-    await tx.later(
-        "delete from supporter where child = $1 and professional = $2 and unit = $3",
-        *(child, supporter.professional, supporter.unit),
-    )
-
-
-async def keep_tovholder(tx: Tx, changed: TovholderChanged, version: int) -> None:
-    """The newest version wins, in whatever order they are applied."""
-    await tx.execute(
-        """
-        insert into child_case as c (child, municipality, holder, holder_unit, version) values ($1, $2, $3, $4, $5)
-        on conflict (child) do update set municipality = excluded.municipality, holder = excluded.holder,
-          holder_unit = excluded.holder_unit, version = excluded.version, closed = false where c.version < excluded.version
-        """,
-        *(changed.child, changed.municipality, changed.tovholder.professional, changed.tovholder.unit, version),
-    )
-
-
-async def close_case(tx: Tx, child: UUID, version: int) -> None:
-    """Until somebody is tovholder again."""
-    await tx.execute("update child_case set closed = true, version = $2 where child = $1 and version < $2", child, version)
-
-
-async def link_case(tx: Tx, child: UUID, merged_into: UUID | None) -> None:
-    """Also what was merged into the child before goes to its survivor."""
-    await tx.execute(
-        "update child_case set merged_into = $2 where child = $1 or (merged_into = $1 and $2::uuid is not null)",
-        child,
-        merged_into,
-    )
-
-
-async def known_of(
-    tx: Tx, child: UUID, units: Iterable[UUID], professionals: Iterable[UUID], on: date, seats_in: Iterable[UUID] = ()
-) -> Known:
-    """What telling about a child needs. `seats_in`: further units of which it is asked whether they are private.
-
-    `holder` is None for a child not known here; a unit not known is not among `leaders`.
-    """
-    row = await tx.fetchrow(
-        """
-        select case when c.closed then coalesce(i.lead, c.holder) else c.holder end as holder,
-          case when c.closed then coalesce(i.unit, c.holder_unit) else c.holder_unit end as holder_unit,
-          array(select professional from supporter where child = $1 order by professional) as supporters,
-          coalesce((select jsonb_object_agg(id, leaders) from unit where id = any ($2)), '{}') as leaders,
-          array(select id from unit where private and (id = any ($2) or id = any ($5))) as private_units,
-          coalesce((select jsonb_object_agg(professional, deputy) from absence where professional = any ($3)
-            and deputy is not null and $4::date between from_on and coalesce(until_on, 'infinity')), '{}') as deputies
-        from (values (1)) one left join child_case own on own.child = $1
-          left join child_case c on c.child = coalesce(own.merged_into, own.child)
-          left join lateral (select lead, unit from intake where municipality = c.municipality
-            order by (district is null) desc, unit limit 1) i on c.closed
-        """,
-        *(child, list(units), list(professionals), on, list(seats_in)),
-    )
-    assert row is not None
-    return Known(
-        holder=Seat(professional=row["holder"], unit=row["holder_unit"]) if row["holder"] else None,
-        supporters=tuple(row["supporters"]),
-        leaders={UUID(unit): tuple(map(UUID, leaders)) for unit, leaders in row["leaders"].items()},
-        deputies={UUID(absent): UUID(deputy) for absent, deputy in row["deputies"].items()},
-        private_units=frozenset(row["private_units"]),
     )
 
 
@@ -178,6 +77,30 @@ class Planned:
     digest: bool = False
 
 
+async def is_told(tx: Tx, event: str, kind: str, about: UUID) -> bool:
+    """Whether the notice of this event stands already: what is applied again tells nobody twice."""
+    told: _Told = tx.remembered(_Told)
+    if event not in told.looked:
+        await foresee_told(tx, [event])
+    return (event, kind, about) in told.notices
+
+
+async def foresee_told(tx: Tx, events: Sequence[str]) -> None:
+    """Reads in one go which of a batch's events have been told."""
+    told: _Told = tx.remembered(_Told)
+    rows = await tx.fetch("select event, kind, about from notice where event = any ($1)", events)
+    told.looked.update(events)
+    told.notices.update((row["event"], row["kind"], row["about"]) for row in rows)
+
+
+@dataclass
+class _Told:
+    """What this transaction knows of notices: the events it has looked for, and those that have one."""
+
+    looked: set[str] = field(default_factory=set)
+    notices: set[tuple[str, str, UUID]] = field(default_factory=set)
+
+
 async def queue(
     tx: Tx,
     municipality: str,
@@ -187,35 +110,34 @@ async def queue(
     happened_at: datetime,
     planned: Sequence[Planned],
     at: datetime,
-) -> bool:
-    """One notice with its deliveries; nothing, and False, where this event's notice is there already.
+    stops_letters: bool = False,
+) -> None:
+    """One notice with its deliveries; nothing where this event's notice is there already.
 
-    What stands in a professional's inbox is delivered by standing there; all else waits for the clock.
+    What stands in a professional's inbox is delivered by standing there; all else waits for the clock. `stops_letters`: those
+    that wait about the same say less than these.
     """
-    notice: UUID | None = await tx.fetchval(
-        """
-        insert into notice (id, municipality, about, kind, event, happened_at) values ($1, $2, $3, $4, $5, $6)
-        on conflict do nothing returning id
-        """,
-        *(new_id(), municipality, about, kind, event, happened_at),
-    )
-    if notice is None:
-        return False
+    if await is_told(tx, event, kind, about):
+        return
+    tx.remembered(_Told).notices.add((event, kind, about))
+    notice, rows = new_id(), []
     for plan in planned:
-        one = plan.told
+        one, delivery = plan.told, new_id()
         at_once = one.channel == "inbox" and one.to_whom == "professional"
-        delivery = new_id()
-        await tx.later(
-            _NEW_DELIVERY,
-            *(delivery, notice, municipality, about, kind, one.to_whom, one.recipient, one.why, one.channel, happened_at),
-            *(("delivered", at, at) if at_once else ("queued", at, None)),
-            *(plan.due_at or at, plan.digest),
-        )
+        rows.append(
+            {
+                "id": delivery, "to_whom": one.to_whom, "recipient": one.recipient, "why": one.why, "channel": one.channel,
+                "state": "delivered" if at_once else "queued", "due_at": plan.due_at or at, "digest": plan.digest,
+            }
+        )  # fmt: skip
         if at_once:
             tx.publish(
                 notice, Delivered(delivery=delivery, notice=notice, municipality=municipality, channel="inbox", about=about)
             )
-    return True
+    tx.last(
+        "select tell($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        *(notice, municipality, about, kind, event, happened_at, at, stops_letters, rows),
+    )
 
 
 async def take_due(tx: Tx, most: int) -> list[Any]:

@@ -51,17 +51,6 @@ async def keep_closing_days(tx: Tx, municipality: str, days: Sequence[date]) -> 
     )
 
 
-async def stop_waiting(tx: Tx, child: UUID) -> None:
-    """A later letter says all that these would have said."""
-    await tx.execute(
-        """
-        update delivery set state = 'stopped', reason = 'superseded'
-        where about = $1 and channel = 'letter' and state = 'queued' and tries = 0
-        """,
-        child,
-    )
-
-
 async def keep(tx: Tx, delivery: Any, tovholder: UUID, words: bytes, at: datetime) -> None:
     await tx.execute(
         """

@@ -20,11 +20,11 @@ select $1, $2, $3, $4, $5, $6 where exists (select from subscription where state
 """
 
 
-async def keep_waiting(
+def keep_waiting(
     tx: Tx, municipality: str, kind: str, about: UUID, units: Iterable[UUID], senders: Iterable[str], content: dict[str, Any]
 ) -> None:
     """Until it is given to those whom it concerns; nothing where nobody subscribes."""
-    await tx.later(_WAITS, municipality, kind, about, list(units), list(senders), content)
+    tx.last(_WAITS, municipality, kind, about, list(units), list(senders), content)
 
 
 async def keep_child(tx: Tx, child: UUID, municipality: str, born_on: date | None, due_on: date | None) -> None:

@@ -9,10 +9,19 @@ from services.chassis.store import Tx
 # -- Wishes -----------------------------------------------------------------------------------------------------------------
 
 
+class _Wishes(dict[UUID, Any]):
+    """What this transaction has read: professional → their choices, None of who has made none."""
+
+
 async def wishes_of(tx: Tx, professionals: Iterable[UUID]) -> dict[UUID, Any]:
     """Professional → their choices, of those who have made any."""
-    rows = await tx.fetch("select * from preference where professional = any ($1)", list(professionals))
-    return {row["professional"]: row for row in rows}
+    wishes: _Wishes = tx.remembered(_Wishes)
+    asked = set(professionals)
+    if missing := [one for one in asked if one not in wishes]:
+        rows = await tx.fetch("select * from preference where professional = any ($1)", missing)
+        wishes.update(dict.fromkeys(missing))
+        wishes.update({row["professional"]: row for row in rows})
+    return {one: row for one in asked if (row := wishes[one])}
 
 
 async def keep_wishes(tx: Tx, professional: UUID, municipality: str, email: dict[str, str], digest_hour: int) -> None:
