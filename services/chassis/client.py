@@ -81,14 +81,20 @@ class Peers:
 
     async def get(self, service: str, path: str, **query: Any) -> Any:
         """JSON of a peer's answer. TryAgainSoon where it is away; CannotBeApplied on 404."""
-        return await self._ask("GET", service, path, params={name: str(value) for name, value in query.items()})
+        return _json(service, await self._ask("GET", service, path, params={name: str(value) for name, value in query.items()}))
 
-    async def post(self, service: str, path: str, body: Any) -> Any:
-        """A reading that must be POST since what is asked for must not stand in a URL."""
-        return await self._ask("POST", service, path, json=body)
+    async def file(self, service: str, path: str) -> bytes:
+        """What a peer gives that is no JSON, such as a letter's PDF. Refuses as `get` does."""
+        return (await self._ask("GET", service, path)).content
 
-    async def _ask(self, method: str, service: str, path: str, **more: Any) -> Any:
-        headers = {"authorization": f"Bearer {await self._token.get()}"}
+    async def post(self, service: str, path: str, body: Any, key: str | None = None) -> Any:
+        """A reading that must be POST since what is asked for must not stand in a URL; with `key` a change, made once."""
+        return _json(service, await self._ask("POST", service, path, {"idempotency-key": key} if key else None, json=body))
+
+    async def _ask(
+        self, method: str, service: str, path: str, more_headers: dict[str, str] | None = None, **more: Any
+    ) -> httpx2.Response:
+        headers = {"authorization": f"Bearer {await self._token.get()}", **(more_headers or {})}
         if cause := CAUSE.get():
             headers["x-correlation-id"] = cause.correlation
         try:
@@ -102,10 +108,7 @@ class Peers:
         if answer.status_code >= 300:
             # Other 4xx are a matter of rights or start-up order (the peer does not know us yet): waiting is safe, dropping not.
             raise TryAgainSoon(f"{service} answered {answer.status_code}.")
-        try:
-            return answer.json()
-        except ValueError as error:
-            raise TryAgainSoon(f"{service} answered something that is not JSON.") from error
+        return answer
 
     async def in_name_of(
         self, headers: dict[str, str], method: str, service: str, path: str, params: dict[str, str], body: Any = None
@@ -123,3 +126,10 @@ class Peers:
 
     async def close(self) -> None:
         await self._http.aclose()
+
+
+def _json(service: str, answer: httpx2.Response) -> Any:
+    try:
+        return answer.json()
+    except ValueError as error:
+        raise TryAgainSoon(f"{service} answered something that is not JSON.") from error
