@@ -81,20 +81,26 @@ class Peers:
 
     async def get(self, service: str, path: str, **query: Any) -> Any:
         """JSON of a peer's answer. TryAgainSoon where it is away; CannotBeApplied on 404."""
-        return _json(service, await self._ask("GET", service, path, params={name: str(value) for name, value in query.items()}))
+        return await self._ask("GET", service, path, params={name: str(value) for name, value in query.items()})
 
     async def file(self, service: str, path: str) -> bytes:
         """What a peer gives that is no JSON, such as a letter's PDF. Refuses as `get` does."""
-        return (await self._ask("GET", service, path)).content
+        return (await self._answer("GET", service, path)).content
 
     async def post(self, service: str, path: str, body: Any, key: str | None = None) -> Any:
         """A reading that must be POST since what is asked for must not stand in a URL; with `key` a change, made once."""
-        return _json(service, await self._ask("POST", service, path, {"idempotency-key": key} if key else None, json=body))
+        more = {"headers": {"idempotency-key": key}} if key else {}
+        return await self._ask("POST", service, path, json=body, **more)
 
-    async def _ask(
-        self, method: str, service: str, path: str, more_headers: dict[str, str] | None = None, **more: Any
-    ) -> httpx2.Response:
-        headers = {"authorization": f"Bearer {await self._token.get()}", **(more_headers or {})}
+    async def _ask(self, method: str, service: str, path: str, **more: Any) -> Any:
+        answer = await self._answer(method, service, path, **more)
+        try:
+            return answer.json()
+        except ValueError as error:
+            raise TryAgainSoon(f"{service} answered something that is not JSON.") from error
+
+    async def _answer(self, method: str, service: str, path: str, **more: Any) -> httpx2.Response:
+        headers = {"authorization": f"Bearer {await self._token.get()}", **more.pop("headers", {})}
         if cause := CAUSE.get():
             headers["x-correlation-id"] = cause.correlation
         try:
@@ -126,10 +132,3 @@ class Peers:
 
     async def close(self) -> None:
         await self._http.aclose()
-
-
-def _json(service: str, answer: httpx2.Response) -> Any:
-    try:
-        return answer.json()
-    except ValueError as error:
-        raise TryAgainSoon(f"{service} answered something that is not JSON.") from error

@@ -6,6 +6,7 @@ from typing import Any
 from babel.dates import format_date
 from babel.support import NullTranslations
 
+from services.portal import family_words
 from services.portal.domain.deadlines import Deadline
 
 
@@ -74,7 +75,7 @@ DELIVERY_STATES = {
     "told": _("Fortalt personligt"),
     "stopped": _("Stoppet"),
 }
-CHANNELS = {"inbox": _("Indbakke"), "email": _("E-mail")}
+CHANNELS = {"inbox": _("Indbakke"), "email": _("E-mail"), "letter": _("Brev")}
 FACTS = {
     "tovholder_changed": _("Ny tovholder"),
     "handover_proposed": _("En overdragelse blev foreslået"),
@@ -237,6 +238,7 @@ REFUSALS = {
     "the-unit-is-no-daycare-of-this-municipality": _("Enheden er ikke et dagtilbud i kommunen."),
     "only-what-failed-is-told-in-person": _("Beskeden er nået frem på anden måde."),
     "not-understood": _("Der er noget, der ikke er skrevet rigtigt."),
+    **family_words.REFUSALS,
 }
 
 
@@ -320,4 +322,5 @@ ALL: dict[str, dict[str, str]] = {
     "basis": BASES,
     "category": {},
     "refusal": REFUSALS,
+    **family_words.ALL,
 }

@@ -48,8 +48,8 @@ async def test_a_mother_sees_her_child_consents_withdraws_and_sees_who_has_looke
     page = (await mother.get("/persons/family")).body
     to = {"professional": world.names["birgit"], "unit": world.names["nord"]}
     on = (today + timedelta(days=30)).isoformat()
-    asked = {"to": to, "reason": "moved-district", "effective_on": on}
-    offered = await inge.post(f"/registry/children/{ref}/handovers", asked)
+    proposal = {"to": to, "reason": "moved-district", "effective_on": on}
+    offered = await inge.post(f"/registry/children/{ref}/handovers", proposal)
     before = (await mother.get("/persons/family")).body["children"][0]["handover"]
     await world.as_professional("birgit").post(f"/registry/handovers/{offered.body['id']}/acceptance", {})
     agreed = (await mother.get("/persons/family")).body["children"][0]["handover"]
