@@ -19,8 +19,8 @@ from services.portal.endpoints.family_visiting import (
     for_child,
 )
 from services.portal.endpoints.visiting import Again, PageRoute, language_of, runtime
-from services.portal.family_words import ABOUT_CHILD, ABOUT_MOTHER, CONSENT_PURPOSES, CONSENT_RECIPIENTS
 from services.portal.forms import Typed
+from services.portal.words.family import ABOUT_CHILD, ABOUT_MOTHER, CONSENT_PURPOSES, CONSENT_RECIPIENTS
 
 router = APIRouter(route_class=PageRoute, prefix="/familie")
 _LOOKS_ON_A_PAGE = 50

@@ -7,9 +7,10 @@ from typing import Annotated, Any
 from urllib.parse import quote
 from uuid import UUID
 
+import httpx2
 from fastapi import Depends, Request
 
-from services.chassis.errors import LogInAgain, NotFound, Problem
+from services.chassis.errors import LogInAgain, NotFound, Problem, TryAgainSoon
 from services.chassis.party import Caller, Party
 from services.portal import forms, pages
 from services.portal.apis import Answer, Apis, TheServiceSaysNo
@@ -67,17 +68,21 @@ class _ByPass(Apis):
             return await super().ask(method, service, path, query, body, key, version)
 
     async def file(self, path: str, **query: Any) -> bytes:
-        """What persons gives that is no JSON. NotFound for what is not this family's."""
-        for token in (self._token, None):
-            given = token or await _pass(self._request, self._session, self._tokens)
-            headers, params = {"authorization": f"Bearer {given}"}, {name: str(value) for name, value in query.items()}
-            answer = await self._peers.in_name_of(headers, "GET", "persons", path, params)
-            if answer.status_code != 401:
-                break
+        """What persons gives that is no JSON. NotFound for what is not this family's, TryAgainSoon where it is away."""
+        answer = await self._raw(path, query)
+        if answer.status_code == 401:
             forget_pass(self._request, self._session)
+            self._token = await _pass(self._request, self._session, self._tokens)
+            answer = await self._raw(path, query)
+        if answer.status_code >= 500:
+            raise TryAgainSoon("persons does not answer just now.")
         if answer.status_code >= 400:
             raise NotFound
         return answer.content
+
+    async def _raw(self, path: str, query: dict[str, Any]) -> httpx2.Response:
+        headers, params = {"authorization": f"Bearer {self._token}"}, {name: str(value) for name, value in query.items()}
+        return await self._peers.in_name_of(headers, "GET", "persons", path, params)
 
 
 @dataclass

@@ -6,8 +6,8 @@ from typing import Any
 from babel.dates import format_date
 from babel.support import NullTranslations
 
-from services.portal import family_words
 from services.portal.domain.deadlines import Deadline
+from services.portal.words import family
 
 
 def _(text: str) -> str:
@@ -238,7 +238,7 @@ REFUSALS = {
     "the-unit-is-no-daycare-of-this-municipality": _("Enheden er ikke et dagtilbud i kommunen."),
     "only-what-failed-is-told-in-person": _("Beskeden er nået frem på anden måde."),
     "not-understood": _("Der er noget, der ikke er skrevet rigtigt."),
-    **family_words.REFUSALS,
+    **family.REFUSALS,
 }
 
 
@@ -322,5 +322,5 @@ ALL: dict[str, dict[str, str]] = {
     "basis": BASES,
     "category": {},
     "refusal": REFUSALS,
-    **family_words.ALL,
+    **family.ALL,
 }
