@@ -116,7 +116,17 @@ async def test_before_the_birth_the_pregnant_woman_sees_the_page_alone(world: Wo
 
     page = await her.get(OWN_PAGE)
     assert "Barnet, I venter, termin 10. december 2026" in page.text
+    assert "Hvordan går det?" in page.text
     assert "Indtil da er det mor alene" in (await her.get(f"{OWN_PAGE}/samtykker")).text
     assert (await him.get(OWN_PAGE)).status_code == 403
+
+    # When the pregnancy has ended nothing is planned, asked or promised; somebody is still there.
+    [ref] = await children_of(world)
+    await world.as_professional("inge").post(f"/persons/children/{ref}/pregnancy-end", {})
+    await world.settle()
+    page = await her.get(OWN_PAGE)
+    assert "Jeres tovholder er der stadig for jer." in page.text
+    assert "Inge Modtoft" in page.text
+    assert not any(text in page.text for text in ("Graviditetsbesøg", "Hvordan går det?", "Det er planlagt"))
     for browser in (her, him):
         await browser.http.aclose()
