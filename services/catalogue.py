@@ -15,8 +15,8 @@ SERVICES: tuple[Service, ...] = (
     portal.service,
 )
 
-# Path prefixes that belong to a service beside its own name.
-EXTRA_PATHS: dict[str, str] = {"/fhir": "midwife"}
+# Path prefixes that belong to a service beside its own name; `/` is the bare address alone.
+EXTRA_PATHS: dict[str, str] = {"/fhir": "midwife", "/familie": "portal", "/": "portal"}
 
 
 def names() -> list[str]:

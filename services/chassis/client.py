@@ -83,12 +83,24 @@ class Peers:
         """JSON of a peer's answer. TryAgainSoon where it is away; CannotBeApplied on 404."""
         return await self._ask("GET", service, path, params={name: str(value) for name, value in query.items()})
 
-    async def post(self, service: str, path: str, body: Any) -> Any:
-        """A reading that must be POST since what is asked for must not stand in a URL."""
-        return await self._ask("POST", service, path, json=body)
+    async def file(self, service: str, path: str) -> bytes:
+        """What a peer gives that is no JSON, such as a letter's PDF. Refuses as `get` does."""
+        return (await self._answer("GET", service, path)).content
+
+    async def post(self, service: str, path: str, body: Any, key: str | None = None) -> Any:
+        """A reading that must be POST since what is asked for must not stand in a URL; with `key` a change, made once."""
+        more = {"headers": {"idempotency-key": key}} if key else {}
+        return await self._ask("POST", service, path, json=body, **more)
 
     async def _ask(self, method: str, service: str, path: str, **more: Any) -> Any:
-        headers = {"authorization": f"Bearer {await self._token.get()}"}
+        answer = await self._answer(method, service, path, **more)
+        try:
+            return answer.json()
+        except ValueError as error:
+            raise TryAgainSoon(f"{service} answered something that is not JSON.") from error
+
+    async def _answer(self, method: str, service: str, path: str, **more: Any) -> httpx2.Response:
+        headers = {"authorization": f"Bearer {await self._token.get()}", **more.pop("headers", {})}
         if cause := CAUSE.get():
             headers["x-correlation-id"] = cause.correlation
         try:
@@ -102,10 +114,7 @@ class Peers:
         if answer.status_code >= 300:
             # Other 4xx are a matter of rights or start-up order (the peer does not know us yet): waiting is safe, dropping not.
             raise TryAgainSoon(f"{service} answered {answer.status_code}.")
-        try:
-            return answer.json()
-        except ValueError as error:
-            raise TryAgainSoon(f"{service} answered something that is not JSON.") from error
+        return answer
 
     async def in_name_of(
         self, headers: dict[str, str], method: str, service: str, path: str, params: dict[str, str], body: Any = None

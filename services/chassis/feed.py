@@ -68,15 +68,20 @@ def router_of(service: Service) -> APIRouter:
         subject: UUID,
         before: AwareDatetime | None = None,
         limit: Annotated[int, Query(ge=1, le=200)] = 100,
+        machinery: bool = True,
     ) -> Response:
-        """For persons, which shows it to the family: the newest first, who by reference, what class of data, what for."""
+        """For persons, which shows it to the family: the newest first, who by reference, what class of data, what for.
+
+        `machinery` false: without what the product's own services asked each other, and what the family itself has looked at.
+        """
         async with request.begin() as look:
             if look.caller.client_id != _SHOWS_THE_FAMILY:
                 raise NotAllowed("Who has looked is shown to the family, by the service that knows who that is.")
             rows = await look.tx.fetch(
                 "select at, party, professional, class, purpose from access"
-                " where subject = $1 and ($2::timestamptz is null or at < $2) order by at desc limit $3",
-                *(subject, before, limit),
+                " where subject = $1 and ($2::timestamptz is null or at < $2)"
+                "   and ($4 or split_part(party, ':', 1) not in ('service', 'family')) order by at desc limit $3",
+                *(subject, before, limit, machinery),
             )
         return answer(200, {"lines": [dict(row) for row in rows]})
 

@@ -40,7 +40,9 @@ class Settings(BaseSettings):
     # A folder of municipalities' folders of YAML, asked before those that come with the product.
     plans_folder: Path | None = None
     portal_url: str = "http://127.0.0.1:8000"
+    # A family's log-in: the claim with the CPR number, and the scope that asks for it, at the log-in alone.
     cpr_claim: str = "cpr"
+    cpr_scope: str = "cpr"
     # Where letters to families are laid for a print service; none: no letters. Senders: municipality → `name`, `cvr`.
     letters_folder: Path | None = None
     letter_senders: dict[str, dict[str, str]] = Field(default_factory=dict)

@@ -16,6 +16,7 @@ import httpx2
 from services.chassis.migrate import owner_dsn
 from services.chassis.settings import Settings
 from services.demo import town
+from services.demo.parents import parents
 from services.demo.sign_in import machine_token, person_token
 
 WEB_CLIENT = "portal"
@@ -43,10 +44,12 @@ class Running:
 
 async def token_of_person(folder: Path, running: Running, username: str) -> str:
     """Through the provider's login page, as a browser would. LookupError for a stranger, SignInRefused where it gives none."""
-    person = town.person(username)
+    parent = next((one for one in parents() if one.username == username), None)
+    password = parent.password if parent else town.person(username).password
     return await person_token(
-        running.issuer, WEB_CLIENT, _key(folder, WEB_CLIENT), running.redirect_uri, running.audience, username, person.password
-    )
+        running.issuer, WEB_CLIENT, _key(folder, WEB_CLIENT), running.redirect_uri, running.audience, username, password,
+        with_cpr=parent is not None,
+    )  # fmt: skip
 
 
 async def token_of_system(folder: Path, running: Running, client_id: str) -> str:

@@ -13,14 +13,13 @@ import yaml
 
 from services.chassis.calendar import date_of
 from services.demo import town
-from services.demo.story import PATIENCE, WARD, Actor, Scene, StoryBroke
+from services.demo.doing import Doing
+from services.demo.story import WARD, Scene
 from services.midwife.fhir.codes import X_ECPR
 from services.sundhedspleje.repository import plans
 
 FILE = "families.yaml"
 STAFF = ("intake", "nurse", "leader")
-# Not yet: a service has not heard of it, or is starting.
-_NOT_YET = (403, 404, 503)
 
 
 @cache
@@ -35,17 +34,17 @@ async def live(scene: Scene) -> int:
     return sum(await asyncio.gather(*(_Town(scene, each).live() for each in written())))
 
 
-class _Town:
+class _Town(Doing):
     def __init__(self, scene: Scene, said: Mapping[str, Any]) -> None:
-        self._scene, self._said, self._ids = scene, said, scene.names
-        self._slug = said["town"]
+        super().__init__(scene, said["town"])
+        self._said, self._ids, self._slug = said, scene.names, said["town"]
         self._nurse, self._intake = scene.professional(said["nurse"]), scene.professional(said["intake"])
         self._courses: dict[str, str] = {}
         self._enrolled: dict[str, list[str]] = {}
         self._children: list[str] = []
 
     async def live(self) -> int:
-        self._today = date_of(await self._scene.now())
+        self._today = date_of(await self.scene.now())
         for training in self._said.get("trainings", ()):
             await self._train(training)
         for course in self._said.get("courses", ()):
@@ -62,7 +61,7 @@ class _Town:
 
     async def _train(self, said: Mapping[str, Any]) -> None:
         body = {"method": said["method"], "held_on": self._today.isoformat(), "professionals": self._people(said)}
-        await self._done(self._scene.professional(self._said["leader"]), "/sundhedspleje/trainings", body)
+        await self.done(self.scene.professional(self._said["leader"]), "/sundhedspleje/trainings", body)
 
     async def _plan(self, said: Mapping[str, Any]) -> None:
         body = {
@@ -74,17 +73,17 @@ class _Town:
             "capacity": said.get("capacity"),
             "team": [self._ids[each] for each in said["team"]],
         }
-        self._courses[said["key"]] = (await self._done(self._nurse, "/sundhedspleje/courses", body))["id"]
+        self._courses[said["key"]] = (await self.done(self._nurse, "/sundhedspleje/courses", body))["id"]
 
     async def _hold(self, said: Mapping[str, Any]) -> None:
         if not said.get("start"):
             return
         course = f"/sundhedspleje/courses/{self._courses[said['key']]}"
-        await self._done(self._nurse, f"{course}/start")
+        await self.done(self._nurse, f"{course}/start")
         there = dict.fromkeys(self._enrolled[said["key"]], "attended")
         for _ in range(said.get("sessions", 0)):
-            session = await self._done(self._nurse, f"{course}/sessions", {"on_date": self._today.isoformat()})
-            await self._done(self._nurse, f"/sundhedspleje/sessions/{session['id']}/held", {"attendance": there})
+            session = await self.done(self._nurse, f"{course}/sessions", {"on_date": self._today.isoformat()})
+            await self.done(self._nurse, f"/sundhedspleje/sessions/{session['id']}/held", {"attendance": there})
 
     async def _gather(self, said: Mapping[str, Any]) -> None:
         body = {
@@ -94,8 +93,8 @@ class _Town:
             "on_date": self._today.isoformat(),
         }
         held = {"professionals": self._people(said), "children": self._children if said.get("children") else []}
-        gathering = (await self._done(self._nurse, "/sundhedspleje/gatherings", body))["id"]
-        await self._done(self._nurse, f"/sundhedspleje/gatherings/{gathering}/held", held)
+        gathering = (await self.done(self._nurse, "/sundhedspleje/gatherings", body))["id"]
+        await self.done(self._nurse, f"/sundhedspleje/gatherings/{gathering}/held", held)
 
     # -- A family ---------------------------------------------------------------------------------------------------------------
 
@@ -105,21 +104,21 @@ class _Town:
         self._children.append(child)
         to = {"professional": self._ids[self._said["nurse"]], "unit": self._unit("sundhedspleje")}
         asked = {"to": to, "reason": "case-allocation"}
-        handover = await self._done(self._intake, f"/registry/children/{child}/handovers", asked)
-        await self._done(self._nurse, f"/registry/handovers/{handover['id']}/acceptance", {})
+        handover = await self.done(self._intake, f"/registry/children/{child}/handovers", asked)
+        await self.done(self._nurse, f"/registry/handovers/{handover['id']}/acceptance", {})
 
         offered = {"child": child, "programme": said["programme"], "grounds": said.get("grounds", [])}
-        enrolment = (await self._done(self._nurse, "/sundhedspleje/enrolments", offered))["id"]
+        enrolment = (await self.done(self._nurse, "/sundhedspleje/enrolments", offered))["id"]
         path = f"/sundhedspleje/enrolments/{enrolment}"
         if said.get("answer") == "decline":
-            await self._done(self._nurse, f"{path}/refusal", {"reason": "no-time"})
+            await self.done(self._nurse, f"{path}/refusal", {"reason": "no-time"})
             return
         if "consent" in said:
             await self._consent(child, *said["consent"])
         answer = {"course": self._courses[said["course"]]} if "course" in said else {}
-        await self._done(self._nurse, f"{path}/acceptance", answer)
+        await self.done(self._nurse, f"{path}/acceptance", answer)
         if said.get("start"):
-            await self._done(self._nurse, f"{path}/start")
+            await self.done(self._nurse, f"{path}/start")
         self._enrolled.setdefault(said.get("course", ""), []).append(enrolment)
 
     async def _expected(self, said: Mapping[str, Any]) -> str:
@@ -131,9 +130,9 @@ class _Town:
             "mother": self._mother(said),
             "due_on": (self._today + timedelta(weeks=said["weeks"])).isoformat(),
         }
-        ward = self._scene.system(WARD)
-        notification = (await self._done(ward, "/midwife/notifications", body))["id"]
-        shown = await self._until(ward, f"/midwife/notifications/{notification}", "children")
+        ward = self.scene.system(WARD)
+        notification = (await self.done(ward, "/midwife/notifications", body))["id"]
+        shown = await self.until(ward, f"/midwife/notifications/{notification}", "children")
         return str(shown[0]["child"])
 
     async def _born(self, said: Mapping[str, Any]) -> str:
@@ -141,15 +140,15 @@ class _Town:
         born_on: date = self._today - timedelta(days=round(said["months"] * 30.5))
         body = {
             "mother": self._mother(said),
-            "born_at": datetime(born_on.year, born_on.month, born_on.day, 9, tzinfo=(await self._scene.now()).tzinfo).isoformat(),
+            "born_at": datetime(born_on.year, born_on.month, born_on.day, 9, tzinfo=(await self.scene.now()).tzinfo).isoformat(),
             "reason": "moved-in",
         }
-        child = str((await self._done(self._intake, "/persons/children", body))["child"])
-        await self._until(self._intake, f"/registry/children/{child}", "tovholder")
+        child = str((await self.done(self._intake, "/persons/children", body))["child"])
+        await self.until(self._intake, f"/registry/children/{child}", "tovholder")
         return child
 
     async def _consent(self, child: str, recipient: str, purpose: str, *categories: str) -> None:
-        mother = (await self._until(self._nurse, f"/persons/{child}", "mother")) or ""
+        mother = (await self.until(self._nurse, f"/persons/{child}", "mother")) or ""
         consent = {
             "given_by": mother,
             "recipient_kind": recipient,
@@ -157,7 +156,7 @@ class _Town:
             "categories": list(categories),
             "from_on": self._today.isoformat(),
         }
-        await self._done(self._nurse, f"/persons/{child}/consents", consent)
+        await self.done(self._nurse, f"/persons/{child}/consents", consent)
 
     def _mother(self, said: Mapping[str, Any]) -> dict[str, Any]:
         """A replacement number: nobody has it."""
@@ -165,38 +164,14 @@ class _Town:
         letters, digits = "ABCDEFGHJKLMNPRSTUVWXYZ", "0123456789"
         day = f"{pick(range(1, 29)):02}{pick(range(1, 13)):02}{pick(range(90, 100))}"
         number = f"{day}1{pick(letters)}{pick(letters)}{pick(digits)}"
-        return {"identifiers": [{"system": X_ECPR, "value": number}], "name": said["name"]}
-
-    # -- How it is done -------------------------------------------------------------------------------------------------------
+        return {
+            "identifiers": [{"system": X_ECPR, "value": number}],
+            "name": said["name"],
+            "address": "Demovej 1, 9999 Ingensteds",
+        }
 
     def _unit(self, key: str) -> str:
         return self._ids[f"{self._slug}-{key}"]
 
     def _people(self, said: Mapping[str, Any]) -> list[str]:
         return [self._ids[each] for each in said.get("professionals", ())]
-
-    async def _done(self, actor: Actor, path: str, body: Any = None) -> Any:
-        """A change that must be made; what a service has not heard of yet is asked again under the same key."""
-        key, deadline = str(uuid.uuid4()), asyncio.get_running_loop().time() + PATIENCE
-        while True:
-            answer = await actor.post(path, body, key)
-            if answer.status in (200, 201, 202):
-                return answer.body
-            if answer.status not in _NOT_YET or asyncio.get_running_loop().time() > deadline:
-                raise StoryBroke(f"{self._slug}: POST {path} was answered {answer.status} {_slug(answer.body)}")
-            await self._scene.breathe()
-
-    async def _until(self, actor: Actor, path: str, field: str) -> Any:
-        """Looks again and again until the field is there."""
-        deadline = asyncio.get_running_loop().time() + PATIENCE
-        while True:
-            answer = await actor.get(path)
-            if answer.status == 200 and answer.body.get(field):
-                return answer.body[field]
-            if asyncio.get_running_loop().time() > deadline:
-                raise StoryBroke(f"{self._slug}: GET {path} shows no {field} after {PATIENCE:.0f} s: {answer.status}")
-            await self._scene.breathe()
-
-
-def _slug(body: Any) -> str:
-    return str(body["type"]).rsplit("/", 1)[-1] if isinstance(body, dict) and "type" in body else ""

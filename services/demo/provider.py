@@ -20,12 +20,13 @@ PublicKey = dict[str, Any]
 
 @dataclass(frozen=True)
 class OidcUser:
-    """A person who may log in. sub: the stable id that tokens carry."""
+    """A person who may log in. sub: the stable id that tokens carry; cpr: the number that a family's log-in may ask for."""
 
     sub: str
     username: str
     name: str
     password: str = field(repr=False)
+    cpr: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -168,8 +169,8 @@ class OidcProvider:
         }
 
 
-def _user(user: OidcUser) -> dict[str, str]:
+def _user(user: OidcUser) -> dict[str, str | None]:
     salt = secrets.token_hex(16)
     # The cost is what Node's scryptSync takes by default.
     digest = hashlib.scrypt(user.password.encode(), salt=salt.encode(), n=16384, r=8, p=1, dklen=32).hex()
-    return {"sub": user.sub, "username": user.username, "name": user.name, "salt": salt, "scrypt": digest}
+    return {"sub": user.sub, "username": user.username, "name": user.name, "salt": salt, "scrypt": digest, "cpr": user.cpr}

@@ -29,9 +29,19 @@ async def machine_token(issuer: str, client_id: str, private_key: str, scope: st
 
 
 async def person_token(
-    issuer: str, client_id: str, private_key: str, redirect_uri: str, audience: str, username: str, password: str
+    issuer: str,
+    client_id: str,
+    private_key: str,
+    redirect_uri: str,
+    audience: str,
+    username: str,
+    password: str,
+    with_cpr: bool = False,
 ) -> str:
-    """A person's access token: authorization code with PKCE through the login page, as a browser would; JWT, 300 s."""
+    """A person's access token: authorization code with PKCE through the login page, as a browser would; JWT, 300 s.
+
+    `with_cpr`: one that says whose CPR number it is, as a family's log-in asks for.
+    """
     verifier = secrets.token_urlsafe(48)
     challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
     # Without `resource` here and below the token would be opaque.
@@ -39,7 +49,7 @@ async def person_token(
         "client_id": client_id,
         "response_type": "code",
         "redirect_uri": redirect_uri,
-        "scope": "openid profile tovholder",
+        "scope": "openid profile tovholder cpr" if with_cpr else "openid profile tovholder",
         "resource": audience,
         "state": secrets.token_urlsafe(16),
         "code_challenge": challenge,

@@ -24,7 +24,7 @@ from services.chassis import topics
 from services.chassis.migrate import migrate, owner_dsn, prepare
 from services.chassis.settings import Settings
 from services.chassis.store import Store
-from services.demo import checking, families, story, town
+from services.demo import checking, families, parents, story, town
 from services.demo.actors import SCOPE, WEB_CLIENT, LiveScene, Running
 from services.demo.installed import REPOSITORY, NotInstalled
 from services.demo.kafka import KafkaBroker
@@ -193,6 +193,9 @@ async def _set_up(
             gateway_url=url,
             portal_url=url,
             shown_log_ins=log_ins(folder),
+            # Nobody prints in the story, whose clock is moved by months: a letter without an answer would be shown to a person.
+            letters_folder=folder / "letters" if everyone else None,
+            letter_senders=town.senders(),
             smtp_host="127.0.0.1",
             smtp_port=post_office.port,
             smtp_tls="none",
@@ -243,20 +246,26 @@ def configuration(keys: dict[str, dict[str, object]], url: str) -> OidcConfigura
     )
     return OidcConfiguration(
         audience=Settings.model_fields["audience"].default,
-        users=[OidcUser(person.sub, person.username, person.name, person.password) for person in town.people(everyone=True)],
+        users=[
+            *(OidcUser(one.sub, one.username, one.name, one.password) for one in town.people(everyone=True)),
+            *(OidcUser(one.sub, one.username, one.name, one.password, one.cpr) for one in parents.parents()),
+        ],
         web_clients=[portal],
         machine_clients=[MachineClient(client, keys[client], SCOPE) for client in town.client_ids()],
     )
 
 
 def log_ins(folder: Path) -> Path:
-    """A file with the people of the first municipality, for the portal's log-in page. The passwords are no secret."""
+    """A file with the first municipality's people and families, for the portal's log-in page. The passwords are no secret."""
     first = town.municipalities()[0]
-    people = [
-        {"name": one.name, "username": one.username, "password": one.password, "works_in": town.works_in(one.username)}
-        for one in town.people()
-        if one.municipality == first
-    ]
+    people: dict[str, list[dict[str, str]]] = {
+        "staff": [
+            {"name": one.name, "username": one.username, "password": one.password, "works_in": town.works_in(one.username)}
+            for one in town.people()
+            if one.municipality == first
+        ],
+        "families": [{"name": one.name, "username": one.username, "password": one.password} for one in parents.parents()],
+    }
     file = folder / "log-ins.json"
     file.write_text(json.dumps(people, ensure_ascii=False, indent=2))
     return file
@@ -375,6 +384,7 @@ async def _families(folder: Path, stage: Stage, printing: Printing, towns: bool)
         return
     scene = LiveScene(folder, stage.running, stage.settings)
     try:
+        await parents.live(scene)
         number = await families.live(scene)
         await _apart(lived.touch)
         printing.line(f"In the towns of the five programmes {number} families are there now.")
@@ -410,11 +420,13 @@ def _welcome(folder: Path, stage: Stage, printing: Printing, towns: bool) -> Non
         ("what", "where"),
         [
             ("The portal: log in here", f"{url}/portal/"),
+            ("A family's own page", f"{url}/portal/familie"),
             ("API, described", f"{url}/docs"),
             ("OpenAPI of the whole, of one service", f"{url}/openapi.json   {url}/registry/openapi.json"),
             ("Is it well?", f"{url}/readyz"),
             ("Log-in provider", stage.running.issuer),
             ("E-mails that were sent", str(stage.post_office.folder)),
+            *([("Letters for the print service", str(folder / "letters"))] if towns else []),
             ("Log", str(stage.serving.log)),
         ],
     )
@@ -425,6 +437,11 @@ def _welcome(folder: Path, stage: Stage, printing: Printing, towns: bool) -> Non
         [(each.name, each.username, each.password, town.works_in(each.username)) for each in people],
     )
     if towns:
+        printing.table(
+            "Who can log in as a family",
+            ("name", "user name", "password", "sees"),
+            [(each.name, each.username, each.password, each.sees) for each in parents.parents()],
+        )
         printing.table(
             "The five programmes, a town each",
             ("programme", "in", "intake lead, health visitor, leader"),

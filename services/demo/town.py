@@ -85,6 +85,11 @@ def municipalities() -> list[str]:
     return [str(each["code"]) for each in _everywhere().get("municipalities", ())]
 
 
+def senders() -> dict[str, dict[str, str]]:
+    """In whose name letters are sent: municipality → its name."""
+    return {str(each["code"]): {"name": f"{each['name']} Kommune"} for each in _everywhere().get("municipalities", ())}
+
+
 def client_ids() -> list[str]:
     """Every system that calls with a key of its own; the product's own services are among them."""
     own = [f"service-{name}" for name in catalogue.names()]

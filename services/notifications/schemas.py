@@ -137,6 +137,19 @@ class LettersOut(_Strict):
     letters: list[LetterOut]
 
 
+class WordsOut(_Strict):
+    """A letter in one language (`da`, `en`)."""
+
+    language: str
+    subject: str
+    paragraphs: list[str]
+
+
+class LetterWordsOut(_Strict):
+    delivery: UUID
+    words: list[WordsOut]
+
+
 class LetterRuleIn(_Strict):
     """After how many working days a family is written to whose child only has been registered; 0: at once."""
 

@@ -279,14 +279,28 @@ class FamilyWithdrawalIn(_Strict):
     consent: UUID
 
 
-class PeersHolder(BaseModel):
+class PeersSeat(BaseModel):
     professional: UUID
+    unit: UUID
+
+
+class PeersHolder(PeersSeat):
+    since: AwareDatetime
+
+
+class PeersHandover(BaseModel):
+    state: str
+    receiver: PeersSeat
+    effective_on: date | None = None
 
 
 class PeersBaton(BaseModel):
-    """What registry says of who is tovholder."""
+    """What registry says of who is tovholder, and who is to be."""
 
+    status: str
+    life_ended: dict[str, str | None] | None = None
     tovholder: PeersHolder | None = None
+    handover: PeersHandover | None = None
 
 
 class FamilyStart(BaseModel):
@@ -294,6 +308,7 @@ class FamilyStart(BaseModel):
 
     id: UUID
     unit: UUID
+    unit_name: str | None = None
     starts_on: date
     state: str
 
@@ -314,26 +329,98 @@ class FamilyVisit(BaseModel):
 
 class PeersCase(BaseModel):
     visits: list[FamilyVisit] = []
+    due_on: date | None = None
+    born_on: date | None = None
 
 
 class FamilyTovholder(_Strict):
+    """Who, where, since when, and at what address at work; null where the directory has nothing."""
+
     professional: UUID
     name: str | None
+    unit: UUID
+    unit_name: str | None
+    since: AwareDatetime
+    email: str | None
+
+
+class FamilyHandover(_Strict):
+    """Who will be tovholder, agreed upon; `effective_on` null: as soon as it takes effect."""
+
+    professional: UUID
+    name: str | None
+    unit_name: str | None
+    effective_on: date | None
 
 
 class FamilyChild(_Strict):
-    """`unavailable`: services that do not answer now; what they would say is null."""
+    """`unavailable`: services that do not answer now; what they would say is null. `is_mother`: of the child, is who asks."""
 
     child: UUID
+    is_mother: bool
+    status: str | None = None
+    due_on: date | None = None
+    born_on: date | None = None
+    life_ended: bool = False
     tovholder: FamilyTovholder | None = None
+    handover: FamilyHandover | None = None
     starts: list[FamilyStart] | None = None
     visits: list[FamilyVisit] | None = None
     unavailable: list[str]
 
 
 class FamilyOut(_Strict):
+    """`survey_from`: from when a link to the survey may be asked for; null: now."""
+
     person: UUID
     children: list[FamilyChild]
+    survey_from: date | None = None
+
+
+class PeersLetter(BaseModel):
+    delivery: UUID
+    person: UUID
+    kind: str
+    tovholder: UUID
+    made_at: AwareDatetime
+    state: str
+
+
+class PeersLetters(BaseModel):
+    letters: list[PeersLetter]
+
+
+class FamilyLetterOut(_Strict):
+    """A letter to whoever asks. `kind`: the fact it tells of; `tovholder`: who it names; `state`: how far it has come."""
+
+    letter: UUID
+    kind: str
+    tovholder: UUID
+    made_at: AwareDatetime
+    state: str
+
+
+class FamilyLettersOut(_Strict):
+    letters: list[FamilyLetterOut]
+
+
+class LetterInOneLanguage(BaseModel):
+    language: str
+    subject: str
+    paragraphs: list[str]
+
+
+class FamilyLetterWordsOut(BaseModel):
+    """A letter in each language it was written in."""
+
+    delivery: UUID
+    words: list[LetterInOneLanguage]
+
+
+class SurveyOut(_Strict):
+    """`link`: good for one anonymous answer; nobody can see to whom it was given."""
+
+    link: str
 
 
 class PeersLook(BaseModel):
@@ -351,7 +438,8 @@ class PeersLooks(BaseModel):
 
 
 class LookOut(_Strict):
-    """Someone has looked. `professional` null: a system of that party; `what`: the class of data."""
+    """Someone has looked. `professional` null: a system of that party; `organisation`: where they work, or whose it is, by name;
+    `what`: the class of data."""
 
     at: AwareDatetime
     service: str
@@ -359,6 +447,7 @@ class LookOut(_Strict):
     party: str
     professional: UUID | None
     name: str | None
+    organisation: str | None
     what: str
     purpose: str
 

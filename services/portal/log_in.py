@@ -20,6 +20,9 @@ from services.chassis.settings import Settings
 from services.portal.repository import Tokens
 
 CLIENT = "portal"
+# A renewal asks for no more than was surely granted: a provider that has left `offline_access` out refuses one that names it.
+_RENEWED = "openid profile tovholder"
+_SCOPE = f"{_RENEWED} offline_access"
 _ALGORITHMS = ["ES256", "PS256", "EdDSA"]
 _DESCRIPTION_SECONDS = 300
 _LEEWAY_SECONDS = 60
@@ -57,8 +60,11 @@ class LogIn:
     def callback(self) -> str:
         return f"{self._settings.portal_url}/portal/callback"
 
-    async def address(self, entering: dict[str, Any]) -> str:
-        """Where the browser goes to log in. Fills `entering` with what must be remembered until it comes back."""
+    async def address(self, entering: dict[str, Any], with_cpr: bool = False) -> str:
+        """Where the browser goes to log in. Fills `entering` with what must be remembered until it comes back.
+
+        `with_cpr`: a family's log-in, for which the provider is asked to say whose CPR number it is.
+        """
         described, _ = await self._provider()
         entering |= {
             "state": secrets.token_urlsafe(16),
@@ -71,6 +77,7 @@ class LogIn:
                 state=entering["state"],
                 nonce=entering["nonce"],
                 code_verifier=entering["verifier"],
+                scope=f"{_SCOPE} {self._settings.cpr_scope}" if with_cpr else _SCOPE,
                 # Without it the access token would be for nobody: here, at the token and at each renewal.
                 resource=self._settings.audience,
             )
@@ -92,14 +99,14 @@ class LogIn:
         return Entered(str(claims["sub"]), claims.get("sid"), tokens)
 
     async def renew(self, tokens: Tokens) -> Tokens:
-        """New tokens for the refresh token, which is used up by it."""
+        """New tokens for the refresh token, which is used up by it; without the CPR number, for which no renewal asks."""
         if tokens.refresh is None:
             raise LogInAgain("The log-in has ended.")
         described, _ = await self._provider()
         given = await self._asked(
             described,
             lambda client: client.refresh_token(
-                described["token_endpoint"], refresh_token=tokens.refresh, resource=self._settings.audience
+                described["token_endpoint"], refresh_token=tokens.refresh, scope=_RENEWED, resource=self._settings.audience
             ),
         )
         return _tokens({"refresh_token": tokens.refresh, **given}, tokens.id, tokens.name)
@@ -155,7 +162,7 @@ class LogIn:
         key = ECKey.import_key(self._settings.secrets.client_key(CLIENT))
         client = AsyncOAuth2Client(
             CLIENT, key, token_endpoint_auth_method="private_key_jwt", redirect_uri=self.callback,  # noqa: S106 - a method's name
-            scope="openid profile offline_access tovholder", code_challenge_method="S256", timeout=5,
+            scope=_SCOPE, code_challenge_method="S256", timeout=5,
         )  # fmt: skip
         # Good for this one call: the library's own hour would be longer than providers take.
         claims = {"exp": int(time.time()) + _ASSERTION_SECONDS}

@@ -27,7 +27,7 @@ NAMES_IN_A_SERVICE = {
     # What indicators counts and asks, as data, and the command that counts anew.
     *("figures.yaml", "survey.yaml", "rebuilding.py"),
     # The portal's pages: their templates, texts and what browsers are given; forms, log-in, and how it asks the others.
-    *("templates", "translations", "static", "pages.py", "words.py", "forms.py", "log_in.py", "apis.py"),
+    *("templates", "translations", "static", "pages.py", "words", "forms.py", "log_in.py", "apis.py"),
 }
 PACKAGE_REGISTRIES = (
     *("pypi" + ".org", "pythonhosted" + ".org", "registry.npmjs" + ".org", "repo.maven.apache" + ".org", "repo1.maven" + ".org"),

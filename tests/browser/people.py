@@ -172,9 +172,9 @@ class Town:
         answer = await self.scene.professional("lone").get(f"/registry/children/{child}/events")
         return [it["type"].split(".")[3] for it in answer.body["events"]]
 
-    async def until(self, look: Any) -> Any:
+    async def until(self, look: Any, seconds: float = 60) -> Any:
         """What `look` finds, as soon as it finds something."""
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(seconds):
             while not (found := await look()):  # noqa: ASYNC110 - other processes say nothing of themselves
                 await asyncio.sleep(0.05)
         return found

@@ -14,6 +14,7 @@ from services.demo.installed import REPOSITORY, installed
 from services.demo.processes import free_port, wait_until
 from tests.browser.conftest import ARGUMENTS
 from tests.browser.people import Checks, Town, settings_of
+from tests.browser.test_family import OWN_PAGE, has_lived, is_known
 
 DOCS = REPOSITORY / "docs"
 
@@ -37,6 +38,13 @@ async def take(town: Town) -> None:
     async with town.visitor("anna") as anna:
         await anna.page.click("main a.what >> nth=0")
         await _picture(anna.page, "portal-child")
+    async with town.visitor("nadia", logged_in=False) as nadia:
+        await is_known(town, "nadia")
+        await nadia.log_in(OWN_PAGE)
+        await has_lived(nadia)
+        await _picture(nadia.page, "portal-family")
+        await nadia.goto(f"{OWN_PAGE}/hvem")
+        await _picture(nadia.page, "portal-family-looks")
     async with town.visitor("lone") as lone:
         await lone.goto("/portal/leder")
         await _picture(lone.page, "portal-leader")

@@ -170,7 +170,7 @@ def keys() -> Keys:
 def provider(tmp_path_factory: pytest.TempPathFactory, keys: Keys) -> Iterator[OidcProvider]:
     configuration = OidcConfiguration(
         audience=AUDIENCE,
-        users=[OidcUser("1b0f8f6e-0000-4000-8000-000000000001", "anna", "Anna Æbelø", "hemmelig")],
+        users=[OidcUser("1b0f8f6e-0000-4000-8000-000000000001", "anna", "Anna Æbelø", "hemmelig", "7101900001")],
         web_clients=[WebClient("portal", keys.portal_public, [REDIRECT])],
         machine_clients=[MachineClient("midwife-system", keys.system_public, "midwife.write registry.read")],
     )
@@ -185,8 +185,8 @@ async def claims_of(provider: OidcProvider, token: str) -> tuple[dict[str, objec
     return dict(read.header), dict(read.claims)
 
 
-async def log_in(provider: OidcProvider, keys: Keys, password: str) -> str:
-    return await person_token(provider.issuer, "portal", keys.portal, REDIRECT, AUDIENCE, "anna", password)
+async def log_in(provider: OidcProvider, keys: Keys, password: str, **more: bool) -> str:
+    return await person_token(provider.issuer, "portal", keys.portal, REDIRECT, AUDIENCE, "anna", password, **more)
 
 
 class TestProvider:
@@ -197,6 +197,12 @@ class TestProvider:
         assert (claims["iss"], claims["aud"]) == (provider.issuer, AUDIENCE)
         assert claims["sub"] == "1b0f8f6e-0000-4000-8000-000000000001"
         assert int(str(claims["exp"])) - int(str(claims["iat"])) == 300
+
+    async def test_a_token_says_a_cpr_number_only_where_it_is_asked_for(self, provider: OidcProvider, keys: Keys) -> None:
+        _, asked = await claims_of(provider, await log_in(provider, keys, "hemmelig", with_cpr=True))
+        _, usual = await claims_of(provider, await log_in(provider, keys, "hemmelig"))
+
+        assert (asked["cpr"], "cpr" in usual) == ("7101900001", False)
 
     async def test_a_wrong_password_gives_no_token(self, provider: OidcProvider, keys: Keys) -> None:
         with pytest.raises(SignInRefused):

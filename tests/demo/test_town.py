@@ -2,12 +2,18 @@
 
 from collections import Counter
 
-from services.demo import town
+from services.demo import parents, town
 
 
 def test_nobody_in_the_demo_shares_a_name_a_login_or_a_number_with_another() -> None:
     everyone = town.people(everyone=True)
+    families = parents.parents()
 
-    for told in ("username", "sub", "id"):
-        twice = [name for name, times in Counter(getattr(each, told) for each in everyone).items() if times > 1]
+    for told, those in (
+        ("username", [*everyone, *families]),
+        ("sub", [*everyone, *families]),
+        ("id", everyone),
+        ("cpr", families),
+    ):
+        twice = [name for name, times in Counter(getattr(each, told) for each in those).items() if times > 1]
         assert twice == [], told

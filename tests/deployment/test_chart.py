@@ -177,8 +177,9 @@ def test_every_path_leads_to_a_port_that_a_deployment_serves(mode: str, service_
 
     paths = {path["path"]: path["backend"]["service"]["name"] for path in ingress["spec"]["rules"][0]["http"]["paths"]}
 
-    assert set(paths) == {f"/{name}" for name in service_names} | {"/fhir", "/openapi.json"}
+    assert set(paths) == {f"/{name}" for name in service_names} | {"/fhir", "/openapi.json", "/", "/familie"}
     assert paths["/fhir"] == paths["/midwife"]
+    assert paths["/"] == paths["/familie"] == paths["/portal"]
     for service in paths.values():
         assert any(ports[service].items() <= label.items() for label in labels)
 

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 from services.notifications.letters.sending import RECEIPT_WITHIN
 from tests.notifications.telling import AT, CPR, HAVBY, Telling
+from tests.support.world import Someone
 
 
 def folder(telling: Telling) -> Path:
@@ -60,6 +61,13 @@ async def passes_to_birgit(telling: Telling, child: UUID) -> None:
     await telling.world.settle()
 
 
+async def with_pass(telling: Telling, number: str) -> Someone:
+    """Somebody of the family who has logged in by themselves."""
+    world = telling.world
+    given = await world.with_token(world.issuer.token(f"login-{number}", cpr=number)).ask("POST", "/persons/family/pass")
+    return world.with_token(given.body["pass"])
+
+
 async def test_the_first_acceptance_is_written_to_each_holder_of_custody_and_the_registration_is_not_written_beside_it(
     telling_all: Telling,
 ) -> None:
@@ -91,6 +99,21 @@ async def test_the_first_acceptance_is_written_to_each_holder_of_custody_and_the
     assert (await telling.someone("skovby-leader").get(f"/notifications/letters/{listed[0]['delivery']}")).status == 404
     sealed = await telling.world.sql("notifications", "select words::text as words from letter")
     assert len(sealed) == 2
+
+    # By their own log-ins each reads their own letter, and it names nobody's address.
+    mother, father = [await with_pass(telling, number) for number in (numbers["mother"], numbers["father"])]
+    [hers], [his] = [(await each.get(f"/persons/family/letters?child={child}")).body["letters"] for each in (mother, father)]
+    assert {hers["letter"], his["letter"]} == {one["delivery"] for one in listed}
+    words = (await mother.get(f"/persons/family/letters/{hers['letter']}?child={child}")).body["words"]
+    assert (words[0]["language"], words[0]["subject"]) == ("da", "I har fået en ny tovholder")
+    assert "Søs Åkær" in words[0]["paragraphs"][0]
+    assert not any(place in str(words) for place in ("Æblevej", "Hemmelig", "Gemt"))
+    pdf = await mother.get(f"/persons/family/letters/{hers['letter']}/pdf?child={child}")
+    assert pdf.body.startswith(b"%PDF-")
+    for path in (f"letters/{his['letter']}", f"letters/{his['letter']}/pdf", f"letters/{uuid4()}"):
+        assert (await mother.get(f"/persons/family/{path}?child={child}")).status == 404, path
+    for path in ("letters", f"letters/{hers['letter']}", f"letters/{hers['letter']}/pdf"):
+        assert (await mother.get(f"/persons/family/{path}?child={uuid4()}")).status == 404, path
 
     # The print service answers: one was delivered, one came back.
     delivered, returned, *_ = found

@@ -1,12 +1,12 @@
 """A family by its own log-in: a pass of five minutes, its consents, what is planned, and who has looked."""
 
 import uuid
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
 from services.chassis.calendar import date_of
-from services.persons.domain.family import Look, newest, of_disclosure
+from services.persons.domain.family import Look, newest, of_disclosure, survey_again_from
 from tests.persons.families import CANARY, FATHER, MOTHERS_CPR, child, children_of, identifier, mother_of, notify
 from tests.support.world import Answer, Someone, World
 
@@ -46,6 +46,14 @@ async def test_a_mother_sees_her_child_consents_withdraws_and_sees_who_has_looke
     answer, mother = await passed(world, "login-of-a-mother", MOTHERS_CPR[1])
     again, _ = await passed(world, "login-of-a-mother", None)
     page = (await mother.get("/persons/family")).body
+    to = {"professional": world.names["birgit"], "unit": world.names["nord"]}
+    on = (today + timedelta(days=30)).isoformat()
+    proposal = {"to": to, "reason": "moved-district", "effective_on": on}
+    offered = await inge.post(f"/registry/children/{ref}/handovers", proposal)
+    before = (await mother.get("/persons/family")).body["children"][0]["handover"]
+    await world.as_professional("birgit").post(f"/registry/handovers/{offered.body['id']}/acceptance", {})
+    agreed = (await mother.get("/persons/family")).body["children"][0]["handover"]
+    surveys = [await mother.post("/persons/family/survey", key=key) for key in ("one", "one", "two")]
     given = await consents(world, mother, ref, "sleep")
     own = await consents(world, mother, ref, "mother-mood", about="mother")
     shown = (await mother.get(f"/persons/family/consents?child={ref}")).body
@@ -62,9 +70,17 @@ async def test_a_mother_sees_her_child_consents_withdraws_and_sees_who_has_looke
     assert (answer.body["children"], answer.body["seconds"], again.body["children"]) == ([ref], 300, [ref])
     assert MOTHERS_CPR[1] not in str(answer.body)
     (one,) = page["children"]
-    assert (one["tovholder"], one["unavailable"]) == ({"professional": world.names["inge"], "name": "Inge Modtoft"}, [])
-    assert [it["starts_on"] for it in one["starts"]] == [start["starts_on"]]
+    holder = one["tovholder"]
+    assert (holder["name"], holder["unit_name"], holder["email"]) == (
+        "Inge Modtoft", "Sundhedsplejens modtagelse", "inge@havby.example",
+    )  # fmt: skip
+    assert (one["unavailable"], one["status"], one["is_mother"], one["handover"]) == ([], "born", True, None)
+    assert [(it["starts_on"], it["unit_name"]) for it in one["starts"]] == [(start["starts_on"], "Børnehuset Mælkevejen")]
     assert one["visits"]
+    assert before is None
+    assert (agreed["name"], agreed["unit_name"], agreed["effective_on"]) == ("Birgit Strandgaard", "Sundhedspleje Nord", on)
+    assert len({it.body["link"] for it in surveys}) == 1
+    assert (await world.http.get(surveys[0].body["link"])).status_code == 200
     assert (given.status, own.status, withdrawn.status) == (201, 201, 201)
     assert [(it["about"], it["state"], it["recorded_by"]) for it in shown["consents"]] == [
         ("child", "given", None), ("mother", "given", None),
@@ -72,6 +88,9 @@ async def test_a_mother_sees_her_child_consents_withdraws_and_sees_who_has_looke
     await world.settle()
     assert (await world.events("persons", ref))[-3:] == ["consent_given", "consent_given", "consent_withdrawn"]
     assert [(it["basis"], it["withheld"]) for it in disclosed] == [("refused", ["sleep", "mother-mood"])]
+    people = (await mother.get(f"/persons/family/access?child={ref}&machinery=false")).body["lines"]
+    assert {it["party"].partition(":")[0] for it in people} == {"municipality"}
+    assert {(it["name"], it["organisation"]) for it in people} == {("Inge Modtoft", "Sundhedsplejens modtagelse")}
     seen = {(it["service"], it["about"], it["what"], it["name"]) for it in looks["lines"]}
     assert {
         ("persons", "child", "identity", "Inge Modtoft"), ("persons", "self", "mother", "Inge Modtoft"),
@@ -126,6 +145,15 @@ async def test_who_has_looked_is_given_to_the_service_that_shows_it_to_the_famil
     assert (await world.as_client("service-persons").get(path)).body == {"lines": []}
     for asking in (world.as_client("service-daycare"), world.as_professional("lone"), world.as_client("placement-havby")):
         assert (await asking.get(path)).status == 403
+
+
+def test_a_link_to_the_survey_is_given_again_on_its_day_and_after_ninety() -> None:
+    today = date(2027, 4, 1)
+
+    assert survey_again_from(None, today) is None
+    assert survey_again_from(today, today) is None
+    assert survey_again_from(date(2027, 3, 31), today) == date(2027, 6, 29)
+    assert survey_again_from(date(2027, 1, 1), today) is None
 
 
 def test_of_all_services_lines_the_newest_are_shown_and_the_next_page_goes_on_before_them() -> None:

@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Response
 
 from services.chassis.errors import NotAllowed, NotFound
-from services.chassis.request import answer
+from services.chassis.request import Reading, answer
 from services.chassis.route import UsualRoute
 from services.chassis.sealed import seal_of
 from services.events.envelope import Municipality
@@ -14,8 +14,9 @@ from services.notifications import repository
 from services.notifications.endpoints.asking import Changing, Looking, related
 from services.notifications.letters import sending
 from services.notifications.letters.page import drawn
+from services.notifications.letters.writing import Words
 from services.notifications.repository import letters as letters_repository
-from services.notifications.schemas import LetterOut, LetterRuleIn, LetterRuleOut, LettersOut
+from services.notifications.schemas import LetterOut, LetterRuleIn, LetterRuleOut, LettersOut, LetterWordsOut, WordsOut
 
 router = APIRouter(route_class=UsualRoute)
 Code = Annotated[Municipality, Path()]
@@ -39,6 +40,18 @@ async def of_child(request: Looking, child: UUID) -> Response:
 @router.get("/letters/{delivery}", summary="A letter as it was sent, without its address", response_class=Response)
 async def one(request: Looking, delivery: UUID) -> Response:
     """PDF. The address is in no copy: it may be protected, also from the other holder of custody."""
+    words = await _words(request, delivery)
+    return Response(drawn(words, ()), 200, {"cache-control": "no-store"}, "application/pdf")
+
+
+@router.get("/letters/{delivery}/words", summary="The words of a letter, to be read on a page", response_model=LetterWordsOut)
+async def words_of(request: Looking, delivery: UUID) -> Response:
+    """In each language it was written in, Danish first; no address, as in the PDF."""
+    words = await _words(request, delivery)
+    return answer(200, LetterWordsOut(delivery=delivery, words=[WordsOut(**vars(each)) for each in words]).model_dump())
+
+
+async def _words(request: Reading, delivery: UUID) -> list[Words]:
     async with request.begin() as look:
         row = await letters_repository.one(look.tx, delivery)
         if row is None:
@@ -47,7 +60,7 @@ async def one(request: Looking, delivery: UUID) -> Response:
         seal = await seal_of(look.tx, request.runtime.settings.secrets, row["municipality"], row["child"])
         words = sending.opened(seal, row["words"])
         await look.saw(row["child"], "deliveries")
-    return Response(drawn(words, ()), 200, {"cache-control": "no-store"}, "application/pdf")
+        return words
 
 
 @router.get("/municipalities/{municipality}/letters", summary="When the first letter goes", response_model=LetterRuleOut)

@@ -5,14 +5,14 @@ import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from pydantic import AwareDatetime
 
 from services.chassis.calendar import date_of
-from services.chassis.errors import CallerIsUnknown, CannotBeApplied, LogInAgain, NotFound, TryAgainSoon
+from services.chassis.errors import CallerIsUnknown, LogInAgain, NotFound
 from services.chassis.party import Bearer
 from services.chassis.request import Change, OpenChange, OpenReading, Reading, change, reading
 from services.chassis.service import Runtime, runtime_of
@@ -21,6 +21,7 @@ from services.persons.domain import family as rules
 from services.persons.domain.family import Look
 from services.persons.domain.identifiers import Identifier
 from services.persons.endpoints import consents as consenting
+from services.persons.endpoints import family_shown as shown
 from services.persons.repository import consents
 from services.persons.repository import family as families
 from services.persons.repository.consents import Custody
@@ -29,18 +30,13 @@ from services.persons.schemas import (
     ConsentsOut,
     DisclosureOut,
     DisclosuresOut,
-    FamilyChild,
     FamilyConsentIn,
     FamilyOut,
-    FamilyTovholder,
     FamilyWithdrawalIn,
     LookOut,
     LooksOut,
     PassOut,
-    PeersBaton,
-    PeersCase,
     PeersLooks,
-    PeersStarts,
 )
 
 runtime = runtime_of("persons")
@@ -98,7 +94,7 @@ async def give_pass(request: Request, authorization: str | None = Header(None, i
 
 
 @asynccontextmanager
-async def _reading(request: Reading) -> AsyncIterator[OpenReading]:
+async def opened_reading(request: Reading) -> AsyncIterator[OpenReading]:
     """ThePassHasEnded where it is too old, or custody has changed since it was given."""
     try:
         async with request.begin() as looking:
@@ -108,7 +104,8 @@ async def _reading(request: Reading) -> AsyncIterator[OpenReading]:
 
 
 @asynccontextmanager
-async def _changing(request: Change) -> AsyncIterator[OpenChange]:
+async def opened_change(request: Change) -> AsyncIterator[OpenChange]:
+    """The same for a change."""
     try:
         async with request.begin() as changing:
             yield changing
@@ -116,7 +113,8 @@ async def _changing(request: Change) -> AsyncIterator[OpenChange]:
         raise rules.ThePassHasEnded from error
 
 
-async def _child(opened: OpenChange | OpenReading, child: UUID) -> Custody:
+async def own_child(opened: OpenChange | OpenReading, child: UUID) -> Custody:
+    """NotFound for everybody else's."""
     found = await families.child_of(opened.tx, child)
     if found is None:
         raise NotFound("There is no such child, or it is not yours to answer for.")
@@ -126,53 +124,24 @@ async def _child(opened: OpenChange | OpenReading, child: UUID) -> Custody:
 @router.get("", summary="For a family: its children, their tovholder and what is planned")
 async def see_family(request: Looking) -> FamilyOut:
     """As far as the other services say it now: what one of them does not answer is null, and named in `unavailable`."""
-    async with _reading(request) as looking:
+    async with opened_reading(request) as looking:
         family = await families.family_of(looking.tx)
         for child in family.children:
             await looking.saw(child, "own-page", "own-access")
-    found = await asyncio.gather(*(_shown(request.runtime, child) for child in family.children))
-    return FamilyOut(person=family.person, children=list(found))
-
-
-async def _shown(run: Runtime, child: UUID) -> FamilyChild:
-    baton, starts, case = await asyncio.gather(
-        _asked(run, "registry", f"/registry/children/{child}"),
-        _asked(run, "daycare", "/daycare/starts", child=child),
-        _asked(run, "sundhedspleje", f"/sundhedspleje/cases/{child}"),
+        mothers = {child: (await own_child(looking, child)).mother for child in family.children}
+        asked_on = await families.surveyed_on(looking.tx, family.person)
+    found = await asyncio.gather(
+        *(shown.child(request.runtime, child, mothers[child] == family.person) for child in family.children)
     )
-    shown = FamilyChild(
-        child=child,
-        unavailable=[name for name, it in (("registry", baton), ("daycare", starts), ("sundhedspleje", case)) if it is None],
-    )
-    if baton and (holder := PeersBaton.model_validate(baton).tovholder):
-        shown.tovholder = FamilyTovholder(professional=holder.professional, name=await _name(run, holder.professional))
-    if starts is not None:
-        shown.starts = PeersStarts.model_validate(starts).starts
-    if case is not None:
-        shown.visits = PeersCase.model_validate(case).visits
-    return shown
-
-
-async def _asked(run: Runtime, service: str, path: str, **query: Any) -> Any | None:
-    """None where it does not answer; an empty answer where it knows no such child."""
-    try:
-        return await run.peers.get(service, path, **query)
-    except TryAgainSoon:
-        return None
-    except CannotBeApplied:
-        return {}
-
-
-async def _name(run: Runtime, professional: UUID) -> str | None:
-    found = await _asked(run, "directory", f"/directory/professionals/{professional}")
-    return str(found["name"]) if found else None
+    again_from = rules.survey_again_from(asked_on, date_of(looking.at))
+    return FamilyOut(person=family.person, children=list(found), survey_from=again_from)
 
 
 @router.get("/consents", summary="For a family: its consents about a child")
 async def see_consents(child: UUID, request: Looking, after: UUID | None = None, limit: Limit = 50) -> ConsentsOut:
     """Those about the child by every holder of custody; those about the mother for her alone."""
-    async with _reading(request) as looking:
-        own = await _child(looking, child)
+    async with opened_reading(request) as looking:
+        own = await own_child(looking, child)
         family = await families.family_of(looking.tx)
         await looking.saw(child, "consent", "own-access")
         found = await consents.recorded(looking.tx, child, after, limit)
@@ -195,8 +164,8 @@ async def see_consents(child: UUID, request: Looking, after: UUID | None = None,
 @router.post("/consents", status_code=201, summary="For a family: consent")
 async def give_consent(body: FamilyConsentIn, request: Changing) -> Response:
     """Given by whoever the pass is for: about a child whose custody they hold, or, by the mother, about herself."""
-    async with _changing(request) as changing:
-        child = await _child(changing, body.child)
+    async with opened_change(request) as changing:
+        child = await own_child(changing, body.child)
         family = await families.family_of(changing.tx)
         given = ConsentIn(given_by=family.person, **body.model_dump(exclude={"child"}))
         return await consenting.give(changing, child, given)
@@ -205,7 +174,7 @@ async def give_consent(body: FamilyConsentIn, request: Changing) -> Response:
 @router.post("/consents/withdrawal", status_code=201, summary="For a family: withdraw a consent")
 async def withdraw_consent(body: FamilyWithdrawalIn, request: Changing) -> Response:
     """One's own, at any time, with no reason asked. What was disclosed before stays disclosed."""
-    async with _changing(request) as changing:
+    async with opened_change(request) as changing:
         family, giver = await families.family_of(changing.tx), await families.giver_of(changing.tx, body.consent)
         if giver is None:
             raise NotFound("There is no such consent, or it is not yours to see.")
@@ -213,7 +182,7 @@ async def withdraw_consent(body: FamilyWithdrawalIn, request: Changing) -> Respo
             raise rules.OnlyWhoGaveAConsentWithdrawsIt
         consent = await consents.consent(changing.tx, body.consent)
         assert consent is not None, "seen a moment ago, and never deleted"
-        child = await _child(changing, consent["child"])
+        child = await own_child(changing, consent["child"])
         return await consenting.withdraw(
             changing, body.consent, consent["withdrawn_at"] is not None, child.id, child.municipality
         )
@@ -222,8 +191,8 @@ async def withdraw_consent(body: FamilyWithdrawalIn, request: Changing) -> Respo
 @router.get("/disclosures", summary="For a family: what may have been disclosed of a child, to whom and on what basis")
 async def see_disclosures(child: UUID, request: Looking, after: UUID | None = None, limit: Limit = 50) -> DisclosuresOut:
     """Each answer a service got when it asked, refusals too; what is about the mother for her alone."""
-    async with _reading(request) as looking:
-        own, family = await _child(looking, child), await families.family_of(looking.tx)
+    async with opened_reading(request) as looking:
+        own, family = await own_child(looking, child), await families.family_of(looking.tx)
         await looking.saw(child, "consent", "own-access")
         rows = await consents.disclosed(looking.tx, child, after, limit)
         is_mother = own.mother == family.person
@@ -242,15 +211,20 @@ async def see_disclosures(child: UUID, request: Looking, after: UUID | None = No
 
 
 @router.get("/access", summary="For a family: who has looked at a child's data, and at one's own")
-async def see_access(child: UUID, request: Looking, before: AwareDatetime | None = None, limit: Limit = 100) -> LooksOut:
-    """From every service's access log, the newest first. 503 where one does not answer: half of it would look like all."""
-    async with _reading(request) as looking:
-        await _child(looking, child)
+async def see_access(
+    child: UUID, request: Looking, before: AwareDatetime | None = None, limit: Limit = 100, machinery: bool = True
+) -> LooksOut:
+    """From every service's access log, the newest first. 503 where one does not answer: half of it would look like all.
+
+    `machinery` false: without what the product's services asked each other, and what the family itself has looked at.
+    """
+    async with opened_reading(request) as looking:
+        await own_child(looking, child)
         family = await families.family_of(looking.tx)
         await looking.saw(child, "own-page", "own-access")
     run, subjects = request.runtime, (child, family.person)
     asked = [(service, about) for service in _SERVICES for about in subjects]
-    query = {"limit": limit, **({"before": before.isoformat()} if before else {})}
+    query = {"limit": limit, "machinery": machinery, **({"before": before.isoformat()} if before else {})}
     answers = await asyncio.gather(
         *(run.peers.get(service, f"/{service}/access", subject=about, **query) for service, about in asked)
     )
@@ -260,13 +234,12 @@ async def see_access(child: UUID, request: Looking, before: AwareDatetime | None
         for line in PeersLooks.model_validate(found).lines
     ]
     page, next_before = rules.newest(looks, limit)
-    people = sorted({it.professional for it in page if it.professional})
-    names = dict(zip(people, await asyncio.gather(*(_name(run, it) for it in people)), strict=True))
+    lookers = await shown.lookers(run, page)
     lines = [
         LookOut(
             at=it.at, service=it.service, about="child" if it.about == child else "self", party=it.party,
-            professional=it.professional, name=names[it.professional] if it.professional else None, what=it.class_,
-            purpose=it.purpose,
+            professional=it.professional, name=lookers[it.party, it.professional].name,
+            organisation=lookers[it.party, it.professional].organisation, what=it.class_, purpose=it.purpose,
         )
         for it in page
     ]  # fmt: skip

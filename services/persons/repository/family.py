@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -60,3 +61,32 @@ async def giver_of(tx: Tx, consent: UUID) -> UUID | None:
     """Who gave a consent about one of the family's children; None where there is none that the family may see."""
     found: UUID | None = await tx.fetchval("select lives_on_as(given_by) from consent where id = $1", consent)
     return found
+
+
+async def stands_for(tx: Tx, child: UUID) -> list[UUID]:
+    """The child and the records merged into it."""
+    return [row["reference"] for row in await tx.fetch("select stands_for($1) as reference", child)]
+
+
+async def own_references(tx: Tx) -> frozenset[UUID]:
+    """Who asks, under every reference that lives on as theirs."""
+    own = await tx.fetchval("select current_setting('tovholder.own')")
+    return frozenset(map(UUID, orjson.loads(own)))
+
+
+async def surveyed_on(tx: Tx, person: UUID) -> date | None:
+    """The day on which a link to the survey was last given to this person."""
+    found: date | None = await tx.fetchval("select given_on from surveyed where person = $1", person)
+    return found
+
+
+async def survey_given(tx: Tx, person: UUID, today: date, last_before: date) -> date:
+    """Notes that a link is given today, unless one was given after `last_before`; the day of the newest one."""
+    given_on: date = await tx.fetchval(
+        "insert into surveyed (person, municipality, given_on)"
+        " values ($1, current_setting('tovholder.municipality'), $2)"
+        " on conflict (person) do update set given_on ="
+        "   case when surveyed.given_on <= $3 then excluded.given_on else surveyed.given_on end returning given_on",
+        *(person, today, last_before),
+    )
+    return given_on

@@ -9,12 +9,13 @@ from starlette.responses import RedirectResponse
 
 from services.chassis.errors import LogInAgain, NotFound
 from services.portal import forms, pages, repository
+from services.portal.endpoints.family_visiting import FAMILY, forget_pass, introduced
 from services.portal.endpoints.visiting import (
     LANGUAGE_COOKIE,
     Elsewhere,
     PageRoute,
-    Sending,
     cookie_name,
+    form_sent,
     language_of,
     portal_of,
     refused,
@@ -49,8 +50,17 @@ async def welcome(request: Request, til: str = "/portal/", gemt: str = "") -> Re
 
 def _welcome(request: Request, to: str, **more: Any) -> Response:
     settings = runtime(request).settings
-    people = json.loads(settings.shown_log_ins.read_text()) if settings.shown_log_ins else []
-    given = {"visit": None, "to": to, "people": people, "done": None, "goodbye": False, "kept": False, **more}
+    people = json.loads(settings.shown_log_ins.read_text()) if settings.shown_log_ins else {}
+    given = {
+        "visit": None,
+        "to": to,
+        "for_family": to.startswith(FAMILY),
+        "people": people,
+        "done": None,
+        "goodbye": False,
+        "kept": False,
+        **more,
+    }
     return pages.page("welcome.html", language_of(request), settings, address=f"/portal/log-ind?til={to}", **given)
 
 
@@ -62,8 +72,10 @@ async def log_in(request: Request) -> Response:
     # Whose typed text waits in the session that ended: it is handed on after the log-in if it is the same person.
     before = await _session(request)
     kept = before.key.secret if before and before.login else before.entering.get("before") if before else None
-    entering = {"to": safe(typed.one("til")), "before": kept}
-    place = await portal_of(request).log_in.address(entering)
+    to = safe(typed.one("til"))
+    is_family = to.startswith(FAMILY)
+    entering = {"to": to, "before": kept, "family": is_family}
+    place = await portal_of(request).log_in.address(entering, with_cpr=is_family)
     key = Key.new()
     await repository.begin_entering(own.store, key, entering)
     answer = RedirectResponse(place, 303, {"cache-control": "no-store"})
@@ -87,10 +99,11 @@ async def come_back(request: Request, state: str = "", code: str = "", error: st
     await repository.forget(own.store, session.key)
     try:
         entered = await portal_of(request).log_in.enter(entering, code)
+        tokens = await introduced(request, entered.tokens) if entering.get("family") else entered.tokens
     except LogInAgain:
         return refused(request, 400, "log-in")
     key = Key.new()
-    await repository.begin(own.store, key, own.settings.issuer, entered.login, entered.provider_session, entered.tokens)
+    await repository.begin(own.store, key, own.settings.issuer, entered.login, entered.provider_session, tokens)
     to = await _handed_on(request, entering, entered.login, key)
     answer = RedirectResponse(to, 303, {"cache-control": "no-store"})
     set_cookie(answer, own.settings, key.secret)
@@ -109,13 +122,15 @@ async def _handed_on(request: Request, entering: dict[str, Any], login: str, key
 
 
 @router.post("/log-ud")
-async def log_out(sent: Sending) -> Response:
-    """Here at once, then at the provider, which tells every other application."""
-    assert sent.session.tokens is not None
-    place = await portal_of(sent.request).log_in.way_out(sent.session.tokens.id)
-    await repository.end(sent.runtime.store, sent.session.key)
+async def log_out(request: Request) -> Response:
+    """Here at once, then at the provider, which tells every other application; whoever it is that has logged in."""
+    own, (session, _, _) = runtime(request), await form_sent(request)
+    assert session.tokens is not None
+    place = await portal_of(request).log_in.way_out(session.tokens.id)
+    await repository.end(own.store, session.key)
+    forget_pass(request, session)
     answer = RedirectResponse(place, 303, {"cache-control": "no-store", "clear-site-data": '"cache"'})
-    answer.delete_cookie(cookie_name(sent.runtime.settings), path="/")
+    answer.delete_cookie(cookie_name(own.settings), path="/")
     return answer
 
 

@@ -45,6 +45,8 @@ class Portal:
     log_in: LogIn
     names: Names = field(default_factory=Names)
     renewing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    # A family's pass by its session's id: (until when, the pass). Kept in no table.
+    passes: dict[bytes, tuple[float, str]] = field(default_factory=dict)
 
 
 def portal_of(request: Request) -> Portal:
@@ -186,28 +188,40 @@ class Sent(Visit):
 
 async def visiting(request: Request) -> Visit:
     """Elsewhere, to the log-in and back, for everybody who is not logged in."""
+    session = await logged_in(request)
+    return Visit(**await _visit(request, session, forms.from_kept(session.typed)))
+
+
+async def logged_in(request: Request) -> Session:
+    """A session that lives; else Elsewhere, to the log-in and back."""
     session = await _session(request)
     if session is None or not session.lives or session.tokens is None:
         raise Elsewhere(f"/portal/log-ind?til={quote(_here(request))}")
-    return Visit(**await _visit(request, session, forms.from_kept(session.typed)))
+    return session
 
 
 async def sending(request: Request) -> Sent:
     """A form of this very page, in a session that lives; else what was typed is kept until they have logged in again."""
+    session, typed, key = await form_sent(request)
+    try:
+        return Sent(**await _visit(request, session, typed), key=key)
+    except LogInAgain:
+        raise await kept(request, session, typed) from None
+
+
+async def form_sent(request: Request) -> tuple[Session, Typed, str]:
+    """Whose form, what it says, and its Idempotency-Key; Elsewhere, to the log-in, where the session has ended."""
     forms.comes_from_here(request)
     typed, session = await forms.typed(request), await _session(request)
     if session is None:
         raise Elsewhere(f"/portal/log-ind?til={quote(typed.page)}")
     if not session.lives or session.tokens is None:
-        raise await _kept(request, session, typed)
-    key = forms.one_time_key(session.key, request.url.path, typed.one(forms.ID))
-    try:
-        return Sent(**await _visit(request, session, typed), key=key)
-    except LogInAgain:
-        raise await _kept(request, session, typed) from None
+        raise await kept(request, session, typed)
+    return session, typed, forms.one_time_key(session.key, request.url.path, typed.one(forms.ID))
 
 
-async def _kept(request: Request, session: Session, typed: Typed) -> Elsewhere:
+async def kept(request: Request, session: Session, typed: Typed) -> Elsewhere:
+    """What was typed is kept for the same person's next log-in in this browser."""
     if session.login is not None:
         await repository.keep_typed(runtime(request).store, session.key, typed.as_kept())
     return Elsewhere(f"/portal/log-ind?til={quote(typed.page)}&gemt=1")
@@ -235,7 +249,7 @@ async def _visit(request: Request, session: Session, typed: Typed) -> dict[str, 
     assert session.tokens is not None
     assert session.issuer
     assert session.login
-    tokens = await _fresh(own, portal, session)
+    tokens = await fresh(own, portal, session)
     bearer = Bearer({"issuer": session.issuer, "login": session.login})
     async with own.store.request(bearer.who, None, None, only_reads=True) as (tx, opened):
         if opened is None or not opened["caller"].get("professional"):
@@ -249,7 +263,7 @@ async def _visit(request: Request, session: Session, typed: Typed) -> dict[str, 
     }  # fmt: skip
 
 
-async def _fresh(own: Runtime, portal: Portal, session: Session) -> Tokens:
+async def fresh(own: Runtime, portal: Portal, session: Session) -> Tokens:
     """Tokens good for what comes. Renewed by one request at a time: the provider takes a refresh token once."""
     assert session.tokens is not None
     if session.tokens.until - time.time() > _LEFT_SECONDS:
@@ -297,6 +311,9 @@ class PageRoute(APIRoute):
             except (NotFound, RequestValidationError):
                 return refused(request, 404, "not-found")
             except OnlyPeopleOfTheDirectory:
+                # Whoever is no professional may be a family: their own page says so, or that they are nobody here.
+                if request.method == "GET" and request.url.path == "/portal/":
+                    return RedirectResponse("/portal/familie", 303, {"cache-control": "no-store"})
                 return refused(request, 403, "unknown")
             except forms.TheFormIsNotOfThisPage:
                 return refused(request, 403, "forged")

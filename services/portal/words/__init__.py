@@ -7,6 +7,7 @@ from babel.dates import format_date
 from babel.support import NullTranslations
 
 from services.portal.domain.deadlines import Deadline
+from services.portal.words import family
 
 
 def _(text: str) -> str:
@@ -74,7 +75,7 @@ DELIVERY_STATES = {
     "told": _("Fortalt personligt"),
     "stopped": _("Stoppet"),
 }
-CHANNELS = {"inbox": _("Indbakke"), "email": _("E-mail")}
+CHANNELS = {"inbox": _("Indbakke"), "email": _("E-mail"), "letter": _("Brev")}
 FACTS = {
     "tovholder_changed": _("Ny tovholder"),
     "handover_proposed": _("En overdragelse blev foreslået"),
@@ -237,6 +238,7 @@ REFUSALS = {
     "the-unit-is-no-daycare-of-this-municipality": _("Enheden er ikke et dagtilbud i kommunen."),
     "only-what-failed-is-told-in-person": _("Beskeden er nået frem på anden måde."),
     "not-understood": _("Der er noget, der ikke er skrevet rigtigt."),
+    **family.REFUSALS,
 }
 
 
@@ -320,4 +322,5 @@ ALL: dict[str, dict[str, str]] = {
     "basis": BASES,
     "category": {},
     "refusal": REFUSALS,
+    **family.ALL,
 }
