@@ -21,6 +21,7 @@ service = Service(
         said.TransitionItemSettled,
         said.TransitionIncomplete,
         said.BatonDecided,
+        said.BatonRuleSet,
         said.FamilyMeetingHeld,
         said.ChildStarted,
         said.ChildSettled,

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from services.events.envelope import Code, Event, Municipality, Seat
 
+BatonRule = Literal["stays", "tovholder-decides", "moves"]
 Item = Literal["overlevering", "meeting", "pedagogue", "method"]
 How = Literal["given", "reduced", "nothing-passed", "declined-by-family", "held", "named", "continues", "ends", "not-needed"]
 ReleaseReason = Literal[
@@ -69,6 +70,14 @@ class BatonDecided(_Start, source="daycare"):
 
     moves: bool
     decided_by: UUID | None
+
+
+class BatonRuleSet(Event, source="daycare"):
+    """A municipality's rule whether the baton goes along with a start, from a day on. Subject: derived from the code."""
+
+    municipality: Municipality
+    from_on: date
+    baton: BatonRule
 
 
 class FamilyMeetingHeld(_Start, source="daycare"):

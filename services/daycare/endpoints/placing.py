@@ -32,6 +32,8 @@ from services.daycare.schemas import (
     SettingsOut,
 )
 from services.events.access import may
+from services.events.daycare import BatonRuleSet
+from services.events.directory import subject_of_municipality
 
 router = APIRouter(route_class=UsualRoute)
 runtime = runtime_of("daycare")
@@ -229,6 +231,8 @@ async def set_rules(body: SettingIn, request: Changing) -> Response:
             raise transition_rules.SettingsOfAPastDayStand
         setting = transition_rules.Setting(body.from_on, body.baton, body.warn_days)
         await transitions.save_setting(opened.tx, municipality, setting, opened.at)
+        said = BatonRuleSet(municipality=municipality, from_on=body.from_on, baton=body.baton)
+        opened.tx.publish(subject_of_municipality(municipality), said)
         return await opened.answer(200, body.model_dump(mode="json"))
 
 
