@@ -13,7 +13,17 @@ Basis = Literal[
 ]
 Whose = Literal["child", "mother", "other-parent"]
 WhyReplanned = Literal[
-    "birth", "correction", "life-ended", "life-goes-on", "closed", "reopened", "moved", "plan-changed", "criteria", "family-wish"
+    "birth",
+    "correction",
+    "life-ended",
+    "life-goes-on",
+    "closed",
+    "reopened",
+    "moved",
+    "plan-changed",
+    "criteria",
+    "family-wish",
+    "programme",
 ]
 
 
@@ -163,6 +173,22 @@ class ThresholdSet(Event, source="sundhedspleje"):
     score: int
     from_on: date
     by: UUID
+
+
+class ConfigurationInForce(Event, source="sundhedspleje"):
+    """A visit plan or a programme of a municipality has taken effect. Subject: derived from the code.
+
+    `replaces`: the day from which the one before it counted; `changed`: in what they differ. What was planned or offered before
+    stays as it was, unless `plans_again`: a visit plan for all children, whose visits are then said to be planned again.
+    """
+
+    municipality: Municipality
+    what: Literal["visit-plan", "programme"]
+    key: Code
+    from_on: date
+    replaces: date | None
+    changed: list[Code]
+    plans_again: bool
 
 
 class _Underretning(Event):

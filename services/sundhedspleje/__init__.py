@@ -29,6 +29,7 @@ service = Service(
         said.FollowUpClosed,
         said.FollowUpOverdue,
         said.ThresholdSet,
+        said.ConfigurationInForce,
         said.UnderretningGiven,
         said.UnderretningAssessed,
         said.UnderretningAcknowledged,
