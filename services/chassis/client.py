@@ -83,12 +83,12 @@ class Peers:
         """JSON of a peer's answer. TryAgainSoon where it is away; CannotBeApplied on 404."""
         return await self._ask("GET", service, path, params={name: str(value) for name, value in query.items()})
 
-    async def post(self, service: str, path: str, body: Any) -> Any:
-        """A reading that must be POST since what is asked for must not stand in a URL."""
-        return await self._ask("POST", service, path, json=body)
+    async def post(self, service: str, path: str, body: Any, key: str | None = None) -> Any:
+        """A reading that must be POST since what is asked for must not stand in a URL; with a `key`, something made once."""
+        return await self._ask("POST", service, path, json=body, headers={"idempotency-key": key} if key else {})
 
     async def _ask(self, method: str, service: str, path: str, **more: Any) -> Any:
-        headers = {"authorization": f"Bearer {await self._token.get()}"}
+        headers = {**more.pop("headers", {}), "authorization": f"Bearer {await self._token.get()}"}
         if cause := CAUSE.get():
             headers["x-correlation-id"] = cause.correlation
         try:

@@ -113,7 +113,7 @@ async def _write(runtime: Runtime, delivery: Any) -> None:
         at = await tx.now()
         if await repository.tried(tx, delivery, "sent", "laid-for-print", at):
             seal = await seal_of(tx, runtime.settings.secrets, delivery["municipality"], delivery["about"])
-            await letters.keep(tx, delivery, tovholder, sending.sealed(seal, letter), at)
+            await letters.keep(tx, delivery, tovholder, sending.sealed(seal, written(about.to_be_kept, name)), at)
 
 
 async def _stop(runtime: Runtime, delivery: Any) -> None:

@@ -38,7 +38,7 @@ async def of_child(request: Looking, child: UUID) -> Response:
 
 @router.get("/letters/{delivery}", summary="A letter as it was sent, without its address", response_class=Response)
 async def one(request: Looking, delivery: UUID) -> Response:
-    """PDF. The address is in no copy: it may be protected, also from the other holder of custody."""
+    """PDF. The address is in no copy: it may be protected, also from the other holder of custody. Nor is the survey's link."""
     async with request.begin() as look:
         row = await letters_repository.one(look.tx, delivery)
         if row is None:
