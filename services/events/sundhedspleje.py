@@ -240,6 +240,23 @@ class OverleveringGiven(Event, source="sundhedspleje"):
     given_at: AwareDatetime
 
 
+class _DisclosedByLaw(Event):
+    overlevering: UUID
+    child: UUID
+    municipality: Municipality
+    to_unit: UUID
+    given_by: UUID
+    given_at: AwareDatetime
+
+
+class DisclosedByLaw(_DisclosedByLaw, source="sundhedspleje"):
+    """Something about a child was given without consent by Sundhedsloven s. 43(2): the family is told. Subject: the child."""
+
+
+class MotherDisclosedByLaw(_DisclosedByLaw, source="sundhedspleje"):
+    """Something of the mother's own was given without consent by Sundhedsloven s. 43(2): she is told. Subject: the child."""
+
+
 # -- Programmes: what families are offered, and what staff do together about them ------------------------------------------------
 
 ProgrammeKind = Literal["visit-series", "individual-course", "group", "parent-course", "consultation", "talk", "forum"]

@@ -33,8 +33,10 @@ from services.events.persons import (
     PregnancyEndUndone,
 )
 from services.events.sundhedspleje import (
+    DisclosedByLaw,
     FollowUpOverdue,
     JointVisitPlanned,
+    MotherDisclosedByLaw,
     NeedVisitOverdue,
     OverleveringGiven,
     ProgrammeEnded,
@@ -80,6 +82,8 @@ _TOLD: tuple[type[Event], ...] = (
     PlaceReserved,
     PlaceReleased,
     OverleveringGiven,
+    DisclosedByLaw,
+    MotherDisclosedByLaw,
     ProgrammeOffered,
     ProgrammeWaiting,
     ProgrammePlaceGiven,

@@ -213,7 +213,7 @@ async def _queue(
     letter_at: datetime | None = None,
 ) -> None:
     told = [one for one in domain.audience(kind, received.event, known) if has_letters or one.channel != "letter"]
-    if any(one.channel == "letter" for one in told):
+    if kind not in domain.STANDS_ALONE and any(one.channel == "letter" for one in told):
         await letters.stop_waiting(tx, about)
     planned = await _planned(tx, kind, told, letter_at)
     await repository.queue(tx, municipality, about, kind, received.id, received.time, planned, await tx.now())

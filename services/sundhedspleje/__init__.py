@@ -35,6 +35,8 @@ service = Service(
         said.UnderretningAcknowledged,
         said.UnderretningOverdue,
         said.OverleveringGiven,
+        said.DisclosedByLaw,
+        said.MotherDisclosedByLaw,
         said.ProgrammeOffered,
         said.ProgrammeAccepted,
         said.ProgrammeDeclined,

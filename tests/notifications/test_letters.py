@@ -204,3 +204,56 @@ async def test_each_letter_about_a_new_tovholder_has_a_link_of_its_own_to_the_su
     await telling.tell()
     await telling.tell()
     assert [len(each) for delivery, each in links_in(telling).items() if delivery not in found] == [0, 0]
+
+
+async def test_what_was_given_without_consent_for_a_weighty_interest_is_told_afterwards_and_the_mother_s_own_to_her_alone(
+    telling_all: Telling,
+) -> None:
+    telling = telling_all
+    child, numbers = await family(telling)
+    await passes_to_birgit(telling, child)
+    await telling.tell()
+    await telling.tell()
+    before = set(manifests(telling))
+    social = telling.world.names["social"]
+
+    async def give(**more: Any) -> Any:
+        text = {"development": "Is often hungry.", "mother-health": "Was admitted."}
+        body = {"child": str(child), "to": {"unit": social}, "categories": list(text), "text": text, **more}
+        given = await telling.someone("birgit").post("/sundhedspleje/overleveringer", body)
+        await telling.world.settle()
+        return given
+
+    # Nobody is told where nothing passed, or where the giver says why not; the reason stands with what was given.
+    refused = await give()
+    quietly = await give(invoked="sundhedsloven-43-2", not_told_because="interest-of-the-child")
+    no_sense = await give(not_told_because="other-law")
+    await telling.tell()
+    kept = await telling.someone("birgit").get(f"/sundhedspleje/overleveringer/{quietly.body['id']}")
+    unchanged = set(manifests(telling)) == before
+
+    given = await give(invoked="sundhedsloven-43-2")
+    # A new tovholder at the same time: neither letter stops the other.
+    anna = {"professional": telling.world.names["anna"], "unit": telling.world.names["nord"]}
+    offered = await telling.someone("birgit").post(f"/registry/children/{child}/handovers", {"to": anna, "reason": "district"})
+    await telling.someone("anna").post(f"/registry/handovers/{offered.body['id']}/acceptance", {})
+    await telling.world.settle()
+    await telling.tell()
+    await telling.tell()
+
+    assert (refused.body["basis"], quietly.status, no_sense.status) == ("refused", 201, 422)
+    assert (kept.body["not_told_because"], unchanged) == ("interest-of-the-child", True)
+    assert given.status == 201, given.body
+    rows = await telling.deliveries(child)
+    letters = [(row["kind"], row["state"], manifests(telling)[row["id"]]["recipient"]["cpr"])
+               for row in rows if row["channel"] == "letter" and row["recipient"] and row["id"] not in before]  # fmt: skip
+    assert sorted(letters) == sorted(
+        [
+            *(("disclosed_by_law", "sent", number) for number in numbers.values()),
+            ("mother_disclosed_by_law", "sent", numbers["mother"]),
+            *(("tovholder_changed", "sent", number) for number in numbers.values()),
+        ]
+    )
+    facts = await telling.world.sql("sundhedspleje", "select envelope from ledger where type like '%disclosed_by_law%'")
+    assert {row["envelope"]["data"]["overlevering"] for row in facts} == {given.body["id"]}
+    assert "hungry" not in str(facts)

@@ -69,7 +69,7 @@ async def content(runtime: Runtime, delivery: Any) -> tuple[UUID, About]:
     which = which_letter(delivery["kind"], is_first)
     portal = runtime.settings.portal_url
     municipality = runtime.settings.letter_senders.get(delivery["municipality"], {}).get("name", delivery["municipality"])
-    asks = which != "first" and post_of(runtime) is not None
+    asks = which in ("changed", "closed") and post_of(runtime) is not None
     link = await survey_link(runtime, delivery, unit) if asks else None
     return person, About(which, municipality, named["name"], where["name"], contact["email"], on, portal, link)
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import yaml
 
-Which = Literal["first", "changed", "closed"]
+Which = Literal["first", "changed", "closed", "disclosed", "disclosed_of_mother"]
 LANGUAGES = ("da", "en")
 # What stands in a kept letter instead of the link.
 LEFT_OUT = "…"
@@ -59,8 +59,13 @@ def templates() -> dict[str, Any]:
     return content
 
 
+_DISCLOSED: dict[str, Which] = {"disclosed_by_law": "disclosed", "mother_disclosed_by_law": "disclosed_of_mother"}
+
+
 def which_letter(kind: str, is_first: bool) -> Which:
     """`is_first`: nobody was tovholder before, and this is the one who takes in."""
+    if kind in _DISCLOSED:
+        return _DISCLOSED[kind]
     return "closed" if kind == "case_closed" else "first" if is_first else "changed"
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from services.chassis.store import Tx
+from services.notifications.domain import STANDS_ALONE
 
 FIRST_AFTER_WORKING_DAYS = 5
 
@@ -56,9 +57,9 @@ async def stop_waiting(tx: Tx, child: UUID) -> None:
     await tx.execute(
         """
         update delivery set state = 'stopped', reason = 'superseded'
-        where about = $1 and channel = 'letter' and state = 'queued' and tries = 0
+        where about = $1 and channel = 'letter' and state = 'queued' and tries = 0 and kind <> all ($2)
         """,
-        child,
+        *(child, sorted(STANDS_ALONE)),
     )
 
 
