@@ -28,6 +28,7 @@ service = Service(
         said.StartCancelled,
         said.PlaceReserved,
         said.PlaceReleased,
+        said.PlusPladsAnswered,
         said.CapacityChanged,
         said.TalkHeld,
         said.AgreementHeld,

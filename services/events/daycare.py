@@ -13,6 +13,8 @@ ReleaseReason = Literal[
     "family-declined", "no-longer-needed", "placed-elsewhere", "start-cancelled", "case-closed", "child-left", "error", "other"
 ]
 
+WhyNoPlusPlads = Literal["none-is-free", "not-trained-in-the-method", "family-declined", "placed-elsewhere", "other"]
+
 
 class _Start(Event):
     start: UUID
@@ -123,6 +125,18 @@ class PlaceReleased(Event, source="daycare"):
     unit: UUID
     reason: ReleaseReason
     free_from: date
+
+
+class PlusPladsAnswered(Event, source="daycare"):
+    """What became of the plusplads that a programme asked for; `asked`: its enrolment there. Subject: the child."""
+
+    asked: UUID
+    child: UUID
+    municipality: Municipality
+    unit: UUID
+    reserved: bool
+    reason: WhyNoPlusPlads | None
+    answered_by: UUID | None
 
 
 class CapacityChanged(Event, source="daycare"):

@@ -344,6 +344,13 @@ class ProgrammeEnded(_Enrolment, source="sundhedspleje"):
     next_programme: Code | None
 
 
+class PlusPladsAsked(_Enrolment, source="sundhedspleje"):
+    """A programme is through, and the institution that goes on is asked to reserve a place for the child. Subject: the child."""
+
+    unit: UUID
+    method: Code
+
+
 class AttendanceRecorded(Event, source="sundhedspleje"):
     """Whether a family was at a session. Subject: the child."""
 

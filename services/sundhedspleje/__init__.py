@@ -44,6 +44,7 @@ service = Service(
         said.ProgrammePlaceGiven,
         said.ProgrammeStarted,
         said.ProgrammeEnded,
+        said.PlusPladsAsked,
         said.AttendanceRecorded,
         said.CoursePlanned,
         said.CourseChanged,

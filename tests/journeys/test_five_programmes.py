@@ -225,8 +225,12 @@ async def test_screening_leads_to_family_training_and_a_trained_daycare_goes_on_
     offers = {"from_on": await at.day(), "places": 3, "plus_places": 1, "high_quality": True, "methods": ["familietraening"]}
     await at.does(f"/daycare/units/{at.unit('institution')}/capacity", offers, "petra")
     held = {"child": one, "unit": at.unit("institution"), "method": "familietraening"}
+    # The programme that is through has put it before the institution's leader, who decides.
+    await at.world.settle()
+    (asked,) = (await at.sees("/daycare/asked-pluspladser?of=led", "hanne-plus"))["asked"]
+    assert (asked["child"], asked["method"]) == (one, "familietraening")
     reserved = await at.quarter()
-    place = (await at.does("/daycare/plusplads", held))["id"]
+    place = (await at.does(f"/daycare/asked-pluspladser/{asked['id']}/reservation", {}, "hanne-plus"))["holding"]
     assert await at.refused("/daycare/plusplads", held | {"child": thea.child}) == "no-plus-plads-is-free"
 
     # "daginstitutionen trænet i den samme metode", "kompetenceudvikling": who has had it is recorded.

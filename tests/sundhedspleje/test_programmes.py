@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.chassis.errors import NotFound
+from services.events.sundhedspleje import PlusPladsAsked
 from services.sundhedspleje.domain.programmes import courses, definitions, eligibility, enrolling
 from services.sundhedspleje.domain.programmes.courses import Course, Member
 from services.sundhedspleje.domain.programmes.definitions import Programme, Programmes
@@ -200,6 +201,11 @@ def test_a_daycare_goes_on_only_where_somebody_is_trained_in_the_same_method() -
     done = enrolling.complete(running, training, trained)
 
     assert (done.enrolment.continues, training.afterwards.plusplads) == (trained.unit, True)
+    # That institution is asked for a plusplads, in this method; where the programme reserves none, nobody is.
+    (asked,) = [event for event in done.events if isinstance(event, PlusPladsAsked)]
+    assert (asked.unit, asked.method, asked.enrolment) == (trained.unit, training.method, running.id)
+    without = training.model_copy(update={"afterwards": training.afterwards.model_copy(update={"plusplads": False})})
+    assert [type(event).__name__ for event in enrolling.complete(running, without, trained).events] == ["ProgrammeEnded"]
     with pytest.raises(enrolling.TheUnitThatContinuesMustBeTrainedInTheMethod):
         enrolling.complete(running, training, replace(trained, trained=False))
     for wrong in (replace(trained, kind="dagpleje"), replace(trained, active=False), replace(trained, works_there=False)):

@@ -16,6 +16,7 @@ from services.daycare import domain, repository
 from services.daycare.domain import places as rules
 from services.daycare.domain import transition as transition_rules
 from services.daycare.domain.places import Capacity, Holding, Seating
+from services.daycare.endpoints.asking import answered_by
 from services.daycare.endpoints.related import asker, changeable, standing_of
 from services.daycare.repository import places, transitions
 from services.daycare.schemas import (
@@ -147,6 +148,8 @@ async def leave(number: UUID, body: LeavingIn, request: Changing) -> Response:
 
 async def _saved(opened: OpenChange, seating: Seating, held: Holding, status: int) -> Response:
     await places.save_holdings(opened.tx, seating.holdings, opened.at)
+    if held.kind == "plus" and held.state == "held":
+        await answered_by(opened, held)
     if seating.events:
         opened.tx.publish(held.child, *seating.events, expected=opened.expected, dataref=f"/daycare/plusplads?unit={held.unit}")
     versions = await opened.tx.flush()
