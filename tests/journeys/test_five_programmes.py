@@ -172,6 +172,10 @@ async def test_screening_leads_to_family_training_and_a_trained_daycare_goes_on_
     (tilde,) = await at.expecting(8, assessment=assessment)
     told = await at.sees(f"/midwife/notifications/{tilde.notification}")
     assert told["content"]["assessment"]["care_level"] == 3
+    # "så sundhedsplejen kan påbegynde indsatsen omkring barn og familie endnu tidligere": her yes plans the visit, late as it is.
+    await at.takes_part(tilde.child, "tidlig-indsats-foer-foedslen", "told-by-the-midwife")
+    assert (await at.visits(tilde.child))["early-pregnancy-visit"]["from_on"] == await at.day()
+    await at.held(tilde.child, "early-pregnancy-visit")
     forum = await at.gathers("jordemodersamarbejde", people=["ditlev", "astrid"])
     assert forum["programme"]["handleguide"]["step"] == "opsporing"
     await at.pass_days(56)
@@ -336,6 +340,11 @@ async def test_sundhedsplejen_is_tovholder_of_the_efforts_of_the_first_1000_days
     held = {"on": await at.day(), "participants": both, "family_agrees": True}
     assert await at.refused(f"{visit}/held", held | {"participants": []}) == "a-joint-visit-is-held-by-more-than-one"
     await at.does(f"{visit}/held", held)
+
+    # "ved besøg af sundhedsplejen i dagtilbud, både i forhold til den generelle … rådgivning … og i forhold til specifikke børn".
+    advice = await at.gathers("besoeg-i-dagtilbud", "dagpleje", people=["johanne"])
+    about = await at.gathers("besoeg-i-dagtilbud", "institution", [thea.child], ["inger"])
+    assert (advice["families"], about["families"], about["held_in"]) == (0, 1, at.unit("institution"))
 
     # "specifik ekstra tværfagligt møde med forældre i daginstitutionerne", "kompetenceforum", "Oplæg i daginstitutioner".
     talk = await at.gathers("tvaerfagligt-foraeldremoede", "institution", [thea.child], ["inger"])

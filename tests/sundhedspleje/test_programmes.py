@@ -252,6 +252,17 @@ def test_family_training_is_held_by_a_team_with_three_competences_and_the_method
             courses.start(planned(), training, method, [nurse, social, member("familiebehandler", trained=(version,))])
 
 
+def test_an_expecting_woman_of_whom_the_midwife_has_told_is_visited_before_the_usual_visit() -> None:
+    early = of("0993", "tidlig-indsats-foer-foedslen")
+    (visit,) = [each for each in plans.visit_plans("0993").plans[-1].contacts if each.kind in early.visits]
+    (usual,) = [each for each in plans.visit_plans("0993").plans[-1].contacts if each.kind == "pregnancy-visit"]
+
+    assert early.offered_to.grounds() == {"told-by-the-midwife"}
+    assert visit.until_week is not None
+    assert usual.from_week is not None
+    assert visit.until_week < usual.from_week
+
+
 def test_family_training_has_eight_to_ten_sessions() -> None:
     course = planned(state="running")
     sessions: list[courses.Session] = []
