@@ -4,6 +4,7 @@
 PYTHON ?= python3
 BUS ?= embedded
 ONLY ?=
+SHARE ?=
 SEED ?=
 LONG ?=
 MINUTES ?= 10
@@ -63,9 +64,9 @@ lock: ## write the locks anew from pyproject.toml and package.json; UPGRADE=--up
 	@$(setup) python
 	@deploy/lock $(UPGRADE)
 
-bench: ## the figures, beside the raw limit; ONLY=name,… runs some
+bench: ## the figures, beside the raw limit; ONLY=name,… runs some, SHARE=0.02 tries the long ones with a part of their size
 	@$(setup) bench
-	@$(run) benchmarks $(if $(ONLY),--only $(ONLY))
+	@$(run) benchmarks $(if $(ONLY),--only $(ONLY)) $(if $(SHARE),--share $(SHARE))
 
 kafka-jars: ## a real Kafka broker for this machine
 	@$(setup) kafka

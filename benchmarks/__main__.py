@@ -1,4 +1,4 @@
-"""`python -m benchmarks [--only name,…]`: measures, prints a table, keeps `benchmarks/latest.json`."""
+"""`python -m benchmarks [--only name,…] [--share 0.02]`: measures, prints a table, keeps `benchmarks/latest.json`."""
 
 import argparse
 import sys
@@ -56,7 +56,12 @@ GROUPS: dict[Callable[[Installation], list[Figure]], tuple[str, ...]] = {
 def main() -> None:
     parser = argparse.ArgumentParser(prog="benchmarks", description="Measures the product on this machine.")
     parser.add_argument("--only", default="", help="names of figures, separated by commas; without: all")
-    only = {name for name in parser.parse_args().only.split(",") if name}
+    parser.add_argument("--share", type=float, default=1, help="a part of the size, to try a long measurement; nothing is kept")
+    asked = parser.parse_args()
+    if not 0 < asked.share <= 1:
+        sys.exit("--share is more than 0 and at most 1.")
+    figures.SHARE = asked.share
+    only = {name for name in asked.only.split(",") if name}
     if unknown := only - {name for names in GROUPS.values() for name in names}:
         sys.exit(
             f"No such figure: {', '.join(sorted(unknown))}. There are: {', '.join(name for names in GROUPS.values() for name in names)}"
@@ -70,10 +75,12 @@ def main() -> None:
             out.print(f"[dim]measuring {', '.join(names)} …[/dim]", end=" ")
             # A fresh installation each, but for those that are kept: what one measurement leaves behind must not slow the next.
             kept = grown.FOLDERS.get(measure)
-            installation = Installation(kept() if kept else Path(folder) / measure.__name__, keep=kept is not None).start()
+            installation = Installation(kept() if kept else Path(folder) / measure.__name__, keep=kept is not None)
             try:
-                measured += measure(installation)
-                figures.keep(measured, LATEST)
+                # What did not come up whole is ended too: nothing is left running.
+                measured += measure(installation.start())
+                if asked.share == 1:
+                    figures.keep(measured, LATEST)
             finally:
                 installation.stop()
             out.print(f"[dim]{time.monotonic() - began:.0f} s[/dim]")

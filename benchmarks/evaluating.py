@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import psycopg
 import uvicorn
 
-from benchmarks.figures import Figure
+from benchmarks.figures import Figure, part_of
 from benchmarks.installation import DATABASE, Installation
 from services import catalogue
 from services.app import create_app
@@ -88,7 +88,7 @@ def rebuilding(installation: Installation) -> list[Figure]:
 
 def _fill(installation: Installation) -> int:
     """Returns how many events there are in all."""
-    children = EVENTS // sum(len(events) for events in _LIFE.values())
+    children = part_of(EVENTS) // sum(len(events) for events in _LIFE.values())
     for source in _SOURCES:
         values = ", ".join(
             f"({version}, 'dk.tovholder.{source}.{name}.v1', jsonb_build_object({fields}))"
@@ -114,7 +114,7 @@ def _fill(installation: Installation) -> int:
 def _serving(installation: Installation) -> Iterator[str]:
     """Every service's addresses, and no relay, consumer or clock."""
     port = free_port()
-    settings = installation.settings.model_copy(update={"port": port})
+    settings = installation.settings.model_copy(update={"port": port, "log_level": "warning"})
     app = create_app(catalogue.SERVICES, settings, work=False)
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_config=None, access_log=False, loop="uvloop"))
     thread = threading.Thread(target=lambda: asyncio.run(server.serve()), daemon=True)

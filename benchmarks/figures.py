@@ -9,6 +9,14 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+# Of the size a measurement is made with; 1 is the whole.
+SHARE = 1.0
+
+
+def part_of(number: int) -> int:
+    """So many, or the part of them that a trial takes."""
+    return max(1, round(number * SHARE))
+
 
 @dataclass(frozen=True)
 class Figure:

@@ -44,6 +44,7 @@ class Installation:
             folder / "postgres", settings={"shared_buffers": "1GB", "max_wal_size": "4GB", "track_commit_timestamp": "on"}
         )
         self.kafka = KafkaBroker(folder / "kafka")
+        self.provider: OidcProvider
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._ports: dict[str, int] = {}
 
@@ -107,8 +108,8 @@ class Installation:
         return {**os.environ, **own, "TOVHOLDER_PORT": str(port)}
 
     @staticmethod
-    def wait_ready(port: int, process: subprocess.Popen[bytes], patience: float = 240) -> float:
-        """Seconds until /readyz says 200."""
+    def wait_ready(port: int, process: subprocess.Popen[bytes], patience: float = 300) -> float:
+        """Seconds until /readyz says 200. Patient: nine processes start at once, and a busy machine takes minutes for that."""
         began = time.perf_counter()
         while time.perf_counter() - began < patience:
             if process.poll() is not None:
@@ -133,7 +134,8 @@ class Installation:
 
     def stop(self) -> None:
         self.end()
-        self.provider.stop()
+        if hasattr(self, "provider"):
+            self.provider.stop()
         self.kafka.stop()
         if self.keep:
             self.postgres.stop()
@@ -146,7 +148,7 @@ class Installation:
             cursor = connection.execute(query.encode(), arguments or None)
             return list(cursor.fetchall()) if cursor.description else []
 
-    def drained(self, *services: str, patience: float = 120) -> None:
+    def drained(self, *services: str, patience: float = 600) -> None:
         """Waits until these services' outboxes are empty, Kafka has every feed, and each consumer has come to its sources' ends."""
         unions = " union all ".join(
             f"select (select count(*) from {name}.outbox) + (select coalesce(sum(position - sent), 0) from {name}.relay)"

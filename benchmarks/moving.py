@@ -83,12 +83,13 @@ async def drain(relay: Relay) -> float:
 
 
 async def apply(consumer: Consumer, installation: Installation) -> float:
-    """Seconds until the consumer has come to the end of the registry's feed; waiting for the first record is not counted."""
+    """Seconds until the consumer has come to the end of the registry's feed; of waiting for the first record at most the last look."""
     began, ended, applied = time.perf_counter(), 0.0, 0
     while True:
+        looked = time.perf_counter()
         came = await consumer.once(0.2)
         if came:
-            began = began if applied else time.perf_counter()
+            began = began if applied else looked
             applied, ended = applied + came, time.perf_counter()
         elif not await asyncio.to_thread(_missing, installation):
             return ended - began

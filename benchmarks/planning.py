@@ -7,7 +7,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from benchmarks import moving
-from benchmarks.figures import Figure, median
+from benchmarks.figures import Figure, median, part_of
 from benchmarks.installation import Installation
 from services import registry, sundhedspleje
 from services.chassis.bus import Hints
@@ -22,7 +22,7 @@ from services.events.envelope import Seat
 from services.events.registry import ChildBorn, ChildRegistered, TovholderChanged
 from services.sundhedspleje.repository import planning, take_turns
 
-_BIRTHS, _AGAIN = 5_000, 300
+_BIRTHS, _AGAIN, _AT_ONCE = 5_000, 300, 500
 _CODE = "0990"
 # The longest visit plan a year's children can have at once: every one is registered before birth, then born, all at the same time.
 _NURSE = Seat(professional=UUID("09900000-0002-4000-8000-000000000006"), unit=UUID("09900000-0001-4000-8000-000000000003"))
@@ -41,26 +41,29 @@ async def _planning(installation: Installation) -> list[Figure]:
     await moving.drain(relay)
     seconds = await moving.apply(consumer, installation)
     [[planned]] = installation.sql("select count(*) from sundhedspleje.visit where state = 'planned'")
-    assert planned == 6 * _BIRTHS, f"{planned} visits"
-    took = [await _again(hearing, child) for child in random.sample(children, _AGAIN)]
+    assert planned == 6 * len(children), f"{planned} visits"
+    took = [await _again(hearing, child) for child in random.sample(children, min(_AGAIN, len(children)))]
     await relay.stop()
     await consumer.stop()
     for runtime in (said, hearing):
         await runtime.peers.close()
         await runtime.store.close()
     return [
-        Figure("plan_year_s", seconds, "s", None, "≤ 60"),
+        Figure("plan_year_s", seconds * _BIRTHS / len(children), "s", None, "≤ 60"),
         median("replan_child_ms", took, "ms", None, "≤ 20"),
     ]
 
 
 async def _say(runtime: Runtime) -> list[UUID]:
     """The year's facts: registered while expected with a tovholder, then born, a chunk at a time."""
-    today, children = date_of(await runtime.store.now()), [UUID(int=random.getrandbits(128), version=4) for _ in range(_BIRTHS)]
-    for chunk in range(0, _BIRTHS, 500):
+    today, children = (
+        date_of(await runtime.store.now()),
+        [UUID(int=random.getrandbits(128), version=4) for _ in range(part_of(_BIRTHS))],
+    )
+    for chunk in range(0, len(children), _AT_ONCE):
         async with runtime.store.transaction() as tx:
             since = await tx.now()
-            for child in children[chunk : chunk + 500]:
+            for child in children[chunk : chunk + _AT_ONCE]:
                 of = {"child": child, "municipality": _CODE, "notification_id": None, "order": 1}
                 due = today + timedelta(days=random.randrange(-5, 5))
                 facts: list[Event] = [

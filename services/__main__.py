@@ -272,8 +272,12 @@ def follow_directory(
 def check_programmes(
     files: Annotated[list[Path], typer.Argument(help="A municipality's files of YAML, or folders of them.")],
 ) -> None:
-    """Check what a municipality has written: every mistake by file and line with what is allowed; and what changes when."""
+    """Check what a municipality has written: every mistake by file and line with what is allowed; and what changes when.
+
+    A running installation follows its files: what is in force there stays as it was, and each change begins at its own date.
+    """
     from services.sundhedspleje.domain.programmes import definitions
+    from services.sundhedspleje.domain.visits import VisitPlans
     from services.sundhedspleje.repository import plans
 
     def say(text: str, style: str | None = None) -> None:
@@ -297,6 +301,9 @@ def check_programmes(
                 f"{file}: from {change.on} {change.programme} has another {', '.join(change.fields) or 'date only'};"
                 " what was offered or planned before stays as it was"
             )
+        for plan in written.plans[1:] if isinstance(written, VisitPlans) else ():
+            then = "all are planned again by it, which is said" if plan.applies_to == "all-children" else "older ones keep theirs"
+            say(f"{file}: from {plan.from_on} another visit plan for {plan.applies_to}; {then}")
     raise typer.Exit(1 if wrong else 0)
 
 

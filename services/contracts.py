@@ -212,6 +212,8 @@ _WORDS = {
     "roles": "placement",
     "competence": "cos-p",
     "method": "cos-p",
+    "key": "family-training",
+    "changed": "capacity",
     "methods": "cos-p",
     "topic": "attachment",
     "categories": "development",

@@ -1,5 +1,6 @@
 """What daycare does with what it hears: follows the baton and a child's life, prepares transitions, gives places back."""
 
+from dataclasses import replace
 from uuid import UUID
 
 from services.chassis.calendar import date_of
@@ -9,6 +10,8 @@ from services.chassis.store import Tx
 from services.daycare import domain, repository
 from services.daycare.domain import Child, Decision, places
 from services.daycare.domain import transition as transitions
+from services.daycare.domain.asked import Asked, already_held
+from services.daycare.repository import asked as stored_asked
 from services.daycare.repository import places as stored_places
 from services.daycare.repository import transitions as stored_transitions
 from services.events import Event
@@ -31,7 +34,7 @@ from services.events.registry import (
     SupporterLeft,
     TovholderChanged,
 )
-from services.events.sundhedspleje import OverleveringGiven
+from services.events.sundhedspleje import OverleveringGiven, PlusPladsAsked
 
 HandoverOver = HandoverEffected | HandoverDeclined | HandoverWithdrawn | HandoverSuperseded
 
@@ -59,6 +62,7 @@ async def close_case(received: Received[CaseClosed], tx: Tx) -> None:
         return
     start = await repository.open_start(tx, received.event.child)
     held = await stored_places.holdings_of(tx, received.event.child)
+    await stored_asked.lapse(tx, received.event.child, await tx.now())
     given_back = places.give_back(held, "case-closed", date_of(await tx.now()))
     await stored_places.save_holdings(tx, given_back.holdings, await tx.now())
     if start:
@@ -82,6 +86,7 @@ async def link_case(received: Received[CaseMerged], tx: Tx) -> None:
     taken = await repository.open_start(tx, merged.merged_into) is not None
     if start:
         await _commit(tx, domain.goes_on_with(start, merged.merged_into, taken))
+    await stored_asked.goes_on_with(tx, merged.child, merged.merged_into)
     has_plus = any(it.kind == "plus" for it in await stored_places.holdings_of(tx, merged.merged_into))
     seating = places.goes_on_with(
         await stored_places.holdings_of(tx, merged.child),
@@ -132,6 +137,16 @@ async def prepare_transition(received: Received[OverleveringGiven], tx: Tx) -> N
     await stored_transitions.save_settling(tx, settling, await tx.now())
     if settling.events:
         tx.publish(now.child, *settling.events, dataref=f"/daycare/starts/{now.id}/transition")
+
+
+async def ask_for_plusplads(received: Received[PlusPladsAsked], tx: Tx) -> None:
+    """A task at the institution, unless the child has its plusplads there already."""
+    event = received.event
+    await _known(tx, event.child)
+    await stored_places.take_turns(tx, event.unit)
+    asked = Asked(event.enrolment, event.child, event.municipality, event.unit, event.programme, event.method)
+    held = already_held(asked, await stored_places.holdings_of(tx, event.child))
+    await stored_asked.ask(tx, replace(asked, state="reserved", holding=held) if held else asked, await tx.now())
 
 
 async def _commit(tx: Tx, decision: Decision | None) -> None:
@@ -187,6 +202,7 @@ HANDLERS: dict[type[Event], Apply | FetchFirst] = {
     SupporterJoined: know_supporter,
     SupporterLeft: forget_supporter,
     OverleveringGiven: prepare_transition,
+    PlusPladsAsked: ask_for_plusplads,
     HandoverProposed: know_receiver,
     HandoverEffected: forget_receiver,
     HandoverDeclined: forget_receiver,

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 from services.daycare.domain import Cause, Start, State
 from services.daycare.domain.transition import Baton, BatonRule, MeetingState, Overlevering
-from services.events.daycare import Item
+from services.events.daycare import Item, WhyNoPlusPlads
 from services.events.envelope import Code, Seat
 
 Participants = Annotated[list[UUID], Field(max_length=20)]
@@ -229,6 +229,38 @@ class ReservationIn(_Strict):
     unit: UUID
     method: Code
     from_on: date | None = None
+
+
+class ReserveAskedIn(_Strict):
+    """The plusplads that was asked for is held from today, unless a later day is given."""
+
+    from_on: date | None = None
+
+
+class NoPlusPladsIn(_Strict):
+    """Why no plusplads is reserved."""
+
+    reason: WhyNoPlusPlads
+
+
+class AskedOut(BaseModel):
+    """A plusplads that a programme asks for, and what became of it."""
+
+    id: UUID
+    child: UUID
+    unit: UUID
+    programme: str
+    method: str
+    state: Literal["open", "reserved", "declined", "lapsed"]
+    holding: UUID | None
+    reason: str | None
+
+
+class AskedPageOut(BaseModel):
+    """What is still to be decided. `next`: give it as `after` for the next page."""
+
+    asked: list[AskedOut]
+    next: UUID | None
 
 
 class ReleaseIn(_Strict):

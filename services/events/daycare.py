@@ -6,11 +6,14 @@ from uuid import UUID
 
 from services.events.envelope import Code, Event, Municipality, Seat
 
+BatonRule = Literal["stays", "tovholder-decides", "moves"]
 Item = Literal["overlevering", "meeting", "pedagogue", "method"]
 How = Literal["given", "reduced", "nothing-passed", "declined-by-family", "held", "named", "continues", "ends", "not-needed"]
 ReleaseReason = Literal[
     "family-declined", "no-longer-needed", "placed-elsewhere", "start-cancelled", "case-closed", "child-left", "error", "other"
 ]
+
+WhyNoPlusPlads = Literal["none-is-free", "not-trained-in-the-method", "family-declined", "placed-elsewhere", "other"]
 
 
 class _Start(Event):
@@ -71,6 +74,14 @@ class BatonDecided(_Start, source="daycare"):
     decided_by: UUID | None
 
 
+class BatonRuleSet(Event, source="daycare"):
+    """A municipality's rule whether the baton goes along with a start, from a day on. Subject: derived from the code."""
+
+    municipality: Municipality
+    from_on: date
+    baton: BatonRule
+
+
 class FamilyMeetingHeld(_Start, source="daycare"):
     """The family, the institution and who else stands by the child have met. Subject: the child."""
 
@@ -114,6 +125,18 @@ class PlaceReleased(Event, source="daycare"):
     unit: UUID
     reason: ReleaseReason
     free_from: date
+
+
+class PlusPladsAnswered(Event, source="daycare"):
+    """What became of the plusplads that a programme asked for; `asked`: its enrolment there. Subject: the child."""
+
+    asked: UUID
+    child: UUID
+    municipality: Municipality
+    unit: UUID
+    reserved: bool
+    reason: WhyNoPlusPlads | None
+    answered_by: UUID | None
 
 
 class CapacityChanged(Event, source="daycare"):

@@ -18,7 +18,7 @@ DeclineReason = Literal[
     "family-wishes-otherwise",
     "other",
 ]
-WithdrawalCause = Literal["proposer", "receiver-left", "start-cancelled", "rule-failed", "stand-in-is-receiver"]
+WithdrawalCause = Literal["proposer", "receiver-left", "start-cancelled", "rule-failed", "baton-stays", "stand-in-is-receiver"]
 Status = Literal["expected", "born", "closed"]
 
 

@@ -13,7 +13,17 @@ Basis = Literal[
 ]
 Whose = Literal["child", "mother", "other-parent"]
 WhyReplanned = Literal[
-    "birth", "correction", "life-ended", "life-goes-on", "closed", "reopened", "moved", "plan-changed", "criteria", "family-wish"
+    "birth",
+    "correction",
+    "life-ended",
+    "life-goes-on",
+    "closed",
+    "reopened",
+    "moved",
+    "plan-changed",
+    "criteria",
+    "family-wish",
+    "programme",
 ]
 
 
@@ -165,6 +175,22 @@ class ThresholdSet(Event, source="sundhedspleje"):
     by: UUID
 
 
+class ConfigurationInForce(Event, source="sundhedspleje"):
+    """A visit plan or a programme of a municipality has taken effect. Subject: derived from the code.
+
+    `replaces`: the day from which the one before it counted; `changed`: in what they differ. What was planned or offered before
+    stays as it was, unless `plans_again`: a visit plan for all children, whose visits are then said to be planned again.
+    """
+
+    municipality: Municipality
+    what: Literal["visit-plan", "programme"]
+    key: Code
+    from_on: date
+    replaces: date | None
+    changed: list[Code]
+    plans_again: bool
+
+
 class _Underretning(Event):
     underretning: UUID
     municipality: Municipality
@@ -212,6 +238,23 @@ class OverleveringGiven(Event, source="sundhedspleje"):
     withheld: list[Code]
     given_by: UUID
     given_at: AwareDatetime
+
+
+class _DisclosedByLaw(Event):
+    overlevering: UUID
+    child: UUID
+    municipality: Municipality
+    to_unit: UUID
+    given_by: UUID
+    given_at: AwareDatetime
+
+
+class DisclosedByLaw(_DisclosedByLaw, source="sundhedspleje"):
+    """Something about a child was given without consent by Sundhedsloven s. 43(2): the family is told. Subject: the child."""
+
+
+class MotherDisclosedByLaw(_DisclosedByLaw, source="sundhedspleje"):
+    """Something of the mother's own was given without consent by Sundhedsloven s. 43(2): she is told. Subject: the child."""
 
 
 # -- Programmes: what families are offered, and what staff do together about them ------------------------------------------------
@@ -299,6 +342,13 @@ class ProgrammeEnded(_Enrolment, source="sundhedspleje"):
     continues: UUID | None
     continued_by: UUID | None
     next_programme: Code | None
+
+
+class PlusPladsAsked(_Enrolment, source="sundhedspleje"):
+    """A programme is through, and the institution that goes on is asked to reserve a place for the child. Subject: the child."""
+
+    unit: UUID
+    method: Code
 
 
 class AttendanceRecorded(Event, source="sundhedspleje"):

@@ -221,7 +221,7 @@ async def _queue(
 ) -> None:
     """`stops_letters`: also where this is told by no letter, those that wait are not to go."""
     told = [one for one in domain.audience(kind, received.event, known) if has_letters or one.channel != "letter"]
-    stops = stops_letters or any(one.channel == "letter" for one in told)
+    stops = stops_letters or (kind not in domain.STANDS_ALONE and any(one.channel == "letter" for one in told))
     planned = await _planned(tx, kind, told, letter_at)
     at = await tx.now()
     await repository.queue(tx, municipality, about, kind, received.id, received.time, planned, at, stops_letters=stops)

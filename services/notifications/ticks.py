@@ -86,7 +86,7 @@ async def _try(runtime: Runtime, delivery: Any, together: Sequence[Any] = ()) ->
 
 async def _pass_on_to_family(runtime: Runtime, delivery: Any) -> None:
     """The family's delivery becomes one per person whom persons names now; by e-mail where they have an address."""
-    found = await _family(runtime, delivery["about"])
+    found = await _family(runtime, delivery)
     async with runtime.store.transaction() as tx:
         at = await tx.now()
         if found["do_not_contact"]:
@@ -101,7 +101,7 @@ async def _pass_on_to_family(runtime: Runtime, delivery: Any) -> None:
 
 async def _write(runtime: Runtime, delivery: Any) -> None:
     """A letter, laid for the print service; laid again after a crash it is the same letter."""
-    found = await _family(runtime, delivery["about"], letter=True)
+    found = await _family(runtime, delivery, letter=True)
     if found["do_not_contact"]:
         await _stop(runtime, delivery)
         return
@@ -113,7 +113,7 @@ async def _write(runtime: Runtime, delivery: Any) -> None:
         at = await tx.now()
         if await repository.tried(tx, delivery, "sent", "laid-for-print", at):
             seal = await seal_of(tx, runtime.settings.secrets, delivery["municipality"], delivery["about"])
-            await letters.keep(tx, delivery, tovholder, sending.sealed(seal, letter), at)
+            await letters.keep(tx, delivery, tovholder, sending.sealed(seal, written(about.to_be_kept, name)), at)
 
 
 async def _stop(runtime: Runtime, delivery: Any) -> None:
@@ -125,7 +125,7 @@ async def _mail(runtime: Runtime, delivery: Any, together: Sequence[Any]) -> Non
     if delivery["to_whom"] == "professional":
         address = await _address_of_professional(runtime, delivery["recipient"])
     else:
-        found = await _family(runtime, delivery["about"])
+        found = await _family(runtime, delivery)
         if found["do_not_contact"]:
             await _stop(runtime, delivery)
             return
@@ -143,9 +143,11 @@ async def _mail(runtime: Runtime, delivery: Any, together: Sequence[Any]) -> Non
                 tx.publish(one["notice"], repository.delivered(one, one["id"]))
 
 
-async def _family(runtime: Runtime, child: UUID, letter: bool = False) -> dict[str, Any]:
+async def _family(runtime: Runtime, delivery: Any, letter: bool = False) -> dict[str, Any]:
     """`letter`: with what a letter needs, each recipient's own name and address."""
+    child = delivery["about"]
     asking = {"letter": "true"} if letter else {}
+    asking |= {"about": "mother"} if delivery["kind"] in domain.HERS_ALONE else {}
     try:
         found: dict[str, Any] = await runtime.peers.get("persons", f"/persons/{child}/recipients", **asking)
     except CannotBeApplied as error:

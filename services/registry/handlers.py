@@ -14,7 +14,7 @@ from services.chassis.service import Apply, FetchFirst, Received, Runtime
 from services.chassis.settings import Secrets
 from services.chassis.store import Tx
 from services.events import Event
-from services.events.daycare import ChildSettled, StartCancelled, StartMoved
+from services.events.daycare import BatonDecided, BatonRuleSet, ChildSettled, StartCancelled, StartMoved
 from services.events.directory import (
     AbsenceEnded,
     AbsenceRegistered,
@@ -53,9 +53,17 @@ insert into absence (id, professional, municipality, from_on, until_on, deputy, 
     deputy = excluded.deputy, deputy_unit = excluded.deputy_unit
 """
 _UNIT = """
-insert into unit (id, municipality, parent, leaders, active) values ($1, $2, $3, $4, $5)
+insert into unit (id, municipality, parent, leaders, active, kind, private) values ($1, $2, $3, $4, $5, $6, $7)
   on conflict (id) do update set municipality = excluded.municipality, parent = excluded.parent,
-    leaders = excluded.leaders, active = excluded.active
+    leaders = excluded.leaders, active = excluded.active, kind = excluded.kind, private = excluded.private
+"""
+_BATON_RULE = """
+insert into baton_rule (municipality, from_on, baton) values ($1, $2, $3)
+  on conflict (municipality, from_on) do update set baton = excluded.baton
+"""
+_BATON_DECISION = """
+insert into baton_decision (start, child_id, municipality, unit, moves) values ($1, $2, $3, $4, $5)
+  on conflict (start) do update set child_id = excluded.child_id, moves = excluded.moves
 """
 _INTAKE = """
 insert into intake (municipality, district, lead, lead_unit, deputy, deputy_unit, leader, leader_unit)
@@ -157,7 +165,7 @@ async def note_unit(received: Received[UnitChanged], tx: Tx) -> None:
     event = received.event
     await tx.execute(
         _UNIT,
-        event.unit, event.municipality, event.parent, event.leaders, event.active,
+        event.unit, event.municipality, event.parent, event.leaders, event.active, event.kind, event.private,
     )  # fmt: skip
     if event.municipality:
         await tx.execute("select put_leadership($1)", event.municipality)
@@ -185,7 +193,23 @@ async def note_municipality(received: Received[MunicipalityChanged], tx: Tx) -> 
 async def withdraw_with_start(received: Received[StartCancelled], tx: Tx) -> None:
     """A start that will not be takes the dated handover to that unit with it."""
     event = received.event
+    await tx.execute("delete from baton_decision where start = $1", event.start)
     await _settled(tx, event.child, lambda child, at: withdraw_for_cancelled_start(child, event.unit, at))
+
+
+async def note_baton_rule(received: Received[BatonRuleSet], tx: Tx) -> None:
+    """What was agreed before is looked at again on its date, by the rule of that day."""
+    event = received.event
+    await tx.execute(_BATON_RULE, event.municipality, event.from_on, event.baton)
+
+
+async def note_baton_decision(received: Received[BatonDecided], tx: Tx) -> None:
+    """It moves nothing: a handover to that unit that it does not fit is refused, and one agreed upon fails on its date."""
+    event = received.event
+    found = await standing(InTransaction(tx), event.child)
+    if found.child is None:
+        raise NotYetKnown(event.child)
+    await tx.execute(_BATON_DECISION, event.start, found.child.id, event.municipality, event.unit, event.moves)
 
 
 async def end_givers_support(received: Received[ChildSettled], tx: Tx) -> None:
@@ -261,6 +285,8 @@ async def merge_references(received: Received[PersonsMerged], tx: Tx) -> None:
             return
         try:
             await machine.commit(life.merge(kept.child, gone.child, kept.at))
+            # Its open start goes on for the survivor, and with it what was decided of that start.
+            await tx.execute("update baton_decision set child_id = $1 where child_id = $2", kept.child.id, gone.child.id)
             return
         except SomebodyWasFirst as lost:
             if tried == TRIES:
@@ -286,6 +312,8 @@ HANDLERS: Mapping[type[Event], Apply | FetchFirst] = {
     IntakeChanged: note_intake,
     MunicipalityChanged: note_municipality,
     StartCancelled: withdraw_with_start,
+    BatonRuleSet: note_baton_rule,
+    BatonDecided: note_baton_decision,
     ChildSettled: end_givers_support,
     ChildDied: note_death,
     ChildMoved: FetchFirst(keys, take_key_along, is_remote=False),

@@ -12,7 +12,7 @@ from services.events.envelope import Seat
 from services.events.sundhedspleje import FollowUpOverdue, NeedVisitOverdue, SystematicScreeningOverdue, UnderretningOverdue
 from services.sundhedspleje import repository
 from services.sundhedspleje.domain.underretning import run_out
-from services.sundhedspleje.repository import planning, plans, visits
+from services.sundhedspleje.repository import in_force, planning, visits
 from services.sundhedspleje.repository.screenings import follow_up_in
 from services.sundhedspleje.repository.underretninger import underretning
 from services.sundhedspleje.repository.visits import systematic
@@ -44,11 +44,13 @@ union select id from underretning where receipt_at is null and not 'receipt' = a
 
 
 async def plans_in_force(runtime: Runtime) -> None:
-    """Children that have moved, and all of a municipality whose plan has changed for those born before it, each by itself."""
-    store, own = runtime.store, runtime.settings.plans_folder
+    """Says what has taken effect. Plans again, each by itself: who has moved, and all whose plan for all has changed."""
+    store = runtime.store
     async with store.transaction() as tx:
-        today = date_of(await tx.now())
-        since = {code: plans.visit_plans(code, own).for_all_since(today) for code in await visits.municipalities(tx)}
+        today, since = date_of(await tx.now()), {}
+        for code in await visits.municipalities(tx):
+            await in_force.take_effect(tx, code, today)
+            since[code] = (await in_force.visit_plans(tx, code)).for_all_since(today)
         waiting = await visits.to_plan_again(tx, since, _CHUNK)
     for child in waiting:
         async with store.transaction() as tx:

@@ -172,6 +172,10 @@ async def test_screening_leads_to_family_training_and_a_trained_daycare_goes_on_
     (tilde,) = await at.expecting(8, assessment=assessment)
     told = await at.sees(f"/midwife/notifications/{tilde.notification}")
     assert told["content"]["assessment"]["care_level"] == 3
+    # "så sundhedsplejen kan påbegynde indsatsen omkring barn og familie endnu tidligere": her yes plans the visit, late as it is.
+    await at.takes_part(tilde.child, "tidlig-indsats-foer-foedslen", "told-by-the-midwife")
+    assert (await at.visits(tilde.child))["early-pregnancy-visit"]["from_on"] == await at.day()
+    await at.held(tilde.child, "early-pregnancy-visit")
     forum = await at.gathers("jordemodersamarbejde", people=["ditlev", "astrid"])
     assert forum["programme"]["handleguide"]["step"] == "opsporing"
     await at.pass_days(56)
@@ -225,8 +229,12 @@ async def test_screening_leads_to_family_training_and_a_trained_daycare_goes_on_
     offers = {"from_on": await at.day(), "places": 3, "plus_places": 1, "high_quality": True, "methods": ["familietraening"]}
     await at.does(f"/daycare/units/{at.unit('institution')}/capacity", offers, "petra")
     held = {"child": one, "unit": at.unit("institution"), "method": "familietraening"}
+    # The programme that is through has put it before the institution's leader, who decides.
+    await at.world.settle()
+    (asked,) = (await at.sees("/daycare/asked-pluspladser?of=led", "hanne-plus"))["asked"]
+    assert (asked["child"], asked["method"]) == (one, "familietraening")
     reserved = await at.quarter()
-    place = (await at.does("/daycare/plusplads", held))["id"]
+    place = (await at.does(f"/daycare/asked-pluspladser/{asked['id']}/reservation", {}, "hanne-plus"))["holding"]
     assert await at.refused("/daycare/plusplads", held | {"child": thea.child}) == "no-plus-plads-is-free"
 
     # "daginstitutionen trænet i den samme metode", "kompetenceudvikling": who has had it is recorded.
@@ -332,6 +340,11 @@ async def test_sundhedsplejen_is_tovholder_of_the_efforts_of_the_first_1000_days
     held = {"on": await at.day(), "participants": both, "family_agrees": True}
     assert await at.refused(f"{visit}/held", held | {"participants": []}) == "a-joint-visit-is-held-by-more-than-one"
     await at.does(f"{visit}/held", held)
+
+    # "ved besøg af sundhedsplejen i dagtilbud, både i forhold til den generelle … rådgivning … og i forhold til specifikke børn".
+    advice = await at.gathers("besoeg-i-dagtilbud", "dagpleje", people=["johanne"])
+    about = await at.gathers("besoeg-i-dagtilbud", "institution", [thea.child], ["inger"])
+    assert (advice["families"], about["families"], about["held_in"]) == (0, 1, at.unit("institution"))
 
     # "specifik ekstra tværfagligt møde med forældre i daginstitutionerne", "kompetenceforum", "Oplæg i daginstitutioner".
     talk = await at.gathers("tvaerfagligt-foraeldremoede", "institution", [thea.child], ["inger"])

@@ -1,5 +1,7 @@
 """A letter's words and page: plain, in both languages, with its font inside, and nobody's address but the recipient's."""
 
+import re
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from uuid import uuid4
@@ -38,6 +40,20 @@ def test_every_template_is_whole_in_every_language_also_without_a_name_or_an_ema
     assert [one.language for one in letters] == ["da", "en"]
     assert len({len(lines) for lines in templates()["letters"][which]["lines"].values()}) == 1
     assert all("{" not in part and "None" not in part for one in letters for part in one.paragraphs)
+
+
+def test_a_letter_has_its_own_link_to_the_survey_in_both_languages_and_what_is_kept_of_it_has_none() -> None:
+    link = "https://tovholder.example/indicators/survey/abc_-123"
+    asking = replace(ABOUT, survey=link, tovholder="https://evil.example")
+
+    pdf = drawn(written(asking, "Søs Prøve"), [])
+    kept = written(asking.to_be_kept, "Søs Prøve")
+
+    assert re.findall(rb"/URI \((.*?)\)", pdf) == [link.encode()] * 2
+    assert not re.search("abc_-123", repr(kept))
+    assert all("…" in "".join(words.paragraphs) for words in kept)
+    assert not any("90" in "".join(words.paragraphs) for words in written(ABOUT, "Søs Prøve"))
+    assert not re.findall(rb"/URI", drawn(kept, []))
 
 
 def test_the_first_letter_is_that_of_the_one_who_takes_in() -> None:

@@ -1,6 +1,7 @@
 """Letters to families: to each holder of custody, once, with nobody else's address; and their receipts."""
 
 import json
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ from uuid import UUID, uuid4
 from services.notifications.letters.sending import RECEIPT_WITHIN
 from tests.notifications.telling import AT, CPR, HAVBY, Telling
 from tests.support.world import Someone
+
+_URI = re.compile(rb"/URI \((.*?)\)")
 
 
 def folder(telling: Telling) -> Path:
@@ -171,3 +174,109 @@ async def test_a_death_a_second_earlier_stops_the_letter_and_a_family_without_an
     assert not folder(telling).exists()
     family_letters = [row for row in await telling.deliveries(unknown) if row["channel"] == "letter"]
     assert [(row["state"], row["reason"]) for row in family_letters][-1] == ("failed", "family-unknown")
+
+
+def links_in(telling: Telling) -> dict[UUID, set[str]]:
+    """Delivery → the links in its letter, as paths."""
+    return {
+        UUID(path.stem): {
+            found.decode().removeprefix(telling.world.settings.gateway_url) for found in _URI.findall(path.read_bytes())
+        }
+        for path in folder(telling).glob("*.pdf")
+    }
+
+
+async def test_each_letter_about_a_new_tovholder_has_a_link_of_its_own_to_the_survey_good_for_one_answer_and_tied_to_nobody(
+    telling_all: Telling,
+) -> None:
+    telling = telling_all
+    child, _ = await family(telling)
+    await passes_to_birgit(telling, child)
+    await telling.tell()
+    await telling.tell()
+    found = links_in(telling)
+    links = [link for each in found.values() for link in each]
+
+    # Each holder of custody has one; it works once.
+    assert [len(each) for each in found.values()] == [1, 1]
+    assert len(set(links)) == 2
+    answers = [await telling.world.http.post(links[0], json={"scores": {"listened-to": 5}}) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [200, 404]
+    assert (await telling.world.http.get(links[1], headers={"accept": "text/html"})).status_code == 200
+
+    # Nobody who may read the letter again finds it there, and neither service says which letter it was made for.
+    shown = await telling.someone("birgit").get(f"/notifications/letters/{next(iter(found))}")
+    assert (shown.status, _URI.findall(shown.body)) == (200, [])
+    kept = str(await telling.world.sql("indicators", "select a::text as row from answer a"))
+    assert not any(str(delivery) in kept or delivery.hex in kept for delivery in found)
+    assert not any(link.rpartition("/")[2] in kept for link in links)
+
+    # Laid again, after the print service refused it, the letter has the link that it had.
+    again = next(delivery for delivery, each in found.items() if links[1] in each)
+    (folder(telling) / f"{again}.receipt.json").write_text('{"state": "refused"}')
+    await telling.tell()
+    retried = await telling.someone("inge").post(f"/notifications/deliveries/{again}/again")
+    await telling.tell()
+    assert retried.status == 200, retried.body
+    assert links_in(telling)[again] == {links[1]}
+
+    # Without the survey's service a family is told all the same.
+    telling.world.settings.service_urls["indicators"] = "http://127.0.0.1:9"
+    await telling.someone("birgit").post(f"/registry/children/{child}/closing", {"reason": "settled"})
+    await telling.world.settle()
+    await telling.tell()
+    await telling.tell()
+    assert [len(each) for delivery, each in links_in(telling).items() if delivery not in found] == [0, 0]
+
+
+async def test_what_was_given_without_consent_for_a_weighty_interest_is_told_afterwards_and_the_mother_s_own_to_her_alone(
+    telling_all: Telling,
+) -> None:
+    telling = telling_all
+    child, numbers = await family(telling)
+    await passes_to_birgit(telling, child)
+    await telling.tell()
+    await telling.tell()
+    before = set(manifests(telling))
+    social = telling.world.names["social"]
+
+    async def give(**more: Any) -> Any:
+        text = {"development": "Is often hungry.", "mother-health": "Was admitted."}
+        body = {"child": str(child), "to": {"unit": social}, "categories": list(text), "text": text, **more}
+        given = await telling.someone("birgit").post("/sundhedspleje/overleveringer", body)
+        await telling.world.settle()
+        return given
+
+    # Nobody is told where nothing passed, or where the giver says why not; the reason stands with what was given.
+    refused = await give()
+    quietly = await give(invoked="sundhedsloven-43-2", not_told_because="interest-of-the-child")
+    no_sense = await give(not_told_because="other-law")
+    await telling.tell()
+    kept = await telling.someone("birgit").get(f"/sundhedspleje/overleveringer/{quietly.body['id']}")
+    unchanged = set(manifests(telling)) == before
+
+    given = await give(invoked="sundhedsloven-43-2")
+    # A new tovholder at the same time: neither letter stops the other.
+    anna = {"professional": telling.world.names["anna"], "unit": telling.world.names["nord"]}
+    offered = await telling.someone("birgit").post(f"/registry/children/{child}/handovers", {"to": anna, "reason": "district"})
+    await telling.someone("anna").post(f"/registry/handovers/{offered.body['id']}/acceptance", {})
+    await telling.world.settle()
+    await telling.tell()
+    await telling.tell()
+
+    assert (refused.body["basis"], quietly.status, no_sense.status) == ("refused", 201, 422)
+    assert (kept.body["not_told_because"], unchanged) == ("interest-of-the-child", True)
+    assert given.status == 201, given.body
+    rows = await telling.deliveries(child)
+    letters = [(row["kind"], row["state"], manifests(telling)[row["id"]]["recipient"]["cpr"])
+               for row in rows if row["channel"] == "letter" and row["recipient"] and row["id"] not in before]  # fmt: skip
+    assert sorted(letters) == sorted(
+        [
+            *(("disclosed_by_law", "sent", number) for number in numbers.values()),
+            ("mother_disclosed_by_law", "sent", numbers["mother"]),
+            *(("tovholder_changed", "sent", number) for number in numbers.values()),
+        ]
+    )
+    facts = await telling.world.sql("sundhedspleje", "select envelope from ledger where type like '%disclosed_by_law%'")
+    assert {row["envelope"]["data"]["overlevering"] for row in facts} == {given.body["id"]}
+    assert "hungry" not in str(facts)

@@ -237,3 +237,55 @@ async def test_two_clocks_at_once_remind_once(town: Municipality) -> None:
     levels = [row["level"] for row in said]
     assert levels[0] == 0
     assert len(levels) == len(set(levels))
+
+
+async def _caseloads(town: Municipality, by: Any, unit: UUID) -> dict[str, dict[str, Any]]:
+    answer = await by.get("/registry/caseloads", params={"unit": str(unit)})
+    assert answer.status == 200, answer.body
+    assert set(answer.body) == {"caseloads"}
+    return {it["professional"]: it for it in answer.body["caseloads"]}
+
+
+async def test_a_units_caseloads_count_who_holds_and_who_is_asked_and_name_no_child(town: Municipality) -> None:
+    nurse, colleague, leader = (str(it.professional) for it in (town.nurse, town.colleague, town.leader))
+    held = [await town.held(town.nurse) for _ in range(2)]
+    await town.offered(town.nurse)
+    await town.offered(town.colleague)
+    scheduled = (await town.heard.today() + timedelta(days=5)).isoformat()
+    child, handover = await town.offered(town.colleague, effective_on=scheduled)
+    await town.as_(town.colleague).post(f"/registry/handovers/{handover}/acceptance")
+    taken_back = await town.offered(town.nurse)
+    await town.as_(town.lead).post(f"/registry/handovers/{taken_back[1]}/withdrawal")
+
+    seen = await _caseloads(town, town.as_(town.lead), town.nurse.unit)
+    text = str(seen)
+
+    # Whoever works there stands in it, also with nothing; what was withdrawn waits for nobody, nor does what is agreed upon.
+    counted = {who: (it["children"], it["waiting"]) for who, it in seen.items()}
+    assert counted == {nurse: (2, 1), colleague: (0, 1), leader: (0, 0)}
+    assert not any(str(it) in text for it in (*held, child))
+    assert await _caseloads(town, town.service(), town.nurse.unit) == seen
+
+    # The baton passes on, a case is closed, and a person leaves: the numbers follow.
+    closed = await town.as_(town.nurse).post(f"/registry/children/{held[0]}/closing", {"reason": "settled"})
+    assert closed.status == 200, closed.body
+    await town.pass_days(5)
+    await town.leaves(town.leader)
+    await town.tick()
+    later = await _caseloads(town, town.as_(town.nurse), town.nurse.unit)
+    assert {who: (it["children"], it["waiting"]) for who, it in later.items()} == {nurse: (1, 1), colleague: (1, 1)}
+
+
+async def test_a_caseload_of_another_municipality_or_for_a_strange_system_is_empty_and_a_unit_must_be_named(
+    town: Municipality,
+) -> None:
+    await town.held(town.nurse)
+
+    from_elsewhere = await _caseloads(town, town.as_(town.abroad), town.nurse.unit)
+    there = await _caseloads(town, town.as_(town.nurse), town.abroad.unit)
+    nowhere = await _caseloads(town, town.as_(town.nurse), uuid4())
+    strange = await _caseloads(town, await town.heard.placement_system(), town.nurse.unit)
+    unnamed = [(await town.as_(town.nurse).get("/registry/caseloads", params=it)).status for it in ({}, {"unit": "team"})]
+
+    assert (from_elsewhere, there, nowhere, strange) == ({}, {}, {}, {})
+    assert unnamed == [422, 422]

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import date, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -118,3 +119,19 @@ def test_nothing_allowed_is_recorded_as_a_refusal_and_passes_nothing(text: str |
     composed = domain.compose(["economy"], text, CONSENT)
 
     assert (composed.basis, composed.parts, composed.withheld) == ("refused", {}, ("economy",))
+
+
+@pytest.mark.parametrize(
+    ("bases", "told"),
+    [
+        ({"development": "consent", "mother-health": "consent"}, []),
+        ({"development": "sundhedsloven-43-2"}, ["child"]),
+        ({"development": "consent", "mother-health": "sundhedsloven-43-2"}, ["mother"]),
+        ({"development": "sundhedsloven-43-2", "mother-health": "sundhedsloven-43-2"}, ["child", "mother"]),
+        ({"development": "refused", "mother-health": "underretning"}, []),
+    ],
+)
+def test_who_is_told_afterwards_is_whom_something_was_given_of_without_consent(bases: dict[str, Any], told: list[str]) -> None:
+    disclosure = domain.Disclosure("consent", bases)
+
+    assert domain.compose(list(bases), dict.fromkeys(bases, "words"), disclosure).to_be_told == told

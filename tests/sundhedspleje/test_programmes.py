@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.chassis.errors import NotFound
+from services.events.sundhedspleje import PlusPladsAsked
 from services.sundhedspleje.domain.programmes import courses, definitions, eligibility, enrolling
 from services.sundhedspleje.domain.programmes.courses import Course, Member
 from services.sundhedspleje.domain.programmes.definitions import Programme, Programmes
@@ -200,6 +201,11 @@ def test_a_daycare_goes_on_only_where_somebody_is_trained_in_the_same_method() -
     done = enrolling.complete(running, training, trained)
 
     assert (done.enrolment.continues, training.afterwards.plusplads) == (trained.unit, True)
+    # That institution is asked for a plusplads, in this method; where the programme reserves none, nobody is.
+    (asked,) = [event for event in done.events if isinstance(event, PlusPladsAsked)]
+    assert (asked.unit, asked.method, asked.enrolment) == (trained.unit, training.method, running.id)
+    without = training.model_copy(update={"afterwards": training.afterwards.model_copy(update={"plusplads": False})})
+    assert [type(event).__name__ for event in enrolling.complete(running, without, trained).events] == ["ProgrammeEnded"]
     with pytest.raises(enrolling.TheUnitThatContinuesMustBeTrainedInTheMethod):
         enrolling.complete(running, training, replace(trained, trained=False))
     for wrong in (replace(trained, kind="dagpleje"), replace(trained, active=False), replace(trained, works_there=False)):
@@ -244,6 +250,17 @@ def test_family_training_is_held_by_a_team_with_three_competences_and_the_method
     for version in (("familietraening", "v0"), ("cos-p", "v2")):
         with pytest.raises(courses.TheTeamMustBeTrainedInTheMethod):
             courses.start(planned(), training, method, [nurse, social, member("familiebehandler", trained=(version,))])
+
+
+def test_an_expecting_woman_of_whom_the_midwife_has_told_is_visited_before_the_usual_visit() -> None:
+    early = of("0993", "tidlig-indsats-foer-foedslen")
+    (visit,) = [each for each in plans.visit_plans("0993").plans[-1].contacts if each.kind in early.visits]
+    (usual,) = [each for each in plans.visit_plans("0993").plans[-1].contacts if each.kind == "pregnancy-visit"]
+
+    assert early.offered_to.grounds() == {"told-by-the-midwife"}
+    assert visit.until_week is not None
+    assert usual.from_week is not None
+    assert visit.until_week < usual.from_week
 
 
 def test_family_training_has_eight_to_ten_sessions() -> None:

@@ -11,7 +11,6 @@ import pytest
 from services.events.persons import ChildCorrected, ChildDied, DeathUndone
 from services.events.registry import TovholderChanged
 from services.sundhedspleje import ticks
-from services.sundhedspleje.repository import plans
 from tests.sundhedspleje.family import Family
 from tests.support.heard import ELSEWHERE, Heard
 
@@ -20,7 +19,7 @@ decline_reasons: [does-not-wish]
 need_visit_reasons: [feeding]
 criteria: [{code: serious-loss, says: Tab}]
 plans:
-  - from_on: 2019-01-01
+  - from_on: 2019-02-01
     contacts:
       - {kind: first-visit, fboe: Etableringsbesøg, counts_from: birth, from_days: 3, until_days: 10}
       - {kind: eighteen-months-visit, fboe: Behovskontakt med småbørnssundhedsplejen, counts_from: birth, from_months: 17,
@@ -215,7 +214,6 @@ async def test_visits_by_criteria_are_planned_for_the_families_that_meet_them_an
     family: Family, own_plans: Path
 ) -> None:
     (own_plans / "visits.yaml").write_text(SOME)
-    plans.visit_plans.cache_clear()
     path, kind = f"/cases/{family.child}/criteria", "eighteen-months-visit"
 
     unknown = await family.do(path, {"criterion": "bad-luck"})
@@ -236,7 +234,6 @@ async def test_visits_by_criteria_are_planned_for_the_families_that_meet_them_an
     assert (ended.status, lapsed, (await family.visits())[kind]["state"]) == (200, "lapsed", "planned")
     criteria = (await family.ask("nurse", f"/cases/{family.child}/parent-health")).body["criteria"]
     assert [(it["recorded_by"], it["ended_at"] is None) for it in criteria] == [(str(family.seats["nurse"].professional), False)]
-    plans.visit_plans.cache_clear()
 
 
 async def test_a_plan_that_takes_effect_for_all_plans_them_again_on_its_date_and_says_so(family: Family, own_plans: Path) -> None:
@@ -251,7 +248,6 @@ async def test_a_plan_that_takes_effect_for_all_plans_them_again_on_its_date_and
 """
     )
     (own_plans / "visits.yaml").write_text(changed)
-    plans.visit_plans.cache_clear()
 
     await family.heard.pass_days(1)
     before = await family.said()
@@ -264,14 +260,12 @@ async def test_a_plan_that_takes_effect_for_all_plans_them_again_on_its_date_and
     after = await family.visits()
     assert after["first-visit"]["state"] == "planned"
     assert {it["state"] for kind, it in after.items() if kind != "first-visit"} == {"lapsed"}
-    plans.visit_plans.cache_clear()
 
 
 async def test_a_child_that_moves_is_planned_for_by_the_plan_of_its_new_municipality(family: Family, own_plans: Path) -> None:
     there = own_plans.parent / ELSEWHERE
     there.mkdir()
     (there / "visits.yaml").write_text(SOME)
-    plans.visit_plans.cache_clear()
     unit = await family.heard.unit("sundhedspleje", municipality=ELSEWHERE)
     other = await family.heard.professional(unit, "sundhedspleje", municipality=ELSEWHERE)
     await family.screen("adbb", "child", 9)
@@ -292,7 +286,6 @@ async def test_a_child_that_moves_is_planned_for_by_the_plan_of_its_new_municipa
     assert (await family.facts("visits_replanned"))[-1]["why"] == "moved"
     assert len((await newcomer.get(f"/sundhedspleje/cases/{family.child}/screenings")).body["follow_ups"]) == 1
     assert (await family.ask("nurse", f"/cases/{family.child}")).status == 404
-    plans.visit_plans.cache_clear()
 
 
 async def test_of_a_dead_child_nothing_is_granted_or_agreed_upon_and_the_store_refuses_it_too(family: Family) -> None:

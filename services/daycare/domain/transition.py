@@ -20,12 +20,12 @@ from services.events.daycare import (
     TransitionIncomplete,
     TransitionItemSettled,
 )
+from services.events.daycare import BatonRule as BatonRule
 from services.events.envelope import Seat
 from services.events.sundhedspleje import OverleveringGiven
 
 Overlevering = Literal["given", "reduced", "nothing-passed", "declined-by-family"]
 Baton = Literal["moves", "stays"]
-BatonRule = Literal["stays", "tovholder-decides", "moves"]
 MeetingState = Literal["planned", "held", "declined-by-family", "cancelled"]
 
 # An overlevering that was tried and of which nothing could pass is not the family's express refusal: it stays missing.

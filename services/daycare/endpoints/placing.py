@@ -16,6 +16,7 @@ from services.daycare import domain, repository
 from services.daycare.domain import places as rules
 from services.daycare.domain import transition as transition_rules
 from services.daycare.domain.places import Capacity, Holding, Seating
+from services.daycare.endpoints.asking import answered_by
 from services.daycare.endpoints.related import asker, changeable, standing_of
 from services.daycare.repository import places, transitions
 from services.daycare.schemas import (
@@ -32,6 +33,8 @@ from services.daycare.schemas import (
     SettingsOut,
 )
 from services.events.access import may
+from services.events.daycare import BatonRuleSet
+from services.events.directory import subject_of_municipality
 
 router = APIRouter(route_class=UsualRoute)
 runtime = runtime_of("daycare")
@@ -145,6 +148,8 @@ async def leave(number: UUID, body: LeavingIn, request: Changing) -> Response:
 
 async def _saved(opened: OpenChange, seating: Seating, held: Holding, status: int) -> Response:
     await places.save_holdings(opened.tx, seating.holdings, opened.at)
+    if held.kind == "plus" and held.state == "held":
+        await answered_by(opened, held)
     if seating.events:
         opened.tx.publish(held.child, *seating.events, expected=opened.expected, dataref=f"/daycare/plusplads?unit={held.unit}")
     versions = await opened.tx.flush()
@@ -229,6 +234,8 @@ async def set_rules(body: SettingIn, request: Changing) -> Response:
             raise transition_rules.SettingsOfAPastDayStand
         setting = transition_rules.Setting(body.from_on, body.baton, body.warn_days)
         await transitions.save_setting(opened.tx, municipality, setting, opened.at)
+        said = BatonRuleSet(municipality=municipality, from_on=body.from_on, baton=body.baton)
+        opened.tx.publish(subject_of_municipality(municipality), said)
         return await opened.answer(200, body.model_dump(mode="json"))
 
 

@@ -46,6 +46,12 @@ _SEATS = {
 }
 
 
+# Of these the mother alone is told, whoever holds custody.
+HERS_ALONE = frozenset({"mother_disclosed_by_law"})
+# Their letters say what no other letter says: none of them stops another, or is stopped by one.
+STANDS_ALONE = frozenset({"disclosed_by_law", *HERS_ALONE})
+
+
 @dataclass(frozen=True)
 class Known:
     """What notifications knows when something happens. `leaders`: by unit. `deputies`: of those who are absent now.

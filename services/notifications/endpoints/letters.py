@@ -39,7 +39,7 @@ async def of_child(request: Looking, child: UUID) -> Response:
 
 @router.get("/letters/{delivery}", summary="A letter as it was sent, without its address", response_class=Response)
 async def one(request: Looking, delivery: UUID) -> Response:
-    """PDF. The address is in no copy: it may be protected, also from the other holder of custody."""
+    """PDF. The address is in no copy: it may be protected, also from the other holder of custody. Nor is the survey's link."""
     words = await _words(request, delivery)
     return Response(drawn(words, ()), 200, {"cache-control": "no-store"}, "application/pdf")
 

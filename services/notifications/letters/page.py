@@ -57,7 +57,7 @@ def drawn(letter: Sequence[Words], address: Sequence[str]) -> bytes:
     for number, words in enumerate(letter):
         story += _window(address if number == 0 else ()) if number == 0 else [PageBreak()]
         story.append(Paragraph(_safe(words.subject, _BOLD), _HEAD))
-        story += [Paragraph(_safe(part, _FONT).replace("\n", "<br/>"), _TEXT) for part in words.paragraphs]
+        story += [Paragraph(_linked(_safe(part, _FONT), words.link).replace("\n", "<br/>"), _TEXT) for part in words.paragraphs]
     document.build(story)
     return content.getvalue()
 
@@ -65,6 +65,12 @@ def drawn(letter: Sequence[Words], address: Sequence[str]) -> bytes:
 def _window(address: Sequence[str]) -> list[Flowable]:
     lines: list[Flowable] = [Paragraph(_safe(line, _FONT), _ADDRESS) for line in address[:6]]
     return [*lines, Spacer(1, max(0.0, _WINDOW_HEIGHT - 15 * len(lines)) + 15 * mm)]
+
+
+def _linked(text: str, link: str | None) -> str:
+    """Only what we have made ourselves is a link, whatever else a text may look like."""
+    plain = _safe(link, _FONT) if link else None
+    return text.replace(plain, f'<a href="{plain}" color="#003e7e">{plain}</a>') if plain else text
 
 
 def _safe(text: str, face: str) -> str:

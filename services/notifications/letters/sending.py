@@ -1,13 +1,16 @@
 """One letter: asked for at the moment of sending, written, laid for the print service, kept without its address."""
 
 import asyncio
+import hmac
 import json
 from datetime import timedelta
+from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
 from services.chassis.calendar import date_of
 from services.chassis.errors import CannotBeApplied, TryAgainSoon
+from services.chassis.log import logger
 from services.chassis.sealed import Seal
 from services.chassis.service import Runtime
 from services.notifications.letters.page import drawn
@@ -66,7 +69,25 @@ async def content(runtime: Runtime, delivery: Any) -> tuple[UUID, About]:
     which = which_letter(delivery["kind"], is_first)
     portal = runtime.settings.portal_url
     municipality = runtime.settings.letter_senders.get(delivery["municipality"], {}).get("name", delivery["municipality"])
-    return person, About(which, municipality, named["name"], where["name"], contact["email"], on, portal)
+    asks = which in ("changed", "closed") and post_of(runtime) is not None
+    link = await survey_link(runtime, delivery, unit) if asks else None
+    return person, About(which, municipality, named["name"], where["name"], contact["email"], on, portal, link)
+
+
+async def survey_link(runtime: Runtime, delivery: Any, unit: UUID) -> str | None:
+    """The letter's own link, the same each time it is written; by the key nobody can tell for which letter it was made.
+
+    None while `indicators` is away: a family is told who their tovholder is without waiting for a survey.
+    """
+    secrets, municipality = runtime.settings.secrets, delivery["municipality"]
+    key = hmac.digest(secrets.sealing_key(secrets.newest_sealing_key(municipality)), b"survey" + delivery["id"].bytes, sha256)
+    asked = {"number": 1, "unit": str(unit), "municipality": municipality}
+    try:
+        made = await runtime.peers.post("indicators", "/indicators/survey/links", asked, key=key.hex()[:32])
+    except (TryAgainSoon, CannotBeApplied) as away:
+        logger().warning("letter.without_survey", delivery=str(delivery["id"]), why=str(away))
+        return None
+    return str(made["links"][0])
 
 
 async def hand_over(runtime: Runtime, delivery: Any, to: Addressed, letter: list[Words], at: Any) -> None:
@@ -82,7 +103,7 @@ async def hand_over(runtime: Runtime, delivery: Any, to: Addressed, letter: list
 
 
 def sealed(seal: Seal, letter: list[Words]) -> bytes:
-    """The words without any address, to be read again by those who may."""
+    """The words without any address or link, to be read again by those who may."""
     plain = [{"language": one.language, "subject": one.subject, "paragraphs": one.paragraphs} for one in letter]
     return seal.close(json.dumps(plain, ensure_ascii=False), WORDS)
 

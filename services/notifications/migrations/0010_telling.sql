@@ -1,10 +1,10 @@
--- One event told in one step: letters that it makes needless stop, its notice stands with all its deliveries; once per event, kind and subject.
+-- One event told in one step: letters that it makes needless stop (those of kinds that stand alone do not), its notice stands with all its deliveries; once per event, kind and subject.
 create function tell(p_notice uuid, p_municipality text, p_about uuid, p_kind text, p_event text, p_happened_at timestamptz,
-  p_at timestamptz, p_stops_letters boolean, p_deliveries jsonb) returns void language plpgsql as $$
+  p_at timestamptz, p_stops_letters boolean, p_stand_alone text[], p_deliveries jsonb) returns void language plpgsql as $$
 begin
   if p_stops_letters then
     update delivery set state = 'stopped', reason = 'superseded'
-      where about = p_about and channel = 'letter' and state = 'queued' and tries = 0;
+      where about = p_about and channel = 'letter' and state = 'queued' and tries = 0 and kind <> all (p_stand_alone);
   end if;
   insert into notice (id, municipality, about, kind, event, happened_at)
     values (p_notice, p_municipality, p_about, p_kind, p_event, p_happened_at) on conflict do nothing;

@@ -11,7 +11,7 @@ from services.chassis.store import Tx
 from services.events.directory import IntakeChanged
 from services.events.envelope import Seat
 from services.events.notifications import Delivered
-from services.notifications.domain import IN_HAND, Told
+from services.notifications.domain import IN_HAND, STANDS_ALONE, Told
 
 # -- Who is concerned -------------------------------------------------------------------------------------------------------
 
@@ -135,8 +135,8 @@ async def queue(
                 notice, Delivered(delivery=delivery, notice=notice, municipality=municipality, channel="inbox", about=about)
             )
     tx.last(
-        "select tell($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-        *(notice, municipality, about, kind, event, happened_at, at, stops_letters, rows),
+        "select tell($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        *(notice, municipality, about, kind, event, happened_at, at, stops_letters, sorted(STANDS_ALONE), rows),
     )
 
 

@@ -241,7 +241,9 @@ def may_disclose(facts: Facts) -> Decision:
 def _say(facts: Facts, bases: Collection[Basis], withheld: Collection[str]) -> str:
     sentences = []
     if "sundhedsloven-43-2" in bases:
-        sentences.append("Tell the person afterwards what was disclosed (Sundhedsloven s. 43).")
+        sentences.append(
+            "The person is told afterwards that it was disclosed, unless there is a reason not to (Sundhedsloven s. 43)."
+        )
     if withheld and facts.recipient.private:
         sentences.append("A private institution is informed by the parents, or with their consent.")
     if any(_is_kept_from_private(facts, category) for category in withheld):
@@ -278,11 +280,14 @@ def check_consent(consent: Consent, mother: UUID | None, custody: frozenset[UUID
         raise OnlyAHolderOfCustodyMayConsent
 
 
-def to_be_told(born: bool, mother: UUID | None, custody: Collection[UUID], custody_registered: bool) -> tuple[UUID, ...]:
+def to_be_told(
+    born: bool, mother: UUID | None, custody: Collection[UUID], custody_registered: bool, about: About = "child"
+) -> tuple[UUID, ...]:
     """Whom of the family notices go to.
 
-    Before birth the pregnant woman alone, until custody is registered the mother, then each holder of custody.
+    Before birth the pregnant woman alone, until custody is registered the mother, then each holder of custody; of what is about
+    the mother she alone.
     """
-    if not born or not custody_registered:
+    if about == "mother" or not born or not custody_registered:
         return (mother,) if mother else ()
     return tuple(sorted(custody))

@@ -245,18 +245,21 @@ async def set_contact(ref: UUID, body: ContactIn, request: Changing) -> Response
 
 
 @router.get("/{ref}/recipients", summary="For services: whom of the family to tell, now", response_model_exclude_none=True)
-async def recipients(ref: UUID, request: Looking, letter: Annotated[bool, Query()] = False) -> RecipientsOut:
+async def recipients(
+    ref: UUID, request: Looking, letter: Annotated[bool, Query()] = False, about: Annotated[disclosure.About, Query()] = "child"
+) -> RecipientsOut:
     """Before birth the pregnant woman alone; until custody is registered the mother; then each holder of custody.
 
     Nobody once the child has died or the pregnancy has ended: sending asks here each time. `letter`: each with their own name,
     postal address and number, for an envelope or Digital Post; a protected one too, since protection never stops a letter.
+    `about`: of what is the mother's own she alone is told, whoever holds custody.
     """
     secrets = request.runtime.settings.secrets
     async with request.begin() as looking:
         looking.only_services()
         child = await living(looking.tx, secrets, ref)
         custody = await repository.custody_of(looking.tx, child.id, date_of(looking.at))
-        told = disclosure.to_be_told(child.status == "born", child.mother, custody, child.custody_registered)
+        told = disclosure.to_be_told(child.status == "born", child.mother, custody, child.custody_registered, about)
         known = [person for one in told if (person := await repository.person_of(looking.tx, secrets, one))]
         people = [person for person in known if not person.do_not_contact and person.died_at is None]
         for person in people:

@@ -10,6 +10,7 @@ from services.chassis.errors import RuleViolated
 from services.events import Event
 from services.events.envelope import Seat
 from services.events.registry import ClosingReason, DeclineReason, Why, WithdrawalCause
+from services.registry.domain.daycare import Daycare
 from services.registry.domain.table import BECOMES as BECOMES
 from services.registry.domain.table import CASE, HANDOVER, CaseAct, Step, Who
 from services.registry.domain.table import OPEN as OPEN
@@ -286,7 +287,8 @@ class Child:
     """A child and all that a decision about it needs.
 
     `leaders`: (unit, who leads it or a unit above it), for the tovholder's and the receiver's units. `ladder`: who may stand in,
-    `path`: to whom an unanswered handover is escalated; both only where the clock or a handler decides.
+    `path`: to whom an unanswered handover is escalated; both only where the clock or a handler decides. `daycare`: the
+    institution or dagpleje that the baton is to go to, where it is one.
     """
 
     id: UUID
@@ -309,6 +311,7 @@ class Child:
     path: tuple[Rung, ...] = ()
     episode: int = 1
     life: Life = Life()
+    daycare: Daycare | None = None
 
     @property
     def held_by(self) -> Seat:

@@ -17,6 +17,7 @@ from services.events.registry import (
     WithdrawalCause,
 )
 from services.registry.domain import Child, Decision, Handover, Rules, Rung, Supporter, shared_with
+from services.registry.domain.daycare import refusal
 from services.registry.domain.passing import about, leaving, passes, without
 
 
@@ -83,6 +84,8 @@ def take_effect(child: Child, handover: Handover, at: datetime) -> Decision:
         return withdraw_by_rule(child, handover, at, "receiver-left")
     if handover.receiver.professional == child.held_by.professional:
         return withdraw_by_rule(child, handover, at, "rule-failed")
+    if refusal(child.daycare, child.held_by, handover.receiver, child.rules.calendar.date_of(at)):
+        return withdraw_by_rule(child, handover, at, "baton-stays")
     done = replace(handover, state=handover.becomes("take-effect"), closed_at=at, next_at=None)
     return passes(child, done, handover.receiver, "effect", at, (HandoverEffected(**about(child, handover)),))
 

@@ -42,6 +42,7 @@ from services.registry.domain import (
     may_become,
     shared_with,
 )
+from services.registry.domain.daycare import may_go_along
 from services.registry.domain.deadlines import due, next_look
 from services.registry.domain.passing import about, leaving, passes, without
 
@@ -69,6 +70,7 @@ def propose(
         raise TheReceiverHoldsTheBatonAlready
     if effective_on is not None and effective_on < child.rules.calendar.date_of(at):
         raise TheEffectDateHasPassed
+    may_go_along(child.daycare, giver, receiver.seat, effective_on or child.rules.calendar.date_of(at))
     proposed = Handover(
         id=handover,
         state="proposed",
@@ -111,6 +113,7 @@ def accept(child: Child, by: UUID, at: datetime, effective_on: date | None, text
     receiver = _answering(child, handover, by)
     if not handover.taking and receiver == handover.receiver:
         raise TheSeatTakesNobody
+    may_go_along(child.daycare, child.held_by, receiver, day or today)
     yes = replace(
         handover, state=state, receiver=receiver, effective_on=day or handover.effective_on, accepted_by=by, question=None,
         closed_at=None if day else at,
@@ -198,6 +201,7 @@ def override(child: Child, by: UUID, to: Rung | None, reason: str, at: datetime,
     receiver = taking(to)
     if receiver.seat == before:
         raise TheReceiverHoldsTheBatonAlready
+    may_go_along(child.daycare, before, receiver.seat, child.rules.calendar.date_of(at), by_override=True)
     handover, events = child.handover, ()  # type: tuple[Handover | None, tuple[Event, ...]]
     leaves, left = leaving(child, receiver.seat)
     if handover and handover.open:

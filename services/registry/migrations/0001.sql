@@ -275,6 +275,7 @@ begin
       'taking', (select s.taking from seat s where s.professional = h.receiver and s.unit = h.receiver_unit)) end,
     'supporters', supporters, 'absences', absences, 'leaders', leaders, 'intake', case when i.municipality is not null then json_build_array(i.lead, i.deputy) end,
     'rules', case when m.code is not null then row_to_json(m) end,
+    'daycare', daycare_of(c, coalesce((p_to->>'unit')::uuid, h.receiver_unit)),
     'key', case when k.id is not null then json_build_object('wrapped_by', k.wrapped_by, 'wrapped', encode(k.wrapped, 'hex'), 'destroyed', k.destroyed_at is not null) end,
     'to', case when p_to is not null then (select json_build_object('municipality', s.municipality, 'taking', s.taking) from seat s
       where s.professional = (p_to->>'professional')::uuid and s.unit = (p_to->>'unit')::uuid) end,

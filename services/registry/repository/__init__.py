@@ -37,6 +37,7 @@ from services.registry.domain import (
     TheSeatTakesNobody,
     Unseen,
 )
+from services.registry.domain.daycare import Daycare
 from services.registry.domain.moving import Destination
 
 TRIES = 5
@@ -391,7 +392,13 @@ def _child(found: dict[str, Any]) -> Child:
         path=_rungs(found["path"]),
         episode=child["episode"],
         life=_life(found["life"]) if found["life"] else Life(),
+        daycare=_daycare(found["daycare"]) if found["daycare"] else None,
     )
+
+
+def _daycare(row: dict[str, Any]) -> Daycare:
+    rules = tuple((date.fromisoformat(it["from_on"]), it["baton"]) for it in row["rules"] or ())
+    return Daycare(UUID(row["unit"]), row["private"], rules, row["moves"])
 
 
 def _life(row: dict[str, Any]) -> Life:

@@ -162,6 +162,11 @@ class Disclosure:
     bases: Mapping[str, Basis]
 
 
+# Whose a category is, in persons' words: the mother's own begin so.
+_MOTHERS_OWN = "mother-"
+TOLD_AFTERWARDS: Basis = "sundhedsloven-43-2"
+
+
 @dataclass(frozen=True)
 class Composed:
     """An overlevering as it is given: what passes by category with its basis, and what was held back."""
@@ -174,6 +179,14 @@ class Composed:
     @property
     def categories(self) -> list[str]:
         return list(self.bases)
+
+    @property
+    def to_be_told(self) -> list[Literal["child", "mother"]]:
+        """Of whom something goes without consent for a public or vital interest: they are told afterwards (s. 43(3))."""
+        without = [category for category, basis in self.bases.items() if basis == TOLD_AFTERWARDS]
+        about_child = any(not category.startswith(_MOTHERS_OWN) for category in without)
+        about_mother = any(category.startswith(_MOTHERS_OWN) for category in without)
+        return [*(["child"] if about_child else []), *(["mother"] if about_mother else [])]  # type: ignore[list-item]
 
 
 def compose(asked: Sequence[str], text: str | Mapping[str, str], disclosure: Disclosure) -> Composed:

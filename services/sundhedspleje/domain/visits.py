@@ -19,6 +19,8 @@ VisitState = Literal["planned", "held", "missed", "declined", "lapsed"]
 Whereabouts = Literal["home", "clinic", "institution", "phone", "video"]
 
 NEED_VISIT = "need-visit"
+# Why a visit is planned that no criterion asks for: the family has said yes to a programme with it.
+BY_PROGRAMME = "programme"
 _PREGNANCY_DAYS = 280
 
 # FBOE "Kontakt": the code of each display. Only these may stand in a plan, so that what is reported needs no guess.
@@ -160,10 +162,14 @@ class VisitPlans(Configured):
 
 @dataclass(frozen=True)
 class Family:
-    """What decides on visits by criteria: codes that stand recorded, and how many need-based visits were granted."""
+    """What decides on visits that are not for all: criteria that stand recorded, and how many need-based visits were granted.
+
+    `series`: the kinds of contact of the visit series that the family has said yes to.
+    """
 
     criteria: frozenset[str] = frozenset()
     need_visits: int = 0
+    series: frozenset[str] = frozenset()
 
 
 NOTHING_KNOWN = Family()
@@ -229,6 +235,8 @@ def reasons_met(contact: Contact, family: Family) -> tuple[str, ...] | None:
     met = tuple(code for code in contact.for_criteria if code in family.criteria)
     if contact.need_visits_at_least is not None and family.need_visits >= contact.need_visits_at_least:
         met = (*met, "need-visits")
+    if contact.kind in family.series:
+        met = (*met, BY_PROGRAMME)
     return met or None
 
 
@@ -249,16 +257,19 @@ def wanted(plan: VisitPlan, case: Case, family: Family = NOTHING_KNOWN) -> dict[
 
 
 def visits_due(plan: VisitPlan, case: Case, today: date, family: Family = NOTHING_KNOWN) -> tuple[Visit, ...]:
-    """The visits of a case by its plan. Without a known date today counts: as due date less the window, or as date of birth."""
+    """The visits of a case by its plan. Without a known date today counts: as due date less the window, or as date of birth.
+
+    A visit that a programme promises is paid even where its window is over: from today on, for as long.
+    """
     anchor = case.due_on if case.status == "expected" else (case.born_on or today)
     return tuple(
         Visit(visit_id(case.child, kind), kind, *window, because=met, joint_with=tuple(contact.joint_with))
         for kind, (contact, met) in wanted(plan, case, family).items()
-        if (window := _window(contact, anchor, today))
+        if (window := _window(contact, anchor, today, is_promised=BY_PROGRAMME in met))
     )
 
 
-def _window(contact: Contact, anchor: date | None, today: date) -> tuple[date, date] | None:
+def _window(contact: Contact, anchor: date | None, today: date, is_promised: bool = False) -> tuple[date, date] | None:
     if anchor is None:
         begins, ends = contact.window(today)
         return today, today + (ends - begins)
@@ -266,7 +277,9 @@ def _window(contact: Contact, anchor: date | None, today: date) -> tuple[date, d
     if ends >= today:
         return begins, ends
     late_until = ends + timedelta(days=contact.catch_up_days)
-    return (today, late_until) if late_until >= today else None
+    if late_until >= today:
+        return today, late_until
+    return (today, today + (ends - begins)) if is_promised else None
 
 
 def replan(plan: VisitPlan, case: Case, standing: Sequence[Visit], today: date, family: Family = NOTHING_KNOWN) -> Replanning:
@@ -289,7 +302,9 @@ def _moved(stands: Visit, due: Visit) -> Visit | None:
     if stands.state not in ("planned", "lapsed") or (stands.state == "planned" and stands.by_hand):
         return None
     same = (stands.from_on, stands.until_on, stands.state) == (due.from_on, due.until_on, "planned")
-    return None if same else due
+    # Once promised, a late visit keeps the window it got: it does not move along with the days.
+    is_late = BY_PROGRAMME in due.because and stands.state == "planned" and stands.from_on <= due.from_on
+    return None if same or (is_late and stands.until_on - stands.from_on == due.until_on - due.from_on) else due
 
 
 def _granted_again(case: Case, standing: Sequence[Visit], today: date) -> list[Visit]:

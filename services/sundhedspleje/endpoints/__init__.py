@@ -13,7 +13,7 @@ from services.chassis.request import OpenChange, OpenReading, answer
 from services.chassis.route import UsualRoute
 from services.chassis.service import Runtime
 from services.events.access import may
-from services.events.sundhedspleje import OverleveringGiven
+from services.events.sundhedspleje import DisclosedByLaw, MotherDisclosedByLaw, OverleveringGiven
 from services.sundhedspleje import domain, repository
 from services.sundhedspleje.domain import Case, Composed, Disclosure, Recipient
 from services.sundhedspleje.endpoints import courses, gatherings, programmes, screenings, underretninger
@@ -107,9 +107,11 @@ async def give_overlevering(body: OverleveringIn, request: Changing) -> Response
             given_by=giving.giver,
             given_at=opened.at,
             content=_composed(body, decision),
+            not_told_because=body.not_told_because,
         )
         await repository.save_overlevering(opened.tx, request.runtime.settings.secrets, given)
-        opened.tx.publish(body.child, _said(given), expected=opened.expected, dataref=f"/sundhedspleje/overleveringer/{given.id}")
+        said = (_said(given), *_to_be_told(given))
+        opened.tx.publish(body.child, *said, expected=opened.expected, dataref=f"/sundhedspleje/overleveringer/{given.id}")
         versions = await opened.tx.flush()
         out = GivenOut(id=given.id, say=decision.say, **_passes(given.content))
         return await opened.answer(201, out.model_dump(mode="json"), versions[str(body.child)])
@@ -215,6 +217,17 @@ def _said(given: Overlevering) -> OverleveringGiven:
         given_by=given.given_by,
         given_at=given.given_at,
     )
+
+
+def _to_be_told(given: Overlevering) -> list[DisclosedByLaw | MotherDisclosedByLaw]:
+    """What makes notifications write to the family, or to the mother alone; nothing where the giver has said why not."""
+    if given.not_told_because:
+        return []
+    about = {
+        "overlevering": given.id, "child": given.child, "municipality": given.municipality, "to_unit": given.to_unit,
+        "given_by": given.given_by, "given_at": given.given_at,
+    }  # fmt: skip
+    return [(DisclosedByLaw if whose == "child" else MotherDisclosedByLaw)(**about) for whose in given.content.to_be_told]
 
 
 def _to_overlevering(given: Any, caller: Caller) -> frozenset[str]:

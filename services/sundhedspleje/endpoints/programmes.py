@@ -13,9 +13,9 @@ from services.chassis.ids import new_id
 from services.chassis.party import Caller
 from services.chassis.request import OpenChange, answer
 from services.chassis.route import UsualRoute
-from services.chassis.service import Runtime
 from services.chassis.store import Tx
 from services.events.access import may
+from services.sundhedspleje import repository
 from services.sundhedspleje.domain import TheReferenceIsMerged
 from services.sundhedspleje.domain.programmes import definitions, eligibility, enrolling
 from services.sundhedspleje.domain.programmes.courses import Course
@@ -23,12 +23,14 @@ from services.sundhedspleje.domain.programmes.definitions import Programme, Prog
 from services.sundhedspleje.domain.programmes.eligibility import Explanation, Finding
 from services.sundhedspleje.domain.programmes.enrolling import Continuing, Decided, Enrolment, Room
 from services.sundhedspleje.endpoints.related import Changing, Looking, stands
-from services.sundhedspleje.repository import Standing, consents, courses, enrolments, placing, plans
+from services.sundhedspleje.repository import Standing, consents, courses, enrolments, in_force, placing
 from services.sundhedspleje.schemas.programmes import (
     AcceptIn,
     AfterwardsOut,
     ChangedOut,
     CompleteIn,
+    ConfigurationLine,
+    ConfigurationOut,
     ContinuesIn,
     DeclineIn,
     EligibilityOut,
@@ -56,13 +58,20 @@ router = APIRouter(route_class=UsualRoute)
 async def see_programmes(request: Looking, municipality: Annotated[str | None, Query(pattern=r"^\d{4}$")] = None) -> Response:
     """The municipality's programmes in force today, each with its step in the Handleguide."""
     async with request.begin() as look:
-        own = look.caller.party.municipality
-        if not look.caller.is_service and (own is None or municipality not in (None, own)):
-            raise NotAllowed("A municipality's programmes are for its own people and systems.")
-        written = plans.programmes(municipality or own or "", request.runtime.settings.plans_folder)
+        written = await in_force.programmes(look.tx, _whose(look.caller, municipality))
         today = date_of(look.at)
         shown = [_shown(written, programme) for programme in written.in_force(today)]
         return answer(200, ProgrammesOut(title=written.title, on=today, programmes=shown).model_dump())
+
+
+@router.get("/configuration", response_model=ConfigurationOut)
+async def see_configuration(request: Looking, municipality: Annotated[str | None, Query(pattern=r"^\d{4}$")] = None) -> Response:
+    """What has taken effect of the municipality's visit plans and programmes, and what its files say that is not followed."""
+    async with request.begin() as look:
+        of = _whose(look.caller, municipality)
+        in_force_since = [ConfigurationLine(**each) for each in await in_force.log_of(look.tx, of)]
+        out = ConfigurationOut(in_force=in_force_since, not_followed=await in_force.ignored(look.tx, of))
+        return answer(200, out.model_dump())
 
 
 @router.get("/cases/{child_ref}/programmes", response_model=EligibilityOut)
@@ -72,7 +81,7 @@ async def see_whom_it_is_for(child_ref: UUID, request: Looking) -> Response:
         standing, relations = await stands(look.tx, child_ref, look.caller, look.at)
         require(may(relations, "programmes", "see"), bool(relations))
         await look.saw(child_ref, "programmes")
-        written, today = _written(request.runtime, standing.case.municipality), date_of(look.at)
+        written, today = await in_force.programmes(look.tx, standing.case.municipality), date_of(look.at)
         facts = await enrolments.facts_of(look.tx, standing.case, today)
         states = {each.programme: each.state for each in await enrolments.of_child(look.tx, child_ref)}
         found = [
@@ -94,7 +103,7 @@ async def see_enrolments(child_ref: UUID, request: Looking) -> Response:
         require(may(relations, "programmes", "see"), bool(relations))
         await look.saw(child_ref, "programmes")
         found = await enrolments.of_child(look.tx, child_ref)
-        written = _written(request.runtime, standing.case.municipality)
+        written = await in_force.programmes(look.tx, standing.case.municipality)
         return answer(
             200, EnrolmentsOut(enrolments=[await _out(look.tx, written, each, relations) for each in found]).model_dump()
         )
@@ -110,7 +119,7 @@ async def see_enrolment(number: UUID, request: Looking) -> Response:
             raise NotFound("There is no such enrolment, or not for you.")
         require(may(relations, "programmes", "see"), bool(relations))
         await look.saw(enrolment.child, "programmes")
-        out = await _out(look.tx, _written(request.runtime, enrolment.municipality), enrolment, relations)
+        out = await _out(look.tx, await in_force.programmes(look.tx, enrolment.municipality), enrolment, relations)
         if enrolling.OFFERS & relations:
             out.text = await enrolments.text_of(look.tx, request.runtime.settings.secrets, enrolment)
         return answer(200, out.model_dump())
@@ -126,7 +135,7 @@ async def offer_programme(body: OfferIn, request: Changing) -> Response:
         if case.merged_into:
             raise TheReferenceIsMerged(merged_into=case.merged_into)
         today = date_of(opened.at)
-        found = _written(request.runtime, case.municipality).programme(body.programme, today)
+        found = (await in_force.programmes(opened.tx, case.municipality)).programme(body.programme, today)
         programme = enrolling.may_be_offered(found, body.grounds, not (case.closed or case.life_ended))
         facts = await enrolments.facts_of(opened.tx, case, today)
         why = eligibility.explain(programme.offered_to, eligibility.judged(facts, body.grounds))
@@ -176,7 +185,7 @@ async def start_alone(number: UUID, request: Changing) -> Response:
     """A programme without a course begins for this family."""
     async with request.begin() as opened:
         enrolment = await _mine(opened, number)
-        return await _done(opened, enrolling.begin_alone(enrolment, definition(request.runtime, enrolment, opened.at)))
+        return await _done(opened, enrolling.begin_alone(enrolment, await definition(opened.tx, enrolment, opened.at)))
 
 
 @router.post("/enrolments/{number}/completion", response_model=ChangedOut)
@@ -184,7 +193,7 @@ async def complete(number: UUID, body: CompleteIn, request: Changing) -> Respons
     """It is through for this family, and somebody goes on: the tovholder, or the unit that is named."""
     async with request.begin() as opened:
         enrolment = await _mine(opened, number)
-        programme = definition(request.runtime, enrolment, opened.at)
+        programme = await definition(opened.tx, enrolment, opened.at)
         continuing = await continues(opened.tx, enrolment, programme, body.continues)
         return await _done(opened, enrolling.complete(enrolment, programme, continuing))
 
@@ -203,13 +212,17 @@ async def stop(number: UUID, body: StopIn, request: Changing) -> Response:
 # -- How it is done -------------------------------------------------------------------------------------------------------------
 
 
-def _written(runtime: Runtime, municipality: str) -> Programmes:
-    return plans.programmes(municipality, runtime.settings.plans_folder)
+def _whose(caller: Caller, municipality: str | None) -> str:
+    """Whose programmes are asked for: one's own municipality's."""
+    own = caller.party.municipality
+    if not caller.is_service and (own is None or municipality not in (None, own)):
+        raise NotAllowed("A municipality's programmes are for its own people and systems.")
+    return municipality or own or ""
 
 
-def definition(runtime: Runtime, of: Enrolment | Course, at: datetime) -> Programme:
-    """As it was offered or planned; as it is now where the file no longer holds that."""
-    written = _written(runtime, of.municipality)
+async def definition(tx: Tx, of: Enrolment | Course, at: datetime) -> Programme:
+    """As it was offered or planned; as it is now where nothing holds that any more."""
+    written = await in_force.programmes(tx, of.municipality)
     found = written.as_offered(of.programme, of.effective_from) or written.programme(of.programme, date_of(at))
     if found is None:
         raise enrolling.ThereIsNoSuchProgramme
@@ -217,7 +230,10 @@ def definition(runtime: Runtime, of: Enrolment | Course, at: datetime) -> Progra
 
 
 async def _mine(opened: OpenChange, number: UUID, course: UUID | None = None) -> Enrolment:
-    """The enrolment, locked, where the caller may act on it."""
+    """The enrolment, locked, where the caller may act on it; of a visit series the case before it, whose visits follow."""
+    before = await enrolments.enrolment(opened.tx, number)
+    if before and before.kind == "visit-series":
+        await repository.case_of(opened.tx, before.child, for_change=True)
     enrolment = await enrolments.locked(opened.tx, number, course)
     relations = await _stands_to(opened.tx, enrolment, opened.caller, opened.at)
     if enrolment is None:

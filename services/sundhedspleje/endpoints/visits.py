@@ -12,7 +12,6 @@ from services.chassis.errors import NotAllowed, NotFound, NotUnderstood, require
 from services.chassis.ids import new_id
 from services.chassis.request import OpenReading, answer
 from services.chassis.route import UsualRoute
-from services.chassis.settings import Settings
 from services.events.access import may
 from services.events.envelope import Seat
 from services.events.sundhedspleje import (
@@ -26,7 +25,7 @@ from services.events.sundhedspleje import (
 from services.sundhedspleje.domain import Case, screenings, visiting
 from services.sundhedspleje.domain.visits import FBOE_CONTACTS, NEED_VISIT, Participant, Visit, VisitPlans, VisitState
 from services.sundhedspleje.endpoints.related import Changing, Deciding, Limit, Looking, deciding, last_of, stands, visited_by
-from services.sundhedspleje.repository import plans, visits
+from services.sundhedspleje.repository import in_force, plans, visits
 from services.sundhedspleje.repository.planning import replanned
 from services.sundhedspleje.repository.visits import Systematic, Wanted
 from services.sundhedspleje.schemas import (
@@ -149,7 +148,7 @@ async def decline_visit(number: UUID, body: DeclinedIn, request: Changing) -> Re
     async with request.begin() as opened:
         at = await deciding(opened, await visits.child_of_visit(opened.tx, number))
         visiting.may_visit(at.relations)
-        visit = visiting.decline(await visits.visit_of(at.tx, number), body.reason, at.by, _plans(at))
+        visit = visiting.decline(await visits.visit_of(at.tx, number), body.reason, at.by, await _plans(at))
         await visits.settle(at.tx, visit)
         said = VisitDeclined(**_named(at, visit), reason=body.reason)
         return await at.answer(200, MadeOut(id=number), await at.said(said, dataref=f"/sundhedspleje/visits/{number}"))
@@ -189,7 +188,7 @@ async def grant_need_visit(child_ref: UUID, body: NeedVisitIn, request: Changing
         at = await deciding(opened, child_ref)
         visiting.may_visit(at.relations)
         visiting.still_visited(at.case)
-        visit = visiting.grant(new_id(), body.reason, body.from_on, body.until_on, _plans(at), at.today)
+        visit = visiting.grant(new_id(), body.reason, body.from_on, body.until_on, await _plans(at), at.today)
         invited = await _brought_along(at, body.participants, body.family_agrees)
         await visits.grant(at.tx, at.case, visit, at.by, at.opened.at)
         await visits.save_participants(at.tx, at.case, visit.id, invited)
@@ -214,7 +213,7 @@ async def record_criterion(child_ref: UUID, body: CriterionIn, request: Changing
         at = await deciding(opened, child_ref)
         visiting.may_visit(at.relations)
         visiting.still_visited(at.case)
-        visiting.may_stand(body.criterion, _plans(at))
+        visiting.may_stand(body.criterion, await _plans(at))
         number = await visits.record_criterion(at.tx, at.case, new_id(), body.criterion, at.by, opened.at)
         await replanned(at.tx, child_ref, at.today, "criteria")
         return await at.answer(201, MadeOut(id=number), await at.said(dataref=""))
@@ -232,12 +231,8 @@ async def end_criterion(number: UUID, request: Changing) -> Response:
         return await at.answer(200, MadeOut(id=number), await at.said(dataref=""))
 
 
-def _own(settings: Settings, case: Case) -> VisitPlans:
-    return plans.visit_plans(case.municipality, settings.plans_folder)
-
-
-def _plans(at: Deciding) -> VisitPlans:
-    return _own(at.tx.store.settings, at.case)
+async def _plans(at: Deciding) -> VisitPlans:
+    return await in_force.visit_plans(at.tx, at.case.municipality)
 
 
 def _named(at: Deciding, visit: Visit) -> dict[str, object]:
@@ -266,7 +261,7 @@ def _systematic(at: Deciding, visit: Visit) -> Systematic:
 
 async def _out(look: OpenReading, case: Case, visit: Visit) -> VisitOut:
     taking_part = await visits.participants_of(look.tx, visit.id)
-    plan = _own(look.tx.store.settings, case)
+    plan = await in_force.visit_plans(look.tx, case.municipality)
     fboe = {contact.kind: contact.fboe for it in plan.plans for contact in it.contacts} | {NEED_VISIT: _NEED_VISIT_IN_FBOE}
     code = fboe.get(visit.kind)
     return VisitOut.model_validate(

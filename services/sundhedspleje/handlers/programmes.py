@@ -7,6 +7,7 @@ from services.chassis.store import Tx
 from services.events.directory import CompetencesChanged
 from services.events.persons import ChildMoved, ConsentWithdrawn
 from services.events.sundhedspleje import ProgrammeStop
+from services.sundhedspleje import repository
 from services.sundhedspleje.domain.programmes import enrolling
 from services.sundhedspleje.repository import consents, courses, enrolments, placing
 
@@ -19,6 +20,7 @@ async def know_competences(received: Received[CompetencesChanged], tx: Tx) -> No
 
 async def stop_all(tx: Tx, child: UUID, reason: ProgrammeStop) -> None:
     """Whatever a family is offered, waits for or takes part in ends; places that become free go to those who wait."""
+    await repository.case_of(tx, child, for_change=True)
     for enrolment in await enrolments.open_of_child(tx, child):
         await placing.ended(tx, enrolling.stop(enrolment, reason))
 
@@ -42,6 +44,7 @@ async def _still_consented(received: Received[ConsentWithdrawn], runtime: Runtim
 
 async def _stop_without_consent(received: Received[ConsentWithdrawn], tx: Tx, still: dict[UUID, bool]) -> None:
     """A team that works together across services may not go on without it."""
+    await repository.case_of(tx, received.event.child, for_change=True)
     for enrolment in await enrolments.open_of_child(tx, received.event.child):
         if still.get(enrolment.id) is False:
             await placing.ended(tx, enrolling.stop(enrolment, "consent-withdrawn"))

@@ -218,6 +218,7 @@ class Overlevering:
     given_by: UUID
     given_at: datetime
     content: Composed
+    not_told_because: str | None = None
 
 
 async def save_overlevering(tx: Tx, secrets: Secrets, given: Overlevering) -> None:
@@ -225,18 +226,19 @@ async def save_overlevering(tx: Tx, secrets: Secrets, given: Overlevering) -> No
     seal, content = await seal_of(tx, secrets, given.municipality, given.child), given.content
     await tx.execute(
         "insert into overlevering (id, child, municipality, to_unit, to_professional, start, recipient_kind, purpose, basis,"
-        " bases, categories, withheld, given_by, given_at, sealed)"
-        " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+        " bases, categories, withheld, given_by, given_at, sealed, not_told_because)"
+        " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
         given.id, given.child, given.municipality, given.to_unit, given.to_professional, given.start, given.recipient.kind,
         given.recipient.purpose, content.basis, content.bases, content.categories, list(content.withheld),
         given.given_by, given.given_at,
         seal.close(orjson.dumps(content.parts).decode(), f"{_PLACE}/{given.id}"),
+        given.not_told_because,
     )  # fmt: skip
 
 
 _OVERLEVERING = (
     "select id, child, municipality, to_unit, to_professional, start, recipient_kind, purpose, basis, bases, categories,"
-    " withheld, given_by, given_at from overlevering"
+    " withheld, given_by, given_at, not_told_because from overlevering"
 )
 
 

@@ -11,7 +11,7 @@ from services.chassis.store import Store
 from services.sundhedspleje import repository
 from services.sundhedspleje.domain.programmes import eligibility
 from services.sundhedspleje.domain.programmes.eligibility import Explanation
-from services.sundhedspleje.repository import enrolments, plans
+from services.sundhedspleje.repository import enrolments, in_force
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ async def explain(store: Store, settings: Settings, child: UUID) -> list[Row]:
         facts = await enrolments.facts_of(tx, case, today)
         latest = {each.programme: each for each in await enrolments.of_child(tx, child)}
         rows = []
-        for programme in plans.programmes(case.municipality, settings.plans_folder).in_force(today):
+        for programme in (await in_force.programmes(tx, case.municipality)).in_force(today):
             if not programme.for_families:
                 continue
             why, taken = eligibility.explain(programme.offered_to, facts), latest.get(programme.key)

@@ -1,11 +1,13 @@
-"""What an enrolment's change brings with it in the store: events said, and a place that becomes free goes to who waits first."""
+"""What an enrolment's change brings with it in the store: events, a free place for who waits first, the visits of a series."""
 
 from uuid import UUID
 
+from services.chassis.calendar import date_of
 from services.chassis.store import Tx
+from services.sundhedspleje import repository
 from services.sundhedspleje.domain.programmes import enrolling
 from services.sundhedspleje.domain.programmes.enrolling import Decided, Enrolment
-from services.sundhedspleje.repository import courses, enrolments
+from services.sundhedspleje.repository import courses, enrolments, planning
 
 
 async def done(tx: Tx, decided: Decided, sealed: bytes | None = None) -> Enrolment:
@@ -13,7 +15,16 @@ async def done(tx: Tx, decided: Decided, sealed: bytes | None = None) -> Enrolme
     enrolment = decided.enrolment
     await enrolments.save(tx, enrolment, await tx.now(), sealed)
     tx.publish(enrolment.child, *decided.events, dataref=f"/sundhedspleje/enrolments/{enrolment.id}")
+    if enrolment.kind == "visit-series" and enrolment.state != "declined":
+        await _visits_follow(tx, enrolment.child)
     return enrolment
+
+
+async def _visits_follow(tx: Tx, child: UUID) -> None:
+    """What a family has said yes to is planned by itself, and falls away with it. The caller has taken turns for this child."""
+    case = await repository.case_of(tx, child)
+    if case and not case.closed and not case.life_ended:
+        await planning.replanned(tx, child, date_of(await tx.now()), "programme")
 
 
 async def ended(tx: Tx, decided: Decided, sealed: bytes | None = None) -> list[UUID]:

@@ -9,12 +9,12 @@ from services.events.sundhedspleje import VisitPlanned, VisitsReplanned, WhyRepl
 from services.sundhedspleje import repository
 from services.sundhedspleje.domain import Case
 from services.sundhedspleje.domain.visits import NOTHING_KNOWN, Visit, replan, visits_due
-from services.sundhedspleje.repository import plans, visits
+from services.sundhedspleje.repository import in_force, visits
 
 
 async def planned(tx: Tx, case: Case, today: date) -> None:
     """A new case: nothing is known of the family yet, no visit stands."""
-    plan = plans.visit_plans(case.municipality, tx.store.settings.plans_folder).plan_for(case, today)
+    plan = (await in_force.visit_plans(tx, case.municipality)).plan_for(case, today)
     due = visits_due(plan, case, today, NOTHING_KNOWN)
     await visits.save_visits(tx, case, due)
     await visits.planned_by(tx, case.child, plan.from_on)
@@ -25,7 +25,7 @@ async def replanned(tx: Tx, child: UUID, today: date, why: WhyReplanned) -> None
     """What changes is said with why; where nothing does, nothing is. The caller has taken turns for this child."""
     case = await repository.case_of(tx, child)
     assert case is not None
-    plan = plans.visit_plans(case.municipality, tx.store.settings.plans_folder).plan_for(case, today)
+    plan = (await in_force.visit_plans(tx, case.municipality)).plan_for(case, today)
     change = replan(plan, case, await visits.visits_of(tx, child), today, await visits.family_of(tx, child))
     await visits.save_visits(tx, case, (*change.moved, *change.added))
     await visits.lapse(tx, change.lapsed)

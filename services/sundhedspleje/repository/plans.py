@@ -1,7 +1,7 @@
 """A municipality's folder of YAML: read, checked when loaded, and an error says file, line and what is allowed."""
 
 from collections.abc import Iterator, Sequence
-from functools import cache
+from dataclasses import dataclass
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
+from services.chassis.log import logger
 from services.chassis.settings import Settings
 from services.sundhedspleje.domain.configured import Configured
 from services.sundhedspleje.domain.programmes.definitions import Programmes
@@ -33,30 +34,64 @@ class TheFileMakesNoSense(ValueError):
         self.mistakes = tuple(mistakes)
 
 
-@cache
+@dataclass(frozen=True)
+class _Read:
+    """A file as it was read. `state`: by which a change is seen. `mistakes`: of that state; `made` is then a former's."""
+
+    state: tuple[object, ...]
+    made: Any
+    mistakes: tuple[str, ...] = ()
+
+
+_READ: dict[tuple[str, str, Path | None], _Read] = {}
+
+
 def visit_plans(municipality: str, own: Path | None = None) -> VisitPlans:
-    """Read once per process."""
     return configured(municipality, "visits.yaml", VisitPlans, own)
 
 
-@cache
 def screenings(municipality: str, own: Path | None = None) -> Screenings:
-    """Read once per process."""
     return configured(municipality, "screenings.yaml", Screenings, own)
 
 
-@cache
 def programmes(municipality: str, own: Path | None = None) -> Programmes:
-    """Read once per process."""
     return configured(municipality, "programmes.yaml", Programmes, own)
 
 
 def configured(municipality: str, name: str, model: type[M], own: Path | None = None) -> M:
     """A file of the municipality's folder, else the standard one. `own`: the operator's folder of municipalities, asked first.
 
-    TheFileMakesNoSense tells every mistake.
+    Read anew when it has changed, else the same object. One that makes no sense since then is told, and the former stands.
     """
-    return read(found(_roots(own), municipality, name), model)
+    file = found(_roots(own), municipality, name)
+    state, before = _state(file), _READ.get((municipality, name, own))
+    if before is None or before.state != state:
+        before = _READ[municipality, name, own] = _read_anew(file, name, model, state, before)
+    made: M = before.made
+    return made
+
+
+def _read_anew(file: Traversable, name: str, model: type[M], state: tuple[object, ...], before: _Read | None) -> _Read:
+    try:
+        return _Read(state, read(file, model))
+    except TheFileMakesNoSense as wrong:
+        logger().error("configuration.makes_no_sense", mistakes=list(wrong.mistakes))
+        former = before.made if before else read(_roots(None)[0].joinpath(STANDARD, name), model)
+        return _Read(state, former, wrong.mistakes)
+
+
+def mistakes_of(municipality: str, own: Path | None = None) -> list[str]:
+    """For which of its files a former one stands, and why."""
+    known = [_READ.get((municipality, name, own)) for name in FILES]
+    return [mistake for it in known if it for mistake in it.mistakes]
+
+
+def _state(file: Traversable) -> tuple[object, ...]:
+    """Which file, and what tells that it was written again; through the links by which Kubernetes changes a ConfigMap."""
+    if not isinstance(file, Path):
+        return (str(file),)
+    seen = file.stat()
+    return str(file), seen.st_mtime_ns, seen.st_size, seen.st_ino
 
 
 def check(settings: Settings) -> None:
@@ -88,7 +123,20 @@ def mistakes_in(file: Traversable, model: type[BaseModel]) -> tuple[str, ...]:
 
 
 def _folders(root: Traversable) -> list[Traversable]:
-    """What begins with a dot is none: Kubernetes keeps versions of a ConfigMap there."""
+    """What begins with a dot is none: Kubernetes keeps versions of a ConfigMap there. Listed anew when one has come or gone."""
+    if not isinstance(root, Path):
+        return _listed(root)
+    changed = root.stat().st_mtime_ns
+    known = _FOLDERS.get(root)
+    if known is None or known[0] != changed:
+        known = _FOLDERS[root] = (changed, _listed(root))
+    return known[1]
+
+
+_FOLDERS: dict[Path, tuple[int, list[Traversable]]] = {}
+
+
+def _listed(root: Traversable) -> list[Traversable]:
     return sorted((it for it in root.iterdir() if not it.name.startswith(".")), key=lambda it: it.name)
 
 

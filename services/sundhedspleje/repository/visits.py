@@ -12,6 +12,7 @@ from services.chassis.store import Tx
 from services.events.envelope import Seat
 from services.sundhedspleje.domain import Case
 from services.sundhedspleje.domain.visits import Family, Participant, Visit
+from services.sundhedspleje.repository import in_force
 
 _VISIT = (
     "select v.id, v.kind, v.from_on, v.until_on, v.state, v.by_hand, v.because, v.reason, v.declined_reason, v.joint_with,"
@@ -154,11 +155,22 @@ async def takes_part(tx: Tx, visit: UUID, professional: UUID | None) -> bool:
 async def family_of(tx: Tx, child: UUID) -> Family:
     row = await tx.fetchrow(
         "select array(select criterion from family_criterion where child = $1 and ended_at is null) as criteria,"
-        " (select count(*) from visit where child = $1 and kind = 'need-visit' and state <> 'lapsed')::int as need_visits",
+        " (select count(*) from visit where child = $1 and kind = 'need-visit' and state <> 'lapsed')::int as need_visits,"
+        " (select json_agg(json_build_array(programme, effective_from)) from enrolment where child = $1"
+        "   and kind = 'visit-series' and state in ('accepted', 'running', 'completed')) as series",
         child,
     )
     assert row is not None
-    return Family(frozenset(row["criteria"]), row["need_visits"])
+    return Family(frozenset(row["criteria"]), row["need_visits"], await _kinds(tx, child, row["series"] or ()))
+
+
+async def _kinds(tx: Tx, child: UUID, series: Sequence[tuple[str, str]]) -> frozenset[str]:
+    """The kinds of contact of visit series, each as it was offered."""
+    if not series:
+        return frozenset()
+    written = await in_force.programmes(tx, await tx.fetchval("select municipality from child_case where child = $1", child))
+    offered = [written.as_offered(key, date.fromisoformat(since)) for key, since in series]
+    return frozenset(kind for programme in offered if programme for kind in programme.visits)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """The bodies of sundhedspleje's API, and what it reads of its peers' answers."""
 
 from datetime import date, datetime
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
@@ -14,6 +14,10 @@ from services.sundhedspleje.domain.underretning import Assessment
 from services.sundhedspleje.domain.visits import VisitState, Whereabouts
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=20_000, strip_whitespace=True)]
+
+
+# Sundhedsloven s. 43(3): the telling is left out by other law or for interests like those that it protects.
+NotTold = Literal["other-law", "interest-of-the-child", "interest-of-others", "ongoing-investigation"]
 
 
 class _Strict(BaseModel):
@@ -31,6 +35,7 @@ class OverleveringIn(_Strict):
     """What the tovholder wants to hand over. `text`: by category, or one text that passes only if every category may.
 
     `purpose`: that of the consent, where it is another than usual for such a unit. `invoked`: the rule the giver answers for.
+    `not_told_because`: why the person is not told afterwards of what goes by Sundhedsloven s. 43(2); else they are.
     """
 
     child: UUID
@@ -39,6 +44,7 @@ class OverleveringIn(_Strict):
     categories: list[Code] = Field(min_length=1, max_length=30)
     purpose: Code | None = None
     invoked: Invoked | None = None
+    not_told_because: NotTold | None = None
     text: Text | dict[Code, Text]
 
     @model_validator(mode="after")
@@ -47,6 +53,8 @@ class OverleveringIn(_Strict):
             raise ValueError("a category is named twice")
         if isinstance(self.text, dict) and set(self.text) != set(self.categories):
             raise ValueError("text by category must name exactly the categories")
+        if self.not_told_because and self.invoked != "sundhedsloven-43-2":
+            raise ValueError("not_told_because stands with invoked: sundhedsloven-43-2 alone")
         return self
 
 
@@ -137,6 +145,7 @@ class OverleveringOut(OverleveringLine):
     recipient_kind: str
     purpose: str
     bases: dict[str, Basis]
+    not_told_because: str | None = None
     text: dict[str, str]
 
 

@@ -1,6 +1,6 @@
 """The bodies of what the API says and takes of programmes, enrolments, courses, gatherings and trainings."""
 
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -72,6 +72,24 @@ class ProgrammesOut(BaseModel):
     title: str
     on: date
     programmes: list[ProgrammeOut]
+
+
+class ConfigurationLine(BaseModel):
+    """A visit plan or a programme that has taken effect; `replaces`: the day from which the one before it counted."""
+
+    what: str
+    key: str
+    from_on: date
+    replaces: date | None
+    changed: list[str]
+    in_force_since: datetime
+
+
+class ConfigurationOut(BaseModel):
+    """What is in force of a municipality's files, the newest first; `not_followed`: what else they say, and what is allowed."""
+
+    in_force: list[ConfigurationLine]
+    not_followed: list[str]
 
 
 class FindingOut(BaseModel):

@@ -72,7 +72,8 @@ class NeededConsent(Configured):
 class Afterwards(Configured):
     """What comes after. `continues`: the kinds of units one of which must go on with the family; none: the tovholder does.
 
-    `in_the_same_method`: someone there is trained in it. `plusplads`: the child has a reserved place there.
+    `in_the_same_method`: someone there is trained in it. `plusplads`: it is
+    asked to reserve a place for the child.
     """
 
     programme: Code | None = None
@@ -181,6 +182,11 @@ def _in(at: Where, programme: Programme, written: Programmes) -> Iterator[Mistak
         yield Mistake(
             (*at, "afterwards", "in_the_same_method"),
             "stands alone. Allowed: with the programme's method and afterwards.continues",
+        )
+    if after.plusplads and not (programme.method and {"institution", "dagpleje"} & set(after.continues)):
+        yield Mistake(
+            (*at, "afterwards", "plusplads"),
+            "stands alone. Allowed: with the programme's method and an institution or dagpleje in afterwards.continues",
         )
     yield from _fits_its_kind(at, programme)
 

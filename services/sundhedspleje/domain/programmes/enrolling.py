@@ -9,6 +9,7 @@ from uuid import UUID
 from services.chassis.errors import NotAllowed, NotFound, NotUnderstood, RuleViolated
 from services.events import Event
 from services.events.sundhedspleje import (
+    PlusPladsAsked,
     ProgrammeAccepted,
     ProgrammeDecline,
     ProgrammeDeclined,
@@ -37,6 +38,8 @@ TRANSITIONS: Mapping[EnrolmentState, frozenset[EnrolmentState]] = {
 OPEN: frozenset[EnrolmentState] = frozenset({"offered", "accepted", "waiting", "running"})
 # Who offers, in the words of access.yaml.
 OFFERS = frozenset({"holder", "deputy", "health-visitor"})
+# Where there are pluspladser.
+PLUSPLADSER_IN = frozenset({"institution", "dagpleje"})
 # While in one of these a family's place in a course is taken.
 HOLDS_A_PLACE: frozenset[EnrolmentState] = frozenset({"accepted", "running", "completed"})
 
@@ -269,7 +272,15 @@ def complete(enrolment: Enrolment, programme: Programme, continuing: Continuing 
         continues=continuing.unit if continuing else None,
         continued_by=continuing.professional if continuing else None,
     )
-    return Decided(done, (_ended(done, after.programme),))
+    asked = _plusplads(done, programme, continuing)
+    return Decided(done, (_ended(done, after.programme), *asked))
+
+
+def _plusplads(enrolment: Enrolment, programme: Programme, continuing: Continuing | None) -> tuple[Event, ...]:
+    """Where the programme reserves a place in the institution that goes on, that institution is asked for it."""
+    if not (programme.afterwards.plusplads and programme.method and continuing and continuing.kind in PLUSPLADSER_IN):
+        return ()
+    return (PlusPladsAsked(**_named(enrolment), unit=continuing.unit, method=programme.method),)
 
 
 def _may_continue(continuing: Continuing, programme: Programme) -> None:

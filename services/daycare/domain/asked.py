@@ -1,0 +1,86 @@
+"""The rules of a plusplads that a programme asks for: a task at the institution until it is reserved, or declined."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
+from typing import Literal
+from uuid import UUID
+
+from services.chassis.errors import NotAllowed, RuleViolated
+from services.daycare.domain import Asker
+from services.daycare.domain.places import Holding
+from services.events import Event
+from services.events.daycare import PlusPladsAnswered, WhyNoPlusPlads
+
+State = Literal["open", "reserved", "declined", "lapsed"]
+
+
+class OnlyWhoLeadsTheUnitOrPlacesChildrenAnswers(NotAllowed):
+    """A leader of the institution, the child's tovholder (the deputy in absence), or the placement office."""
+
+
+class ItIsAnsweredAlready(RuleViolated):
+    """A plusplads was reserved or declined, or is no longer needed; `state` says which."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """An institution is asked to hold a plusplads for a child, to go on in the method of a programme."""
+
+    id: UUID
+    child: UUID
+    municipality: str
+    unit: UUID
+    programme: str
+    method: str
+    state: State = "open"
+    holding: UUID | None = None
+    reason: WhyNoPlusPlads | None = None
+    answered_by: UUID | None = None
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What became of it, and what is said of that."""
+
+    asked: Asked
+    events: tuple[Event, ...]
+
+
+def may_answer(asker: Asker, related: Collection[str], asked: Asked, private: bool) -> None:
+    """OnlyWhoLeadsTheUnitOrPlacesChildrenAnswers. A private unit's leader answers nothing: it hears by the parents alone."""
+    leads = asked.unit in asker.leads and not private
+    if not leads and not {"holder", "deputy", "placement"} & set(related):
+        raise OnlyWhoLeadsTheUnitOrPlacesChildrenAnswers
+
+
+def must_be_open(asked: Asked) -> None:
+    """ItIsAnsweredAlready."""
+    if asked.state != "open":
+        raise ItIsAnsweredAlready(state=asked.state)
+
+
+def decline(asked: Asked, reason: WhyNoPlusPlads, by: UUID | None) -> Answered:
+    """It is said, with why, so that the tovholder looks for another place."""
+    must_be_open(asked)
+    declined = replace(asked, state="declined", reason=reason, answered_by=by)
+    said = PlusPladsAnswered(
+        asked=asked.id, child=asked.child, municipality=asked.municipality, unit=asked.unit, reserved=False, reason=reason,
+        answered_by=by,
+    )  # fmt: skip
+    return Answered(declined, (said,))
+
+
+def reserve(asked: Asked, holding: UUID, by: UUID | None) -> Answered:
+    """The place is held: PlaceReserved tells who is to know of that."""
+    must_be_open(asked)
+    reserved = replace(asked, state="reserved", holding=holding, answered_by=by)
+    said = PlusPladsAnswered(
+        asked=asked.id, child=asked.child, municipality=asked.municipality, unit=asked.unit, reserved=True, reason=None,
+        answered_by=by,
+    )  # fmt: skip
+    return Answered(reserved, (said,))
+
+
+def already_held(asked: Asked, own: Iterable[Holding]) -> UUID | None:
+    """The plusplads that the child has there already, so that nothing is to be decided."""
+    return next((it.id for it in own if it.kind == "plus" and it.unit == asked.unit and it.state in ("held", "taken")), None)

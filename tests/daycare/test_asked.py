@@ -1,0 +1,101 @@
+"""A programme that is through asks the institution that goes on for a plusplads: a task until it is reserved or declined."""
+
+from dataclasses import replace
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from services.daycare.domain import Asker
+from services.daycare.domain.asked import (
+    Asked,
+    ItIsAnsweredAlready,
+    OnlyWhoLeadsTheUnitOrPlacesChildrenAnswers,
+    decline,
+    may_answer,
+    reserve,
+)
+from services.events.envelope import Seat
+from services.events.registry import CaseClosed
+from services.events.sundhedspleje import PlusPladsAsked
+from tests.daycare.test_places_and_transitions import House, house  # noqa: F401 - a fixture
+
+UNIT = uuid4()
+ASKED = Asked(uuid4(), uuid4(), "0990", UNIT, "familietraening", "cos-p")
+LEADER, COLLEAGUE = Asker(uuid4(), frozenset({UNIT}), frozenset({UNIT})), Asker(uuid4(), frozenset({UNIT}))
+
+
+def test_a_leader_of_the_institution_the_tovholder_or_the_placement_office_answers_and_only_once() -> None:
+    may_answer(LEADER, {"daycare"}, ASKED, private=False)
+    for related in ({"holder"}, {"deputy"}, {"placement"}):
+        may_answer(COLLEAGUE, related, ASKED, private=True)
+    for asker, private in ((COLLEAGUE, False), (LEADER, True)):
+        with pytest.raises(OnlyWhoLeadsTheUnitOrPlacesChildrenAnswers):
+            may_answer(asker, {"daycare", "supporter", "leader"}, ASKED, private)
+    ended = (decline(ASKED, "none-is-free", None).asked, reserve(ASKED, uuid4(), None).asked, replace(ASKED, state="lapsed"))
+    for answered in ended:
+        with pytest.raises(ItIsAnsweredAlready):
+            decline(answered, "other", None)
+        with pytest.raises(ItIsAnsweredAlready):
+            reserve(answered, uuid4(), None)
+
+
+async def ask(house: House, child: UUID, method: str = "cos-p") -> str:  # noqa: F811
+    enrolment = uuid4()
+    asked = PlusPladsAsked(
+        enrolment=enrolment, child=child, municipality=house.heard.municipality, programme="familietraening", unit=house.unit,
+        method=method,
+    )  # fmt: skip
+    for _ in range(2):
+        await house.heard.tell(child, asked)
+    return str(enrolment)
+
+
+async def test_what_a_programme_asks_for_is_the_institutions_task_until_it_is_reserved_or_declined(house: House) -> None:  # noqa: F811
+    leader, nurse, pedagogue = house.as_(house.leader), house.as_(house.nurse), house.as_(house.pedagogue)
+    path = "/daycare/asked-pluspladser"
+    one, two, three, four = [await house.child() for _ in range(4)]
+    first, second = await ask(house, one), await ask(house, two)
+
+    async def listed(who: Any, query: str) -> list[str]:
+        return sorted(it["id"] for it in (await who.get(f"{path}?{query}")).body["asked"])
+
+    stranger = house.as_(await house.heard.professional(await house.heard.unit("social"), "social"))
+    before = [
+        await listed(who, query) for who, query in ((leader, "of=led"), (nurse, "of=me"), (pedagogue, f"unit={house.unit}"))
+    ]
+    unseen = await listed(stranger, f"unit={house.unit}")
+    refused = [(await who.post(f"{path}/{first}/reservation", {})).status for who in (pedagogue, stranger)]
+
+    # The leader reserves it for one child; there is none for the other, and she says so.
+    reserved = await leader.post(f"{path}/{first}/reservation", {}, key="once")
+    again = await leader.post(f"{path}/{first}/reservation", {}, key="once")
+    twice = await leader.post(f"{path}/{first}/refusal", {"reason": "other"})
+    full = await leader.post(f"{path}/{second}/reservation", {})
+    declined = await leader.post(f"{path}/{second}/refusal", {"reason": "none-is-free"})
+
+    assert before == [sorted((first, second))] * 3
+    assert (unseen, refused) == ([], [403, 404])
+    assert (reserved.status, again.body) == (200, reserved.body)
+    board = (await nurse.get(f"/daycare/plusplads/{reserved.body['holding']}")).body
+    assert (board["child"], board["method"], board["state"]) == (str(one), "cos-p", "held")
+    assert (twice.problem, full.problem) == ("it-is-answered-already", "no-plus-plads-is-free")
+    assert (declined.body["state"], declined.body["reason"]) == ("declined", "none-is-free")
+    assert await listed(leader, "of=led") == []
+    assert await house.said(one) == ["place_reserved", "plus_plads_answered"]
+    assert await house.said(two) == ["plus_plads_answered"]
+
+    # What is reserved already, or in the ordinary way, or of a child that will not come, is no task.
+    await ask(house, one)
+    await nurse.post(f"/daycare/plusplads/{reserved.body['holding']}/release", {"reason": "no-longer-needed"})
+    await ask(house, three)
+    in_the_usual_way = await house.reserve(three)
+    await ask(house, four)
+    seat = Seat(professional=house.nurse, unit=house.team)
+    closed = CaseClosed(child=four, municipality=house.heard.municipality, reason="moved-abroad", last=seat, by=None)
+    await house.heard.tell(four, closed)
+
+    assert in_the_usual_way.status == 201, in_the_usual_way.body
+    assert await listed(leader, "of=led") == []
+    assert (await house.said(three))[-2:] == ["plus_plads_answered", "place_reserved"]
+    assert (await leader.get(path)).status == 422
