@@ -34,7 +34,7 @@ def pytest_configure_node(node: pytest.Item) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What hangs ends with a traceback, long before the whole run is cut off in silence.
 
-    What starts real servers and a browser has waits that a busy machine can exceed: it gets one more go, and the summary names it.
+    What starts real servers and a browser waits, on a busy machine too long: it gets one more go, and the summary names it.
     """
     for item in items:
         if any(item.get_closest_marker(name) for name in _ON_REAL_SERVERS):

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -14,11 +15,16 @@ class ServerDidNotStart(RuntimeError):
     """A server ended, or was not ready in time; the text carries the tail of its log."""
 
 
+# Below those that systems hand out to connections that begin (from 32768 on Linux, 49152 elsewhere): such a one, made between
+# our look and the server's start, would take the port from it.
+_PORTS = range(15_000, 32_000)
+
+
 def free_port() -> int:
-    """A TCP port on loopback that nothing listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A TCP port on loopback that nothing listens on at this moment; drawn, so that two who look at once find different ones."""
+    while not port_is_free(port := secrets.choice(_PORTS)):
+        continue
+    return port
 
 
 def port_is_free(port: int) -> bool:

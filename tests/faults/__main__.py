@@ -35,6 +35,8 @@ def main() -> None:
     size = Size.long(asked.minutes) if asked.long else Size()
     print(f"seed {seed}")
     folder = Path(tempfile.mkdtemp(prefix="tovholder-faults-"))
+    # PostgreSQL runs as a user of its own, and must reach its disk below.
+    folder.chmod(0o711)
     try:
         chosen = _chosen(asked.only, seed, asked.long)
         played = asyncio.run(_played(folder, seed, size, chosen, asked.long, _older(folder, asked.old) if asked.long else None))

@@ -14,6 +14,7 @@ import asyncpg
 from services import catalogue
 from services.chassis.bus import topic_of
 from services.chassis.kafka import KafkaTopic, KafkaWriter, Sent
+from services.chassis.store import AWAY
 from tests.faults.history import Struck
 from tests.faults.load import Load, now
 from tests.faults.town import Process, Start, Town, until
@@ -210,6 +211,21 @@ async def _long_transaction(at: Breaking) -> str:
     return "a reading that holds back the horizon"
 
 
+_FILES_AT_HAND = 100
+# The log takes a new file, of 16 MiB, although the one before is nearly empty.
+_NEW_FILE_OF_THE_LOG = "select length(pg_logical_emit_message(false, 'rehearsal', 'x')::text) from pg_switch_wal()"
+
+
+async def _finds_no_room(town: Town) -> bool:
+    """Whether the log came to its end; files that were there already are used up first."""
+    for _ in range(_FILES_AT_HAND):
+        try:
+            await _as_superuser(town, _NEW_FILE_OF_THE_LOG)
+        except (asyncpg.DiskFullError, *AWAY):
+            return True
+    return False
+
+
 async def _disk_full(at: Breaking) -> str:
     """Nothing more can be written, neither rows nor the log of what was committed; then there is room again."""
     disk = at.town.disk
@@ -217,8 +233,9 @@ async def _disk_full(at: Breaking) -> str:
         return "only root can mount a disk that may be filled"
     filled = await asyncio.to_thread(disk.fill)
     try:
+        assert await _finds_no_room(at.town), "the log of PostgreSQL still finds room"
         for _ in range(4):
-            # Where the log finds no room PostgreSQL ends all it does, and begins again by itself: as often as it tries.
+            # PostgreSQL has ended all it did; it begins again by itself, or gives up.
             at.postgres_died.append(now())
             await at.load.until_done(at.operations, 1.0)
     finally:

@@ -60,10 +60,12 @@ def test_a_crash_at_each_numbered_point_loses_nothing(simulator: Simulator, step
     "bug", [*PLANTED, *(pytest.param(bug, marks=pytest.mark.long) for bug in RARE)], ids=lambda bug: bug.__name__
 )
 def test_a_planted_bug_is_found(
-    simulator: Simulator, bug: Callable[[Simulator], contextlib.AbstractContextManager[None]]
+    simulator: Simulator,
+    bug: Callable[[Simulator], contextlib.AbstractContextManager[None]],
+    record_property: Callable[[str, object], None],
 ) -> None:
     with bug(simulator):
         seeds = next((seed for seed in range(_FOUND_WITHIN_SEEDS) if simulator.play(seed).complaints), None)
 
     assert seeds is not None, f"not found within {_FOUND_WITHIN_SEEDS} seeds"
-    print(f"{bug.__name__}: found by run {seeds + 1}")
+    record_property("found by run", seeds + 1)
