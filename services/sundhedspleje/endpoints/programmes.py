@@ -59,10 +59,10 @@ async def see_programmes(request: Looking, municipality: Annotated[str | None, Q
         own = look.caller.party.municipality
         if not look.caller.is_service and (own is None or municipality not in (None, own)):
             raise NotAllowed("A municipality's programmes are for its own people and systems.")
-        written = plans.programmes(municipality or own or "", request.runtime.settings.plans_folder)
+        known = written(request.runtime, municipality or own or "")
         today = date_of(look.at)
-        shown = [_shown(written, programme) for programme in written.in_force(today)]
-        return answer(200, ProgrammesOut(title=written.title, on=today, programmes=shown).model_dump())
+        found = [_shown(known, programme) for programme in known.in_force(today)]
+        return answer(200, ProgrammesOut(title=known.title, on=today, programmes=found).model_dump())
 
 
 @router.get("/cases/{child_ref}/programmes", response_model=EligibilityOut)
@@ -72,12 +72,12 @@ async def see_whom_it_is_for(child_ref: UUID, request: Looking) -> Response:
         standing, relations = await stands(look.tx, child_ref, look.caller, look.at)
         require(may(relations, "programmes", "see"), bool(relations))
         await look.saw(child_ref, "programmes")
-        written, today = _written(request.runtime, standing.case.municipality), date_of(look.at)
+        own, today = written(request.runtime, standing.case.municipality), date_of(look.at)
         facts = await enrolments.facts_of(look.tx, standing.case, today)
         states = {each.programme: each.state for each in await enrolments.of_child(look.tx, child_ref)}
         found = [
-            _why(written, programme, eligibility.explain(programme.offered_to, facts), states.get(programme.key), relations)
-            for programme in written.in_force(today)
+            _why(own, programme, eligibility.explain(programme.offered_to, facts), states.get(programme.key), relations)
+            for programme in own.in_force(today)
             if programme.for_families
         ]
         return answer(200, EligibilityOut(child=child_ref, on=today, programmes=found).model_dump())
@@ -94,10 +94,8 @@ async def see_enrolments(child_ref: UUID, request: Looking) -> Response:
         require(may(relations, "programmes", "see"), bool(relations))
         await look.saw(child_ref, "programmes")
         found = await enrolments.of_child(look.tx, child_ref)
-        written = _written(request.runtime, standing.case.municipality)
-        return answer(
-            200, EnrolmentsOut(enrolments=[await _out(look.tx, written, each, relations) for each in found]).model_dump()
-        )
+        own = written(request.runtime, standing.case.municipality)
+        return answer(200, EnrolmentsOut(enrolments=[await shown(look.tx, own, each, relations) for each in found]).model_dump())
 
 
 @router.get("/enrolments/{number}", response_model=EnrolmentOut)
@@ -110,7 +108,7 @@ async def see_enrolment(number: UUID, request: Looking) -> Response:
             raise NotFound("There is no such enrolment, or not for you.")
         require(may(relations, "programmes", "see"), bool(relations))
         await look.saw(enrolment.child, "programmes")
-        out = await _out(look.tx, _written(request.runtime, enrolment.municipality), enrolment, relations)
+        out = await shown(look.tx, written(request.runtime, enrolment.municipality), enrolment, relations)
         if enrolling.OFFERS & relations:
             out.text = await enrolments.text_of(look.tx, request.runtime.settings.secrets, enrolment)
         return answer(200, out.model_dump())
@@ -126,7 +124,7 @@ async def offer_programme(body: OfferIn, request: Changing) -> Response:
         if case.merged_into:
             raise TheReferenceIsMerged(merged_into=case.merged_into)
         today = date_of(opened.at)
-        found = _written(request.runtime, case.municipality).programme(body.programme, today)
+        found = written(request.runtime, case.municipality).programme(body.programme, today)
         programme = enrolling.may_be_offered(found, body.grounds, not (case.closed or case.life_ended))
         facts = await enrolments.facts_of(opened.tx, case, today)
         why = eligibility.explain(programme.offered_to, eligibility.judged(facts, body.grounds))
@@ -203,14 +201,15 @@ async def stop(number: UUID, body: StopIn, request: Changing) -> Response:
 # -- How it is done -------------------------------------------------------------------------------------------------------------
 
 
-def _written(runtime: Runtime, municipality: str) -> Programmes:
+def written(runtime: Runtime, municipality: str) -> Programmes:
+    """What the municipality's programmes.yaml says."""
     return plans.programmes(municipality, runtime.settings.plans_folder)
 
 
 def definition(runtime: Runtime, of: Enrolment | Course, at: datetime) -> Programme:
     """As it was offered or planned; as it is now where the file no longer holds that."""
-    written = _written(runtime, of.municipality)
-    found = written.as_offered(of.programme, of.effective_from) or written.programme(of.programme, date_of(at))
+    own = written(runtime, of.municipality)
+    found = own.as_offered(of.programme, of.effective_from) or own.programme(of.programme, date_of(at))
     if found is None:
         raise enrolling.ThereIsNoSuchProgramme
     return found
@@ -273,7 +272,9 @@ async def _answered(opened: OpenChange, status: int, enrolment: Enrolment) -> Re
     return await opened.answer(status, out.model_dump(mode="json"), versions.get(str(enrolment.child)))
 
 
-async def _out(tx: Tx, written: Programmes, enrolment: Enrolment, relations: Collection[str]) -> EnrolmentOut:
+async def shown(tx: Tx, written: Programmes, enrolment: Enrolment, relations: Collection[str]) -> EnrolmentOut:
+    """An enrolment as far as someone who stands so to the child may know of it."""
+    times = await enrolments.times_of(tx, enrolment.id)
     return EnrolmentOut(
         id=enrolment.id,
         child=enrolment.child,
@@ -288,6 +289,7 @@ async def _out(tx: Tx, written: Programmes, enrolment: Enrolment, relations: Col
         reason=enrolment.reason,
         continues=enrolment.continues,
         continued_by=enrolment.continued_by,
+        **times,
     )
 
 
