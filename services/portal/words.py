@@ -6,6 +6,7 @@ from typing import Any
 from babel.dates import format_date
 from babel.support import NullTranslations
 
+from services.portal import care_words
 from services.portal.domain.deadlines import Deadline
 
 
@@ -125,6 +126,7 @@ VISITS = {
     "two-months-visit": _("Besøg ved 2 måneder"),
     "four-to-six-months-visit": _("Besøg ved 4-6 måneder"),
     "eight-to-eleven-months-visit": _("Besøg ved 8-11 måneder"),
+    **care_words.VISITS,
 }
 VISIT_STATES = {
     "planned": _("Planlagt"),
@@ -132,6 +134,7 @@ VISIT_STATES = {
     "missed": _("Ikke gennemført"),
     "lapsed": _("Bortfaldet"),
     "cancelled": _("Aflyst"),
+    **care_words.VISIT_STATES,
 }
 START_STATES = {
     "planned": _("Planlagt"),
@@ -237,6 +240,7 @@ REFUSALS = {
     "the-unit-is-no-daycare-of-this-municipality": _("Enheden er ikke et dagtilbud i kommunen."),
     "only-what-failed-is-told-in-person": _("Beskeden er nået frem på anden måde."),
     "not-understood": _("Der er noget, der ikke er skrevet rigtigt."),
+    **care_words.REFUSALS,
 }
 
 
@@ -318,6 +322,6 @@ ALL: dict[str, dict[str, str]] = {
     "withdrawal": WITHDRAWALS,
     "matter": MATTERS,
     "basis": BASES,
-    "category": {},
     "refusal": REFUSALS,
+    **care_words.ALL,
 }

@@ -2,8 +2,28 @@
 
 from fastapi import APIRouter
 
-from services.portal.endpoints import arriving, child, entering, finding, handover, leading, many, my_page, notifying
+from services.portal.endpoints import (
+    arriving,
+    caring,
+    child,
+    concern,
+    entering,
+    finding,
+    giving,
+    groups,
+    handover,
+    home_visits,
+    leading,
+    many,
+    my_page,
+    notifying,
+    offering,
+    plusplads,
+    transition,
+)
 
 router = APIRouter(prefix="/portal", tags=["portal"], include_in_schema=False)
 for pages_of in (entering, my_page, child, handover, many, notifying, leading, finding, arriving):
+    router.include_router(pages_of.router)
+for pages_of in (caring, home_visits, offering, groups, concern, giving, transition, plusplads):
     router.include_router(pages_of.router)
