@@ -215,6 +215,19 @@ CATEGORIES = {
     "family-situation": _("Familiens situation"),
     "mother-wellbeing": _("Mors trivsel"),
 }
+FACTS = {
+    "pedagogue_named": _("Der er valgt en pædagog"),
+    "transition_incomplete": _("Der mangler noget før starten i dagtilbud"),
+    "place_reserved": _("En plusplads er reserveret"),
+    "place_released": _("En plusplads er frigivet"),
+    "need_visit_overdue": _("Et behovsbesøg er over fristen"),
+    "systematic_screening_overdue": _("En systematisk screening er over fristen"),
+    "follow_up_overdue": _("En opfølgning er over fristen"),
+    "joint_visit_planned": _("Et fælles besøg er planlagt"),
+    "programme_offered": _("Et forløb er tilbudt"),
+    "programme_waiting": _("Familien er kommet på venteliste"),
+    "programme_place_given": _("Familien har fået en plads"),
+}
 TASKS = {
     "visit": _("Besøg"),
     "joint": _("Fælles besøg"),

@@ -103,6 +103,7 @@ FACTS = {
     "move_proposed": _("Familien er måske flyttet"),
     "message_to_place": _("En besked skal placeres"),
     "notification_withdrawn": _("En anmeldelse er trukket tilbage"),
+    **care_words.FACTS,
 }
 NOTIFICATION_STATES = {
     "registering": _("Modtaget, barnet registreres"),

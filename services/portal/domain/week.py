@@ -23,6 +23,15 @@ class Task:
     missing: tuple[str, ...] = ()
 
 
+# Seven days, today among them.
+_WEEK_DAYS = 6
+
+
+def must(task: Task) -> bool:
+    """Whether it cannot wait until next week. Of a visit only the last day presses; what a start lacks always does."""
+    return task.kind == "transition" or task.due.days <= _WEEK_DAYS
+
+
 def in_order(tasks: Iterable[Task]) -> list[Task]:
     """Overdue first, the longest overdue before the others; then by day."""
     return sorted(tasks, key=lambda it: (_ORDER[it.due.urgency], it.due.days, it.kind, it.place))

@@ -110,7 +110,8 @@ async def _one(visit: Visit, number: UUID, status: int = 200) -> Response:
         it["due"] = pages.by_day(it["on_date"], visit.now)
     return visit.page(
         "group.html", status, course=course, programme=programme, holds=holds, children=children, names=names, after=after,
-        placed=[it for it in families if it["state"] != "waiting"], running=[it for it in families if it["state"] == "running"],
+        placed=[it for it in families if it["state"] not in ("waiting", "stopped")],
+         running=[it for it in families if it["state"] == "running"],
         waiting=sorted((it for it in families if it["state"] == "waiting"), key=lambda it: it["turn"] or 0),
         base=f"/portal/hold/{number}", team=list({seat[:36]: (seat[:36], name) for seat, name in team}.values()),
     )  # fmt: skip
@@ -190,7 +191,10 @@ async def _sheet(visit: Visit, number: UUID, session: UUID, status: int = 200) -
     course = await visit.apis.get("sundhedspleje", f"/sundhedspleje/courses/{number}")
     found = next((it for it in course["sessions"] if it["id"] == str(session)), None)
     known = (found or {}).get("attendance") or {}
-    families = [it for it in course["families"] or [] if it["state"] == "running" or it["enrolment"] in known]
+    runs = found is not None and found["state"] == "planned"
+    families = [
+        it for it in course["families"] or [] if it["enrolment"] in known or (it["state"] == "running" and (runs or not known))
+    ]
     children = await visit.apis.children(it["child"] for it in families)
     return visit.page(
         "sheet.html", status if found else 404, course=course, found=found, families=families, children=children, known=known,

@@ -14,7 +14,7 @@ from services.chassis.errors import LogInAgain, Problem
 from services.portal import pages
 from services.portal.apis import as_uuid
 from services.portal.domain.deadlines import Deadline, urgency_of_child
-from services.portal.domain.week import by_child, soonest
+from services.portal.domain.week import by_child, must, soonest
 from services.portal.endpoints.visiting import Elsewhere, PageRoute, Visit, Visiting, visiting
 from services.portal.endpoints.week import tasks_of
 
@@ -52,7 +52,8 @@ async def my_page(visit: Visiting, efter: str = "") -> Response:
     return visit.page(
         "my_page.html", waiting=_ordered(waiting, visit.now), sent=_ordered(sent, visit.now),
         held=_rated(held["children"], visit.now, by_child(tasks)),
-        unseen=_rated(unseen, visit.now, {}), tasks=tasks, next=held["next"], after=after,
+        unseen=_rated(unseen, visit.now, {}), must=[it for it in tasks if must(it)],
+        may=[it for it in tasks if not must(it)], next=held["next"], after=after,
         away=away, names=names, children=children, live=_live(waiting),
     )  # fmt: skip
 

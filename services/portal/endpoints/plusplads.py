@@ -25,14 +25,17 @@ async def see_board(visit: Visiting, efter: str = "") -> Response:
 async def _page(visit: Visit, after: UUID | None = None, status: int = 200) -> Response:
     """A child is named to those who may know of its place; others see that a place is held."""
     apis = visit.apis
-    board, held = await asyncio.gather(
+    board, held, waiting = await asyncio.gather(
         apis.get("daycare", "/daycare/plusplads", after=after, limit=50),
         apis.found("registry", "/registry/children", holder=visit.me, limit=200),
+        _led_to_one(visit),
     )
     shown = [it for unit in board["units"] for it in unit["holdings"] if it["child"]]
     mine = [it["reference"] for it in (held or {}).get("children", [])]
+    have_one = {it["child"] for it in shown}
+    waiting = [it for it in waiting if it["child"] not in have_one]
     children, starts, names = await asyncio.gather(
-        apis.children({*(it["child"] for it in shown), *mine}),
+        apis.children({*have_one, *mine, *(it["child"] for it in waiting)}),
         asyncio.gather(*(apis.found("daycare", f"/daycare/starts/{it['start']}") for it in shown if it["start"])),
         apis.names_of([], [unit["unit"] for unit in board["units"]]),
     )
@@ -40,9 +43,21 @@ async def _page(visit: Visit, after: UUID | None = None, status: int = 200) -> R
     places = any(seat.unit_kind == "placement" for seat in visit.caller.seats)
     return visit.page(
         "board.html", status, units=board["units"], next=board["next"], children=children, begins=begins, names=names, mine=mine,
+        waiting=waiting,
         methods=sorted({method for unit in board["units"] for method in unit["methods"]}), places=places,
         releasable=[it for it in shown if it["state"] == "held" and (places or it["child"] in mine)],
     )  # fmt: skip
+
+
+async def _led_to_one(visit: Visit) -> list[dict[str, Any]]:
+    """One's own families in a programme that a plusplads comes after."""
+    enrolled, written = await asyncio.gather(
+        visit.apis.found("sundhedspleje", "/sundhedspleje/enrolments", holder="me", limit=200),
+        visit.apis.found("sundhedspleje", "/sundhedspleje/programmes"),
+    )
+    leading = {it["key"] for it in (written or {}).get("programmes", []) if it["afterwards"]["plusplads"]}
+    open_ones = (enrolled or {}).get("enrolments", [])
+    return [it for it in open_ones if it["programme"]["key"] in leading and it["state"] in ("accepted", "waiting", "running")]
 
 
 @router.post("")

@@ -24,21 +24,15 @@ async def see_transition(number: UUID, visit: Visiting) -> Response:
 async def _page(visit: Visit, number: UUID, status: int = 200) -> Response:
     """Each thing of the checklist with how it was settled, or with what settles it."""
     apis = visit.apis
-    found = await apis.get("daycare", f"/daycare/starts/{number}/transition")
-    start = found["start"]
-    person, child, people, written = await asyncio.gather(
-        apis.child(start["child"]),
-        apis.found("registry", f"/registry/children/{start['child']}"),
-        apis.people_of(start["unit"]),
-        apis.found("sundhedspleje", "/sundhedspleje/programmes"),
+    found, start = await _found(visit, number)
+    person, people, written = await asyncio.gather(
+        apis.child(start["child"]), apis.people_of(start["unit"]), apis.found("sundhedspleje", "/sundhedspleje/programmes")
     )
-    holder = (child or {}).get("tovholder")
+    holder = found["tovholder"]
     guests = await apis.people_of(holder["unit"]) if holder else []
-    names = await apis.names_of(
-        [*((start["pedagogue"] or {}).get("professional"),), holder and holder["professional"],
-         *(it for meeting in found["meetings"] for it in meeting["participants"])],
-        [start["unit"]],
-    )  # fmt: skip
+    participants = [it for meeting in found["meetings"] for it in meeting["participants"]]
+    pedagogue = (start["pedagogue"] or {}).get("professional")
+    names = await apis.names_of([pedagogue, *participants, *([holder["professional"]] if holder else [])], [start["unit"]])
     methods = {it["method"]["key"]: it["method"]["title"] for it in (written or {}).get("programmes", []) if it["method"]}
     if found["method"]:
         methods.setdefault(found["method"], found["method"])
@@ -47,7 +41,7 @@ async def _page(visit: Visit, number: UUID, status: int = 200) -> Response:
     holds = holder is not None and any(str(seat.unit) == holder["unit"] for seat in visit.caller.seats)
     places = any(seat.unit_kind == "placement" for seat in visit.caller.seats)
     return visit.page(
-        "transition.html", status, found=found, start=start, person=person, child=child, names=names,
+        "transition.html", status, found=found, start=start, person=person, names=names,
         is_open=start["state"] in OPEN, people=[(it["id"], it["name"]) for it in people],
         methods=sorted(methods.items(), key=lambda it: it[1]), holds=holds,
         guests=[(it["id"], it["name"]) for it in {it["id"]: it for it in [*people, *guests]}.values()],
@@ -55,6 +49,14 @@ async def _page(visit: Visit, number: UUID, status: int = 200) -> Response:
         acts=holds or places or (works_there and not start["private"]),
         base=f"/portal/starter/{number}",
     )  # fmt: skip
+
+
+async def _found(visit: Visit, number: UUID) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The checklist and the start. The placement office plans the start and has no part in what is handed over: no checklist."""
+    found = await visit.apis.found("daycare", f"/daycare/starts/{number}/transition")
+    start = found["start"] if found else await visit.apis.get("daycare", f"/daycare/starts/{number}")
+    empty = dict.fromkeys(("tovholder", "overlevering", "meeting", "method", "continues", "baton", "baton_rule", "plusplads"))
+    return {**empty, "missing": [], "meetings": [], **(found or {}), "known": found is not None}, start
 
 
 async def _done(

@@ -40,6 +40,8 @@ from services.sundhedspleje.schemas.programmes import (
 )
 
 router = APIRouter(route_class=UsualRoute)
+# A family that has stopped is shown as long as it stands on a session's sheet.
+_SHOWN = ("accepted", "waiting", "running", "completed", "stopped")
 
 
 @router.get("/courses", response_model=CoursesOut)
@@ -82,7 +84,10 @@ async def see_course(number: UUID, request: Looking) -> Response:
             for shown in out.sessions:
                 shown.attendance = attendance[shown.id]
             out.families = []
-            for family in await enrolments.of_course(look.tx, number, ("accepted", "waiting", "running", "completed")):
+            was_there = {each for said in attendance.values() for each in said}
+            for family in await enrolments.of_course(look.tx, number, _SHOWN):
+                if family.state == "stopped" and family.id not in was_there:
+                    continue
                 await look.saw(family.child, "programmes")
                 turn = await enrolments.turn_of(look.tx, family)
                 out.families.append(FamilyOut(enrolment=family.id, child=family.child, state=family.state, turn=turn))
