@@ -38,7 +38,7 @@ async def take(town: Town) -> None:
         await birgit.page.click("#waiting a.what >> nth=0")
         await _picture(birgit.page, "portal-handover")
     async with town.visitor("anna") as anna:
-        await anna.page.click("main a.what >> nth=0")
+        await anna.page.click("main a.what[href^='/portal/barn/'] >> nth=0")
         await _picture(anna.page, "portal-child")
     async with town.visitor("lone") as lone:
         await lone.goto("/portal/leder")
@@ -70,9 +70,8 @@ async def _care(town: Town) -> None:
     starts_on = (today + timedelta(days=12)).isoformat()
     start = (await done("/daycare/starts", {"child": child, "unit": unit, "starts_on": starts_on}))["id"]
     async with town.visitor(test_care.NURSE) as dagmar:
-        for name, place in (
-            ("care", f"barn/{child}/sundhedspleje"), ("group", f"hold/{course}"), ("start", f"starter/{start}"), ("plusplads", "pluspladser"),
-        ):  # fmt: skip
+        pages = {"care": f"barn/{child}/sundhedspleje", "group": f"hold/{course}", "start": f"starter/{start}"}
+        for name, place in (pages | {"plusplads": "pluspladser"}).items():
             await dagmar.goto(f"/portal/{place}")
             await _picture(dagmar.page, f"portal-{name}")
 
