@@ -8,14 +8,14 @@ from fastapi import APIRouter, Response
 
 from services.portal import pages
 from services.portal.apis import as_uuid
-from services.portal.endpoints.acting import done, people_to_choose
+from services.portal.endpoints.acting import done, people_to_choose, units_of
 from services.portal.endpoints.caring import choices_of
 from services.portal.endpoints.choosing import chosen, units_to_choose
-from services.portal.endpoints.visiting import PageRoute, Sending, Visit, Visiting
+from services.portal.endpoints.visiting import PageRoute, Sending, Sent, Visit, Visiting
 
 router = APIRouter(prefix="/besoeg", route_class=PageRoute)
 _ON = {"a-visit-is-held-on-a-day-that-has-come": "on", "a-joint-visit-is-held-by-more-than-one": "took_part",
-       "the-family-agrees-to-a-joint-visit": "agrees", "not-understood": "on"}  # fmt: skip
+       "the-family-agrees-to-a-joint-visit": "agreed", "not-understood": "on"}  # fmt: skip
 
 
 @router.get("/{number}")
@@ -34,15 +34,18 @@ async def _page(visit: Visit, number: UUID, unit: UUID | None = None, status: in
     seats = found["participants"]
     names = await apis.names_of([it["professional"] for it in seats], [it["unit"] for it in seats])
     there = [{"id": str(unit), "name": dict(units).get(str(unit), "")}] if unit and str(unit) in dict(units) else []
-    people = await people_to_choose(visit, there)
+    # Of a joint visit to which nobody was invited yet somebody may be named when it is held.
+    joint = found["joint_with"] if not seats and found["state"] in ("planned", "missed") else []
+    people, with_her = await people_to_choose(visit, there), await people_to_choose(visit, await units_of(visit, *joint))
     return visit.page(
         "home_visit.html", status, ref=ref, found=found, person=person, names=names, choices=choices, units=units,
-        unit=str(unit or ""), people=people, acts=own is not None, due=pages.by_day(found["until_on"], visit.now),
+        unit=str(unit or ""), people=people, with_her=with_her, acts=own is not None,
+        due=pages.by_day(found["until_on"], visit.now),
         today=visit.today.isoformat(), base=f"/portal/besoeg/{number}",
     )  # fmt: skip
 
 
-async def _done(sent: Any, number: UUID, act: str, body: Any, said: str, fields: dict[str, str] | None = None) -> Response:
+async def _done(sent: Sent, number: UUID, act: str, body: Any, said: str, fields: dict[str, str] | None = None) -> Response:
     """An act on the visit; a refusal says what became of the child, which the visit names."""
     found = await sent.apis.found("sundhedspleje", f"/sundhedspleje/visits/{number}")
     return await done(
@@ -54,14 +57,20 @@ async def _done(sent: Any, number: UUID, act: str, body: Any, said: str, fields:
 @router.post("/{number}/holdt")
 async def hold(number: UUID, sent: Sending) -> Response:
     typed = sent.typed
-    seats = [it.as_seat() for text in typed.many("took_part") if (it := chosen(text))]
+    seats = [it.as_seat() for text in dict.fromkeys(typed.many("took_part")) if (it := chosen(text))]
     body: dict[str, Any] = {
         "on": typed.must("on", sent.say("Skriv, hvilken dag besøget var.")), "where": typed.one("where") or "home",
-        "participants": seats, "family_agrees": bool(seats),
+        "participants": seats, "family_agrees": bool(typed.one("agreed")) or await _were_invited(sent, number, seats),
     }  # fmt: skip
     if typed.one("development"):
         body["development"] = typed.one("development")
     return await _done(sent, number, "held", body, "visit-held", _ON)
+
+
+async def _were_invited(sent: Sent, number: UUID, seats: list[dict[str, str]]) -> bool:
+    """The family has said yes to those who were invited."""
+    found = await sent.apis.get("sundhedspleje", f"/sundhedspleje/visits/{number}")
+    return all(any(it["professional"] == seat["professional"] for it in found["participants"]) for seat in seats)
 
 
 @router.post("/{number}/ikke-holdt")
@@ -93,4 +102,4 @@ async def bring_along(number: UUID, sent: Sending) -> Response:
     typed = sent.typed
     seats = [it.as_seat() for text in dict.fromkeys(typed.many("along")) if (it := chosen(text))]
     body = {"participants": seats, "family_agrees": bool(typed.one("agrees"))}
-    return await _done(sent, number, "participants", body, "visit-joint", _ON)
+    return await _done(sent, number, "participants", body, "visit-joint", _ON | {"the-family-agrees-to-a-joint-visit": "agrees"})

@@ -16,7 +16,7 @@ from services.portal.apis import as_uuid
 from services.portal.domain.deadlines import Deadline, urgency_of_child
 from services.portal.domain.week import by_child, must, soonest
 from services.portal.endpoints.visiting import Elsewhere, PageRoute, Visit, Visiting, visiting
-from services.portal.endpoints.week import tasks_of
+from services.portal.endpoints.week import week_of
 
 router = APIRouter(route_class=PageRoute)
 _CHILDREN_ON_A_PAGE = 25
@@ -33,8 +33,8 @@ async def my_page(visit: Visiting, efter: str = "") -> Response:
     if visit.caller.seats and all(seat.unit_kind in ("maternity", "midwife-centre") for seat in visit.caller.seats):
         raise Elsewhere("/portal/anmeldelser")
     after = as_uuid(efter)
-    waiting, sent, held, unseen, away, tasks = await asyncio.gather(
-        _waiting(visit), _open(visit, **{"from": visit.me}), _held(visit, after), _unseen(visit), _away(visit), tasks_of(visit)
+    waiting, sent, held, unseen, away, week = await asyncio.gather(
+        _waiting(visit), _open(visit, **{"from": visit.me}), _held(visit, after), _unseen(visit), _away(visit), week_of(visit)
     )
     for_absent = [it for colleague in away for it in colleague["waiting"]]
     everything = [*waiting, *sent, *for_absent]
@@ -46,14 +46,14 @@ async def my_page(visit: Visiting, efter: str = "") -> Response:
         [
             *(it["child"] for it in everything),
             *(it["reference"] for it in [*held["children"], *unseen]),
-            *(it.child for it in tasks if it.child),
+            *(it.child for it in week.tasks if it.child),
         ]
     )
     return visit.page(
         "my_page.html", waiting=_ordered(waiting, visit.now), sent=_ordered(sent, visit.now),
-        held=_rated(held["children"], visit.now, by_child(tasks)),
-        unseen=_rated(unseen, visit.now, {}), must=[it for it in tasks if must(it)],
-        may=[it for it in tasks if not must(it)], next=held["next"], after=after,
+        held=_rated(held["children"], visit.now, by_child(week.tasks)),
+        unseen=_rated(unseen, visit.now, {}), must=[it for it in week.tasks if must(it)],
+        may=[it for it in week.tasks if not must(it)], more=week.more, next=held["next"], after=after,
         away=away, names=names, children=children, live=_live(waiting),
     )  # fmt: skip
 
