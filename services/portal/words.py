@@ -6,7 +6,7 @@ from typing import Any
 from babel.dates import format_date
 from babel.support import NullTranslations
 
-from services.portal import care_words
+from services.portal.domain import care_words
 from services.portal.domain.deadlines import Deadline
 
 

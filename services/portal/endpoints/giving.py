@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Response
 
 from services.portal.apis import TheServiceSaysNo
-from services.portal.care_words import CATEGORIES
+from services.portal.domain.care_words import CATEGORIES
 from services.portal.endpoints.visiting import Overtaken, PageRoute, Sending, Sent, Visit, Visiting
 
 router = APIRouter(prefix="/starter", route_class=PageRoute)
