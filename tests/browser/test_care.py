@@ -223,6 +223,15 @@ async def test_a_group_is_filled_with_a_waiting_list_and_each_session_has_its_sh
         assert "Familiegruppe, mestring i livet som familie (I gang)" in await dagmar.text()
         await dagmar.check("a child with a programme in its time")
 
+        # It is through for her, and somebody is named who goes on.
+        await page.click("main ul.cases a.what:has-text('Familiegruppe')")
+        await page.click("summary:has-text('Forløbet er gennemført')")
+        await page.click("button:has-text('Registrér, at det er gennemført')")
+        assert "Vælg, hvem der fortsætter med familien." in await page.inner_text("#continues-error")
+        await page.select_option("#continues", label="Vuggestuen Muslingen")
+        await page.click("button:has-text('Registrér, at det er gennemført')")
+        assert "Fortsætter med familien Vuggestuen Muslingen" in await dagmar.text()
+
 
 async def test_a_leader_of_an_institution_works_the_checklist_and_a_plusplads_is_held_and_released(town: Town) -> None:
     child, unit, on = await family(town, "Pia Plads", months=10), town.scene.names["smaaby-institution"], await today(town)

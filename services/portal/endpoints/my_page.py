@@ -144,7 +144,7 @@ def _rated(held: list[dict[str, Any]], now: datetime, work: dict[str, Deadline])
     """`work`: what a child's visits, follow-ups and transition ask for soonest."""
     for it in held:
         it["due"] = soonest(urgency_of_child(it, now, COPENHAGEN), *([work[it["reference"]]] if it["reference"] in work else ()))
-    return sorted(held, key=lambda it: _ORDER[it["due"].urgency])
+    return sorted(held, key=lambda it: (_ORDER[it["due"].urgency], it["due"].days))
 
 
 def _live(waiting: list[dict[str, Any]]) -> str:

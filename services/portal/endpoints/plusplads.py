@@ -25,7 +25,7 @@ async def see_board(visit: Visiting, efter: str = "") -> Response:
 async def _page(visit: Visit, after: UUID | None = None, status: int = 200) -> Response:
     """A child is named to those who may know of its place; others see that a place is held."""
     apis = visit.apis
-    board, held, waiting = await asyncio.gather(
+    board, held, (waiting, titles) = await asyncio.gather(
         apis.get("daycare", "/daycare/plusplads", after=after, limit=50),
         apis.found("registry", "/registry/children", holder=visit.me, limit=200),
         _led_to_one(visit),
@@ -43,21 +43,24 @@ async def _page(visit: Visit, after: UUID | None = None, status: int = 200) -> R
     places = any(seat.unit_kind == "placement" for seat in visit.caller.seats)
     return visit.page(
         "board.html", status, units=board["units"], next=board["next"], children=children, begins=begins, names=names, mine=mine,
-        waiting=waiting,
+        waiting=waiting, titles=titles,
         methods=sorted({method for unit in board["units"] for method in unit["methods"]}), places=places,
         releasable=[it for it in shown if it["state"] == "held" and (places or it["child"] in mine)],
     )  # fmt: skip
 
 
-async def _led_to_one(visit: Visit) -> list[dict[str, Any]]:
-    """One's own families in a programme that a plusplads comes after."""
+async def _led_to_one(visit: Visit) -> tuple[list[dict[str, Any]], dict[str, str]]:
+    """One's own families in a programme that a plusplads comes after; and what the municipality calls its methods."""
     enrolled, written = await asyncio.gather(
         visit.apis.found("sundhedspleje", "/sundhedspleje/enrolments", holder="me", limit=200),
         visit.apis.found("sundhedspleje", "/sundhedspleje/programmes"),
     )
-    leading = {it["key"] for it in (written or {}).get("programmes", []) if it["afterwards"]["plusplads"]}
+    programmes = (written or {}).get("programmes", [])
+    leading = {it["key"] for it in programmes if it["afterwards"]["plusplads"]}
+    titles = {it["method"]["key"]: it["method"]["title"] for it in programmes if it["method"]}
     open_ones = (enrolled or {}).get("enrolments", [])
-    return [it for it in open_ones if it["programme"]["key"] in leading and it["state"] in ("accepted", "waiting", "running")]
+    led = [it for it in open_ones if it["programme"]["key"] in leading and it["state"] in ("accepted", "waiting", "running")]
+    return led, titles
 
 
 @router.post("")
