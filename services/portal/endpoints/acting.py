@@ -48,6 +48,11 @@ async def units_of(visit: Visit, *kinds: str) -> list[dict[str, Any]]:
     )
 
 
+def whole_number(text: str) -> int | None:
+    """None for anything that is no number of a few digits."""
+    return int(text) if len(text) < 9 and text.isascii() and text.isdecimal() else None
+
+
 def ids(texts: list[str]) -> list[str]:
     """Those that are ids: what a form says is never believed."""
     return [str(found) for text in texts if (found := as_uuid(text))]

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Response
 
 from services.portal import pages
 from services.portal.apis import as_uuid
-from services.portal.endpoints.acting import done
+from services.portal.endpoints.acting import done, whole_number
 from services.portal.endpoints.visiting import PageRoute, Sending, Visit, Visiting
 
 router = APIRouter(route_class=PageRoute)
@@ -147,7 +147,7 @@ async def record_screening(ref: UUID, sent: Sending) -> Response:
     code, _, whose = chosen.partition(".")
     result = typed.must("score", sent.say("Skriv resultatet."))
     body: dict[str, Any] = {
-        "instrument": code, "whose": whose, "score": int(result) if result.isdecimal() else result,
+        "instrument": code, "whose": whose, "score": result if (number := whole_number(result)) is None else number,
         "on": typed.must("on", sent.say("Skriv, hvilken dag screeningen er lavet.")),
     }  # fmt: skip
     if person := as_uuid(typed.one("person")):

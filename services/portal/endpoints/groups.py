@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Response
 
 from services.portal import pages
-from services.portal.endpoints.acting import done, ids, people_to_choose, units_of
+from services.portal.endpoints.acting import done, ids, people_to_choose, units_of, whole_number
 from services.portal.endpoints.offering import going_on, who_goes_on
 from services.portal.endpoints.visiting import PageRoute, Sending, Sent, Visit, Visiting
 
@@ -79,11 +79,10 @@ async def plan(sent: Sending) -> Response:
 
 
 def _number(sent: Sent, name: str) -> int | None:
-    text = sent.typed.one(name)
-    if not text.isdecimal():
+    number = whole_number(sent.typed.one(name))
+    if number is None:
         sent.typed.wrong[name] = sent.say("Skriv et tal.")
-        return None
-    return int(text)
+    return number
 
 
 @router.get("/{number}")
