@@ -223,6 +223,22 @@ async def test_a_group_is_filled_with_a_waiting_list_and_each_session_has_its_sh
         assert "Familiegruppe, mestring i livet som familie (I gang)" in await dagmar.text()
         await dagmar.check("a child with a programme in its time")
 
+        # A forum across units is planned and held, with who was there.
+        await dagmar.goto("/portal/hold")
+        await page.click("a:has-text('Konsultationer, oplæg og fora')")
+        await page.click("summary:has-text('Planlæg en konsultation')")
+        await page.select_option("#programme", "tvaerfagligt-forum")
+        await page.select_option("#held_in", label="Småby Dagpleje")
+        await page.fill("#on_date", (await today(town)).isoformat())
+        await page.click("button:text-is('Planlæg')")
+        await dagmar.goto("/portal/")
+        await page.click("section:has(#week) a.what:has-text('Tværfagligt forum')")
+        await page.check("#person-2")
+        await dagmar.check("a forum to hold")
+        await page.click("button:has-text('Gem, hvem der var med')")
+        assert "Det er gemt, hvem der var med." in await dagmar.text()
+        await dagmar.goto(f"/portal/barn/{second}")
+
         # It is through for her, and somebody is named who goes on.
         await page.click("main ul.cases a.what:has-text('Familiegruppe')")
         await page.click("summary:has-text('Forløbet er gennemført')")
@@ -322,7 +338,7 @@ PLACES = {
         *("/portal/barn/{child}/screening?redskab=topi.child", "/portal/barn/{child}/screening?redskab=epds.other-parent"),
         *("/portal/barn/{child}/forloeb", "/portal/barn/{child}/underretning", "/portal/hold", "/portal/pluspladser"),
         *("/portal/besoeg/{visit}", "/portal/besoeg/{visit}?enhed={unit}", "/portal/starter/{start}"),
-        *("/portal/starter/{start}/overlevering", "/portal/underretninger"),
+        *("/portal/starter/{start}/overlevering", "/portal/underretninger", "/portal/samlinger"),
     ],
     LEADER: ["/portal/", "/portal/starter", "/portal/starter/{start}", "/portal/pluspladser"],
     OFFICE: ["/portal/pluspladser"],

@@ -362,6 +362,11 @@ async def test_a_talk_a_forum_and_a_consultation_are_held_with_who_took_part(tow
     consultation = {"programme": "aaben-konsultation", "unit": str(town.team), "on_date": today.isoformat()}
     held = (await town.ask("/sundhedspleje/gatherings", consultation, 201))["id"]
     await town.ask(f"/sundhedspleje/gatherings/{held}/held", {"children": [str(child)]})
+    lists = {
+        asked: [it["id"] for it in (await town.her.get(f"/sundhedspleje/gatherings?{asked}")).body["gatherings"]]
+        for asked in ("host=me", f"unit={town.team}&state=held", f"unit={town.institution}", "host=me&state=planned")
+    }
+    assert list(lists.values()) == [[planned, held], [planned, held], [], []]
     hers = (await town.her.get(f"/sundhedspleje/gatherings/{held}")).body
     others = (await town.heard.logged_in(pedagogue).get(f"/sundhedspleje/gatherings/{held}")).body
     assert (hers["children"], hers["families"], hers["programme"]["handleguide"]["step"]) == ([str(child)], 1, "faellesskab")

@@ -234,6 +234,7 @@ TASKS = {
     "follow-up": _("Opfølgning"),
     "systematic": _("Systematisk screening"),
     "session": _("Gruppe eller kursus"),
+    "gathering": _("Konsultation, oplæg eller forum"),
     "transition": _("Overgang til dagtilbud"),
 }
 REFUSALS = {
@@ -279,6 +280,11 @@ REFUSALS = {
     "only-a-planned-session-can-change": _("Gangen er allerede holdt eller aflyst."),
     "only-who-holds-it-may-change-a-course": _("Kun teamet og enhedens medarbejdere kan ændre holdet."),
     "too-few-sessions-were-held": _("Der er holdt for få gange til, at forløbet er gennemført."),
+    "it-is-not-held-in-that-unit": _("Det holdes ikke i den slags enhed."),
+    "this-is-no-gathering": _("Det er ikke noget, der holdes én gang for alle."),
+    "a-gathering-takes-place-once": _("Det er allerede holdt eller aflyst."),
+    "it-is-held-when-its-day-has-come": _("Dagen er ikke kommet endnu."),
+    "these-are-not-known-here": _("En af de valgte er ikke kendt i kommunen."),
     "only-an-open-start-can-change": _("Starten er allerede sket eller aflyst."),
     "the-pedagogue-does-not-work-in-that-unit": _("Den valgte arbejder ikke i dagtilbuddet."),
     "nobody-named-the-method": _("Skriv først, hvilken metode familien har arbejdet med."),

@@ -6,7 +6,7 @@ from typing import Literal
 
 from services.portal.domain.deadlines import Deadline, Urgency
 
-Kind = Literal["visit", "joint", "follow-up", "systematic", "session", "transition"]
+Kind = Literal["visit", "joint", "follow-up", "systematic", "session", "gathering", "transition"]
 _ORDER: dict[Urgency, int] = {"overdue": 0, "today": 1, "soon": 2, "later": 3, "none": 4}
 
 

@@ -9,6 +9,7 @@ from services.portal.endpoints import (
     concern,
     entering,
     finding,
+    gatherings,
     giving,
     groups,
     handover,
@@ -25,5 +26,5 @@ from services.portal.endpoints import (
 router = APIRouter(prefix="/portal", tags=["portal"], include_in_schema=False)
 for pages_of in (entering, my_page, child, handover, many, notifying, leading, finding, arriving):
     router.include_router(pages_of.router)
-for pages_of in (caring, home_visits, offering, groups, concern, giving, transition, plusplads):
+for pages_of in (caring, home_visits, offering, groups, gatherings, concern, giving, transition, plusplads):
     router.include_router(pages_of.router)

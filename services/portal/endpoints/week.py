@@ -36,7 +36,7 @@ async def week_of(visit: Visit) -> Week:
     if kinds & set(_VISITING):
         asked += [_visits(visit), _follow_ups(visit), _systematic(visit)]
     if kinds & set(_HOLDING):
-        asked += [_joint(visit), _sessions(visit)]
+        asked += [_joint(visit), _sessions(visit), _gatherings(visit)]
     found = await asyncio.gather(*asked)
     each_once = {(it.kind, it.place, it.code, it.due): it for week in found for it in week.tasks}
     return Week(in_order(each_once.values()), any(week.more for week in found))
@@ -69,12 +69,15 @@ async def _systematic(visit: Visit) -> Week:
 
 def _due(visit: Visit, kind: Kind, lines: list[dict[str, Any]], after: str | None) -> Week:
     """Of lines in the order of their days those that are due this week; what lies behind the last of them is later."""
-    until = (visit.today + timedelta(days=_DAYS)).isoformat()
-    due = [it for it in lines if it["due_on"] <= until]
+    due = [it for it in lines if it["due_on"] <= _week_s_end(visit)]
     tasks = [
         Task(kind, pages.by_day(it["due_on"], visit.now), _care(it["child"]), it["child"], it.get("instrument", "")) for it in due
     ]
     return Week(tasks, bool(after) and len(due) == len(lines))
+
+
+def _week_s_end(visit: Visit) -> str:
+    return (visit.today + timedelta(days=_DAYS)).isoformat()
 
 
 def _care(child: str) -> str:
@@ -88,6 +91,17 @@ async def _sessions(visit: Visit) -> Week:
              title=it["programme"]["title"])
         for it in found["sessions"]
     ]  # fmt: skip
+    return Week(tasks, bool(found["next"]))
+
+
+async def _gatherings(visit: Visit) -> Week:
+    query = {"host": "me", "state": "planned", "limit": 200}
+    found = await visit.apis.get("sundhedspleje", "/sundhedspleje/gatherings", **query)
+    tasks = [
+        Task("gathering", pages.by_day(it["on_date"], visit.now), f"/portal/samlinger/{it['id']}", title=it["programme"]["title"])
+        for it in found["gatherings"]
+        if it["on_date"] <= _week_s_end(visit)
+    ]
     return Week(tasks, bool(found["next"]))
 
 

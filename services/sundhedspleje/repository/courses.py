@@ -208,13 +208,22 @@ async def gathering(tx: Tx, number: UUID, for_change: bool = False) -> Gathering
     return _gathering(row) if row else None
 
 
-async def gatherings(tx: Tx, programme: str | None, after: UUID | None, limit: int) -> list[Gathering]:
+async def gatherings(
+    tx: Tx,
+    programme: str | None,
+    after: UUID | None,
+    limit: int,
+    unit: UUID | None = None,
+    host: UUID | None = None,
+    state: str | None = None,
+) -> list[Gathering]:
+    """`unit` holds it; `host` is among its hosts."""
     rows = await tx.fetch(
-        f"{_GATHERING} where ($1::text is null or programme = $1) and ($2::uuid is null or id > $2) order by id limit $3",
-        programme,
-        after,
-        limit,
-    )
+        f"{_GATHERING} where ($1::text is null or programme = $1) and ($2::uuid is null or id > $2)"
+        " and ($4::uuid is null or unit = $4) and ($5::uuid is null or $5 = any (hosts)) and ($6::text is null or state = $6)"
+        " order by id limit $3",
+        programme, after, limit, unit, host, state,
+    )  # fmt: skip
     return [_gathering(row) for row in rows]
 
 
