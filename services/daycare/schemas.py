@@ -164,9 +164,13 @@ class MeetingOut(BaseModel):
 
 
 class TransitionOut(BaseModel):
-    """How far a transition is prepared. `baton`: None while the tovholder has to decide; `baton_rule`: the municipality's."""
+    """How far a transition is prepared. `baton`: None while the tovholder has to decide; `baton_rule`: the municipality's.
+
+    `tovholder`: who holds the baton now; a private institution is not told.
+    """
 
     start: StartOut
+    tovholder: Seat | None
     overlevering: Overlevering | None
     meeting: Literal["held", "declined-by-family"] | None
     method: str | None

@@ -7,7 +7,7 @@ import mimetypes
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -22,7 +22,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
-from services.chassis.calendar import COPENHAGEN
+from services.chassis.calendar import COPENHAGEN, start_of
 from services.chassis.settings import Settings
 from services.portal.domain.deadlines import Deadline, deadline
 from services.portal.words import Words
@@ -137,6 +137,11 @@ def moment(value: Any, language: Language) -> str:
 def due(value: str | datetime | None, now: datetime) -> Deadline:
     at = datetime.fromisoformat(value) if isinstance(value, str) else value
     return deadline(at, now, COPENHAGEN)
+
+
+def by_day(on: str, now: datetime) -> Deadline:
+    """How near a day is, that one included."""
+    return deadline(start_of(date.fromisoformat(on) + timedelta(days=1)), now, COPENHAGEN)
 
 
 def page(template: str, language: Language, settings: Settings, status: int = 200, **given: Any) -> HTMLResponse:

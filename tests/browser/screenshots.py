@@ -5,13 +5,16 @@ import signal
 import subprocess
 import sys
 import tempfile
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from playwright.async_api import async_playwright
 
 from services.demo.actors import LiveScene, Running
 from services.demo.installed import REPOSITORY, installed
 from services.demo.processes import free_port, wait_until
+from tests.browser import test_care
 from tests.browser.conftest import ARGUMENTS
 from tests.browser.people import Checks, Town, settings_of
 from tests.browser.test_family import OWN_PAGE, has_lived, is_known
@@ -36,7 +39,7 @@ async def take(town: Town) -> None:
         await birgit.page.click("#waiting a.what >> nth=0")
         await _picture(birgit.page, "portal-handover")
     async with town.visitor("anna") as anna:
-        await anna.page.click("main a.what >> nth=0")
+        await anna.page.click("main a.what[href^='/portal/barn/'] >> nth=0")
         await _picture(anna.page, "portal-child")
     async with town.visitor("nadia", logged_in=False) as nadia:
         await is_known(town, "nadia")
@@ -48,6 +51,37 @@ async def take(town: Town) -> None:
     async with town.visitor("lone") as lone:
         await lone.goto("/portal/leder")
         await _picture(lone.page, "portal-leader")
+    await _care(town)
+
+
+async def _care(town: Town) -> None:
+    """In Småby: a nurse's family with something to follow up, her group with a waiting list, a start that lacks something."""
+    child, waiting = await test_care.family(town, "Astrid Bro", months=9), await test_care.family(town, "Selma Sund", months=3)
+    today, unit = await test_care.today(town), town.scene.names["smaaby-institution"]
+
+    async def done(path: str, body: object, status: int = 201, by: str = test_care.NURSE) -> Any:
+        return await test_care.posted(town, by, path, body, status)
+
+    days = {"begins_on": today.isoformat(), "ends_on": (today + timedelta(days=60)).isoformat()}
+    group = {"programme": test_care.GROUP, "unit": town.scene.names["smaaby-sundhedspleje"], "capacity": 1, **days}
+    course = (await done("/sundhedspleje/courses", {**group, "team": [town.scene.names[test_care.NURSE]]}))["id"]
+    await done(f"/sundhedspleje/courses/{course}/sessions", {"on_date": days["begins_on"]})
+    for each in (child, waiting):
+        offered = {"child": each, "programme": test_care.GROUP, "grounds": ["wants-a-network"]}
+        enrolment = (await done("/sundhedspleje/enrolments", offered))["id"]
+        await done(f"/sundhedspleje/enrolments/{enrolment}/acceptance", {"course": course}, 200)
+    result = {"instrument": "topi", "whose": "child", "score": "yellow", "on": today.isoformat()}
+    await done(f"/sundhedspleje/cases/{child}/screenings", result)
+    places = {"from_on": today.isoformat(), "places": 12, "plus_places": 2, "high_quality": True, "methods": [test_care.METHOD]}
+    await done(f"/daycare/units/{unit}/capacity", places, 200, test_care.OFFICE)
+    await done("/daycare/plusplads", {"child": child, "unit": unit, "method": test_care.METHOD})
+    starts_on = (today + timedelta(days=12)).isoformat()
+    start = (await done("/daycare/starts", {"child": child, "unit": unit, "starts_on": starts_on}))["id"]
+    async with town.visitor(test_care.NURSE) as dagmar:
+        pages = {"care": f"barn/{child}/sundhedspleje", "group": f"hold/{course}", "start": f"starter/{start}"}
+        for name, place in (pages | {"plusplads": "pluspladser"}).items():
+            await dagmar.goto(f"/portal/{place}")
+            await _picture(dagmar.page, f"portal-{name}")
 
 
 async def _picture(page: object, name: str) -> None:

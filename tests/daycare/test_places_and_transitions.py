@@ -107,6 +107,7 @@ async def test_from_a_reserved_plusplads_to_a_settled_child(house: House) -> Non
     assert (ready["overlevering"], ready["meeting"], ready["method"], ready["continues"], ready["baton"]) == (
         "reduced", "held", "cos-p", True, "moves",
     )  # fmt: skip
+    assert ready["tovholder"] == seat.model_dump(mode="json")
     assert (ready["missing"], ready["plusplads"], ready["start"]["pedagogue"]["professional"]) == ([], held["id"], str(pedagogue))
     assert (settled.body["state"], left.status, next_child.status) == ("settled", 200, 201)
     assert await house.said(child) == [

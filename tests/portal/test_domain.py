@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.chassis.calendar import COPENHAGEN
-from services.portal.domain.deadlines import age_in_words, deadline
-from services.portal.domain.timeline import LEFT, WIDTH, Happening, drawn
+from services.portal.domain.deadlines import Deadline, Urgency, age_in_words, deadline
+from services.portal.domain.timeline import LANES, LEFT, WIDTH, Happening, drawn
+from services.portal.domain.week import Kind, Task, by_child, in_order, must, soonest
 
 NOW = datetime(2026, 12, 1, 10, tzinfo=COPENHAGEN)
 
@@ -43,7 +44,7 @@ def test_an_age_is_told_in_the_unit_health_visitors_use() -> None:
 @given(
     st.lists(
         st.tuples(
-            st.sampled_from(["tovholder", "handover", "visit", "start"]),
+            st.sampled_from(LANES),
             st.integers(0, 2000),
             st.integers(0, 400),
             st.text(max_size=30),
@@ -75,3 +76,45 @@ def test_everything_is_drawn_inside_the_drawing_and_bars_of_a_lane_never_cover_e
             apart = bar.x + bar.width <= other.x or other.x + other.width <= bar.x or bar.y != other.y
             assert other is bar or apart
     assert len(drawing.ticks) <= 12
+
+
+def _task(kind: Kind, days: int, child: str | None = "c", place: str = "/portal/") -> Task:
+    urgency: Urgency = "overdue" if days < 0 else "today" if days == 0 else "soon" if days < 3 else "later"
+    return Task(kind, Deadline(urgency, NOW.date() + timedelta(days=days), days), place, child)
+
+
+def test_what_is_overdue_comes_first_and_only_what_cannot_wait_must_be_done_this_week() -> None:
+    tasks = [_task("visit", 6), _task("visit", 7), _task("transition", 13), _task("follow-up", -1), _task("session", 0, None)]
+
+    ordered = in_order(tasks)
+
+    assert [(it.kind, it.due.days) for it in ordered] == [
+        ("follow-up", -1), ("session", 0), ("visit", 6), ("visit", 7), ("transition", 13),
+    ]  # fmt: skip
+    assert [it.due.days for it in ordered if must(it)] == [-1, 0, 6, 13]
+
+
+def test_a_child_is_as_urgent_as_the_soonest_of_what_it_asks_for() -> None:
+    found = by_child([_task("visit", 6, "a"), _task("systematic", -2, "a"), _task("session", -9, None), _task("visit", 1, "b")])
+
+    assert {child: due.urgency for child, due in found.items()} == {"a": "overdue", "b": "soon"}
+    assert soonest(Deadline("none"), found["b"]).urgency == "soon"
+    assert soonest().urgency == "none"
+
+
+def test_programmes_and_transitions_have_lanes_of_their_own_between_visits_and_the_axis() -> None:
+    day = NOW
+    made = drawn(
+        [
+            Happening("start", "Børnehuset", day + timedelta(days=90)),
+            Happening("programme", "Familiegruppe", day - timedelta(days=20), goes_on=True),
+            Happening("visit", "Besøg", day, day + timedelta(days=5)),
+        ],
+        day,
+    )
+
+    assert made is not None
+    assert [lane for _, lane in made.lanes] == ["visit", "programme", "start"]
+    assert len({bar.y for bar in made.bars}) == 3
+    group = next(bar for bar in made.bars if bar.happening.lane == "programme")
+    assert group.x + group.width == pytest.approx(made.now, abs=0.5), "what goes on is drawn to now"

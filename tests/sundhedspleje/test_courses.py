@@ -362,6 +362,11 @@ async def test_a_talk_a_forum_and_a_consultation_are_held_with_who_took_part(tow
     consultation = {"programme": "aaben-konsultation", "unit": str(town.team), "on_date": today.isoformat()}
     held = (await town.ask("/sundhedspleje/gatherings", consultation, 201))["id"]
     await town.ask(f"/sundhedspleje/gatherings/{held}/held", {"children": [str(child)]})
+    lists = {
+        asked: [it["id"] for it in (await town.her.get(f"/sundhedspleje/gatherings?{asked}")).body["gatherings"]]
+        for asked in ("host=me", f"unit={town.team}&state=held", f"unit={town.institution}", "host=me&state=planned")
+    }
+    assert list(lists.values()) == [[planned, held], [planned, held], [], []]
     hers = (await town.her.get(f"/sundhedspleje/gatherings/{held}")).body
     others = (await town.heard.logged_in(pedagogue).get(f"/sundhedspleje/gatherings/{held}")).body
     assert (hers["children"], hers["families"], hers["programme"]["handleguide"]["step"]) == ([str(child)], 1, "faellesskab")
@@ -414,3 +419,43 @@ async def test_a_sixth_municipality_is_a_folder_of_yaml_and_no_code(
         assert (await town.her.get(f"{ENROLMENTS}/{enrolment}")).body["state"] == "completed"
 
     await asyncio.to_thread(installation.drop, name)
+
+
+async def test_a_professional_sees_the_sessions_ahead_the_families_in_something_and_the_codes_to_choose_from(town: Town) -> None:
+    course, other = await town.course(capacity=1), await town.course(team=[])
+    first, waiting = await town.placed(course), await town.placed(course)
+    offered = await town.offer(await town.child())
+    today, later = await town.session(course), await town.session(course, days=30)
+    stranger = town.heard.logged_in(await town.heard.professional(town.institution, "institution"))
+
+    # Sessions of her own courses and of the unit, the nearest first; nobody else's unit is shown.
+    due = (await town.her.get("/sundhedspleje/sessions?team=me&due=week")).body["sessions"]
+    assert [(it["id"], it["course"], it["overdue"]) for it in due] == [(today, course, False)]
+    assert due[0]["programme"]["handleguide"]["step"] == "indsats"
+    page = (await town.her.get(f"/sundhedspleje/sessions?unit={town.team}&limit=1")).body
+    rest = (await town.her.get(f"/sundhedspleje/sessions?unit={town.team}&after={page['next']}")).body
+    assert [it["id"] for it in (*page["sessions"], *rest["sessions"])] == [today, later]
+    await town.heard.pass_days(1)
+    assert [it["overdue"] for it in (await town.her.get("/sundhedspleje/sessions?team=me")).body["sessions"]] == [True, False]
+    assert (await stranger.get(f"/sundhedspleje/sessions?unit={town.team}")).status == 403
+    assert (await town.her.get("/sundhedspleje/sessions")).status == 422
+    assert (await stranger.get("/sundhedspleje/sessions?team=me")).body["sessions"] == []
+
+    # Her families, with where each stands; every one read is in the log.
+    found = (await town.her.get("/sundhedspleje/enrolments?holder=me")).body["enrolments"]
+    assert [(it["id"], it["state"], it["turn"]) for it in found] == [
+        (first["id"], "accepted", None), (waiting["id"], "waiting", 1), (offered, "offered", None),
+    ]  # fmt: skip
+    assert (found[0]["answered_at"] is not None, found[2]["answered_at"], found[0]["ended_at"]) == (True, None, None)
+    read = await town.heard.world.sql(
+        "sundhedspleje", "select count(*) from access where subject = $1 and purpose = 'list'", UUID(waiting["child"])
+    )
+    assert read[0]["count"] == 1
+    assert (await stranger.get("/sundhedspleje/enrolments?holder=me")).body["enrolments"] == []
+
+    # Courses by unit and team, and the codes of the municipality's files.
+    assert [it["id"] for it in (await town.her.get(f"{COURSES}?team=me")).body["courses"]] == [course]
+    assert {it["id"] for it in (await town.her.get(f"{COURSES}?unit={town.team}")).body["courses"]} == {course, other}
+    codes = (await town.her.get("/sundhedspleje/choices")).body
+    assert ("weak-network" in [it["code"] for it in codes["criteria"]], "feeding" in codes["need_visit_reasons"]) == (True, True)
+    assert next(it for it in codes["instruments"] if it["code"] == "topi")["results"] == ["green", "yellow", "red"]

@@ -44,6 +44,9 @@ async def test_it_is_seen_by_whom_it_concerns_and_the_child_s_facts_do_not_know_
     theirs = (await family.ask("helper", f"/underretninger?unit={family.seats['helper'].unit}")).body["underretninger"]
     assert [it["id"] for it in mine] == [it["id"] for it in theirs] == [number]
     assert (await family.ask("nurse", "/underretninger?given_by=me")).body["underretninger"] == []
+    about = {who: (await family.ask(who, f"/underretninger?child={family.child}")).body["underretninger"] for who in family.seats}
+    assert {who for who, found in about.items() if [it["id"] for it in found] == [number]} == {"pedagogue", "helper", "nurse"}
+    assert (about["leader"], about["colleague"]) == ([], [])
     assert (await family.ask("nurse", f"/underretninger?unit={family.seats['helper'].unit}")).status == 403
 
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Response
 from services.chassis.calendar import date_of
 from services.chassis.errors import NotFound
 from services.chassis.ids import new_id
-from services.chassis.request import Change, OpenChange, Reading, answer, change, reading
+from services.chassis.request import Change, OpenChange, OpenReading, Reading, answer, change, reading
 from services.chassis.route import UsualRoute
 from services.chassis.service import runtime_of
 from services.daycare import domain, repository
@@ -30,6 +30,7 @@ from services.daycare.schemas import (
     start_out,
 )
 from services.events.access import may
+from services.events.envelope import Seat
 
 router = APIRouter(route_class=UsualRoute)
 runtime = runtime_of("daycare")
@@ -48,8 +49,12 @@ async def see_transition(number: UUID, request: Looking) -> Response:
         rule = rules.setting_on(await transitions.settings_of(look.tx, start.municipality), date_of(look.at)).baton
         plus = next((it for it in await places.holdings_of(look.tx, start.child) if it.kind == "plus"), None)
         await look.saw(start.child, "transition")
+        # A private unit is let in for what the parents have agreed to, which the baton is no part of.
+        told = may(related - {"daycare"} if start.private else related, "baton", "see")
+        holder = await _tovholder(look, start) if told else None
         out = TransitionOut(
             start=start_out(start),
+            tovholder=holder,
             overlevering=checklist.overlevering,
             meeting=checklist.meeting, method=checklist.method, continues=checklist.continues,
             baton=rules.baton_of(start, checklist, rule), baton_rule=rule,
@@ -58,6 +63,11 @@ async def see_transition(number: UUID, request: Looking) -> Response:
             meetings=[MeetingOut.model_validate(vars(it)) for it in await transitions.meetings_of(look.tx, number)],
         )  # fmt: skip
         return answer(200, out.model_dump(), await repository.version_of(look.tx, start.child))
+
+
+async def _tovholder(look: OpenReading, start: Start) -> Seat | None:
+    child = (await repository.standings(look.tx, [start.child], None, date_of(look.at)))[start.child].child
+    return Seat(professional=child.holder, unit=child.holder_unit) if child.holder and child.holder_unit else None
 
 
 @router.post("/starts/{number}/pedagogue")

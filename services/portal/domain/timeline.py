@@ -14,7 +14,8 @@ _THINNEST = 5
 # A letter of the drawing's type, wide enough for most.
 _LETTER = 7.6
 
-Lane = Literal["tovholder", "handover", "visit", "start"]
+Lane = Literal["tovholder", "handover", "visit", "programme", "start"]
+LANES: tuple[Lane, ...] = ("tovholder", "handover", "visit", "programme", "start")
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def drawn(happenings: Iterable[Happening], now: datetime) -> Drawing | None:
     bars: list[Bar] = []
     lanes: list[tuple[float, Lane]] = []
     top = float(_AXIS)
-    for lane in ("tovholder", "handover", "visit", "start"):
+    for lane in LANES:
         rows: list[float] = []
         own = [it for it in known if it.lane == lane]
         for it in own:

@@ -3,10 +3,32 @@
 from fastapi import APIRouter
 from starlette.responses import RedirectResponse
 
-from services.portal.endpoints import arriving, child, entering, family, finding, handover, leading, many, my_page, notifying
+from services.portal.endpoints import (
+    arriving,
+    caring,
+    child,
+    concern,
+    entering,
+    family,
+    finding,
+    gatherings,
+    giving,
+    groups,
+    handover,
+    home_visits,
+    leading,
+    many,
+    my_page,
+    notifying,
+    offering,
+    plusplads,
+    transition,
+)
 
 router = APIRouter(tags=["portal"], include_in_schema=False)
 for pages_of in (entering, my_page, child, handover, many, notifying, leading, finding, arriving, family):
+    router.include_router(pages_of.router, prefix="/portal")
+for pages_of in (caring, home_visits, offering, groups, gatherings, concern, giving, transition, plusplads):
     router.include_router(pages_of.router, prefix="/portal")
 
 

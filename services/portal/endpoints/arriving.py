@@ -15,7 +15,11 @@ _DAYCARE = ("institution", "dagpleje", "placement")
 async def arriving(visit: Visiting) -> Response:
     """Of one's own units, the nearest first."""
     units = [seat.unit for seat in visit.caller.seats if seat.unit_kind in _DAYCARE]
-    found = await asyncio.gather(*(visit.apis.get("daycare", "/daycare/starts", unit=unit, limit=200) for unit in units))
+    found, arrivals = await asyncio.gather(
+        asyncio.gather(*(visit.apis.get("daycare", "/daycare/starts", unit=unit, limit=200) for unit in units)),
+        asyncio.gather(*(visit.apis.get("daycare", "/daycare/arrivals", unit=unit, limit=100) for unit in units)),
+    )
+    missing = {it["start"]["id"]: it["missing"] for answer in arrivals for it in answer["arrivals"]}
     starts = sorted((it for answer in found for it in answer["starts"]), key=lambda it: it["starts_on"])
     children, names = await asyncio.gather(
         visit.apis.children([it["child"] for it in starts]),
@@ -23,7 +27,7 @@ async def arriving(visit: Visiting) -> Response:
     )
     coming = [it for it in starts if it["state"] in ("planned", "prepared")]
     past = [it for it in starts if it["state"] not in ("planned", "prepared")]
-    return visit.page("arriving.html", coming=coming, past=past, children=children, names=names)
+    return visit.page("arriving.html", coming=coming, past=past, children=children, names=names, missing=missing)
 
 
 @router.get("/overlevering/{id}")

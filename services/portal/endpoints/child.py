@@ -7,11 +7,12 @@ from uuid import UUID
 
 from fastapi import APIRouter, Response
 
-from services.chassis.calendar import COPENHAGEN, start_of
+from services.chassis.calendar import COPENHAGEN
 from services.portal import pages
 from services.portal.apis import as_uuid
 from services.portal.domain.deadlines import age_in_words
 from services.portal.domain.timeline import Happening, drawn
+from services.portal.endpoints.drawing import plans_of
 from services.portal.endpoints.visiting import Again, PageRoute, Sending, Visit, Visiting
 
 router = APIRouter(route_class=PageRoute)
@@ -27,7 +28,7 @@ async def see_child(ref: UUID, visit: Visiting) -> Response:
     if child["merged_into"] and child["merged_into"] != str(ref):
         return visit.page("merged.html", survivor=child["merged_into"])
     apis = visit.apis
-    links, events, person, case, starts, told, consents = await asyncio.gather(
+    links, events, person, case, starts, told, consents, enrolled = await asyncio.gather(
         apis.found("registry", f"/registry/children/{ref}/assignments"),
         apis.found("registry", f"/registry/children/{ref}/events", limit=_FACTS),
         apis.child(ref),
@@ -35,16 +36,19 @@ async def see_child(ref: UUID, visit: Visiting) -> Response:
         apis.found("daycare", "/daycare/starts", child=ref),
         apis.found("notifications", "/notifications/deliveries", child=ref, limit=100),
         apis.found("persons", f"/persons/{ref}/consents"),
+        apis.found("sundhedspleje", f"/sundhedspleje/cases/{ref}/enrolments"),
     )
+    enrolled = (enrolled or {}).get("enrolments", [])
     chain, facts = (links or {}).get("assignments", []), [_fact(it) for it in (events or {}).get("events", [])]
     starts, told = (starts or {}).get("starts", []), (told or {}).get("deliveries", [])
     family = await _family(visit, person)
     names = await _names(visit, child, chain, facts, starts, told)
-    happened = [*_of_chain(chain, names), *_of_handovers(facts, names), *_of_plans(visit, case, starts, names)]
+    happened = [*_of_chain(chain, names), *_of_handovers(facts, names), *await plans_of(visit, case, enrolled, starts, names)]
     holder = child["tovholder"]
     mine = holder is not None and holder["professional"] == str(visit.me)
     return visit.page(
         "child.html", child=child, person=person, chain=chain, case=case, starts=starts, told=told, family=family,
+        enrolled=enrolled,
         consents=(consents or {}).get("consents"), names=names, drawing=drawn(happened, visit.now), happened=happened, mine=mine,
         acts=mine or _close_to(visit, holder), leads=bool(visit.leads), due=_due(child, visit.now),
         age=_age(person, visit.today),
@@ -117,21 +121,6 @@ def _of_handovers(facts: list[dict[str, Any]], names: dict[str, str]) -> list[Ha
         begins = datetime.fromisoformat(it["at"])
         found.append(Happening("handover", who, begins, datetime.fromisoformat(end["at"]) if end else None, goes_on=end is None))
     return found
-
-
-def _of_plans(visit: Visit, case: Any, starts: Any, names: dict[str, str]) -> list[Happening]:
-    visits = [
-        Happening("visit", pages.words(visit.language).of("visit", it["kind"]), _day(it["from_on"]), _day(it["until_on"]))
-        for it in (case or {}).get("visits", [])
-        if it["state"] != "lapsed"
-    ]
-    return visits + [
-        Happening("start", names.get(it["unit"], "…"), _day(it["starts_on"])) for it in starts if it["state"] != "cancelled"
-    ]
-
-
-def _day(text: str) -> datetime:
-    return start_of(date.fromisoformat(text))
 
 
 @router.post("/barn/{ref}/set")

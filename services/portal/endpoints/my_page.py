@@ -13,8 +13,10 @@ from services.chassis.calendar import COPENHAGEN
 from services.chassis.errors import LogInAgain, Problem
 from services.portal import pages
 from services.portal.apis import as_uuid
-from services.portal.domain.deadlines import urgency_of_child
+from services.portal.domain.deadlines import Deadline, urgency_of_child
+from services.portal.domain.week import by_child, must, soonest
 from services.portal.endpoints.visiting import Elsewhere, PageRoute, Visit, Visiting, visiting
+from services.portal.endpoints.week import week_of
 
 router = APIRouter(route_class=PageRoute)
 _CHILDREN_ON_A_PAGE = 25
@@ -31,8 +33,8 @@ async def my_page(visit: Visiting, efter: str = "") -> Response:
     if visit.caller.seats and all(seat.unit_kind in ("maternity", "midwife-centre") for seat in visit.caller.seats):
         raise Elsewhere("/portal/anmeldelser")
     after = as_uuid(efter)
-    waiting, sent, held, unseen, away = await asyncio.gather(
-        _waiting(visit), _open(visit, **{"from": visit.me}), _held(visit, after), _unseen(visit), _away(visit)
+    waiting, sent, held, unseen, away, week = await asyncio.gather(
+        _waiting(visit), _open(visit, **{"from": visit.me}), _held(visit, after), _unseen(visit), _away(visit), week_of(visit)
     )
     for_absent = [it for colleague in away for it in colleague["waiting"]]
     everything = [*waiting, *sent, *for_absent]
@@ -41,11 +43,17 @@ async def my_page(visit: Visiting, efter: str = "") -> Response:
         [*(seat["unit"] for it in everything for seat in (it["giver"], it["receiver"]))],
     )
     children = await visit.apis.children(
-        [*(it["child"] for it in everything), *(it["reference"] for it in [*held["children"], *unseen])]
+        [
+            *(it["child"] for it in everything),
+            *(it["reference"] for it in [*held["children"], *unseen]),
+            *(it.child for it in week.tasks if it.child),
+        ]
     )
     return visit.page(
         "my_page.html", waiting=_ordered(waiting, visit.now), sent=_ordered(sent, visit.now),
-        held=_rated(held["children"], visit.now), unseen=_rated(unseen, visit.now), next=held["next"], after=after,
+        held=_rated(held["children"], visit.now, by_child(week.tasks)),
+        unseen=_rated(unseen, visit.now, {}), must=[it for it in week.tasks if must(it)],
+        may=[it for it in week.tasks if not must(it)], more=week.more, next=held["next"], after=after,
         away=away, names=names, children=children, live=_live(waiting),
     )  # fmt: skip
 
@@ -132,10 +140,11 @@ def _ordered(handovers: list[dict[str, Any]], now: datetime) -> list[dict[str, A
     return sorted(handovers, key=lambda it: (_ORDER[it["due"].urgency], it["due_at"] or it["proposed_at"]))
 
 
-def _rated(held: list[dict[str, Any]], now: datetime) -> list[dict[str, Any]]:
+def _rated(held: list[dict[str, Any]], now: datetime, work: dict[str, Deadline]) -> list[dict[str, Any]]:
+    """`work`: what a child's visits, follow-ups and transition ask for soonest."""
     for it in held:
-        it["due"] = urgency_of_child(it, now, COPENHAGEN)
-    return sorted(held, key=lambda it: _ORDER[it["due"].urgency])
+        it["due"] = soonest(urgency_of_child(it, now, COPENHAGEN), *([work[it["reference"]]] if it["reference"] in work else ()))
+    return sorted(held, key=lambda it: (_ORDER[it["due"].urgency], it["due"].days))
 
 
 def _live(waiting: list[dict[str, Any]]) -> str:

@@ -353,8 +353,9 @@ async def overtaken(over: Overtaken) -> HTMLResponse:
     if child and child["handover"]:
         people += [child["handover"]["receiver"]["professional"]]
     names = await sent.apis.names_of(people, [seat["unit"] for seat in seats])
-    return sent.page("overtaken.html", no.code, problem=no.problem, handover=handover, child=child, names=names,
-                     said=[(name, value) for name, value in _said(sent.typed) if value])  # fmt: skip
+    said = [(name, value) for name, value in _said(sent.typed) if value]
+    return sent.page("overtaken.html", no.code, problem=no.problem, handover=handover, child=child, names=names, said=said,
+                     about=over.about, back=sent.typed.page)  # fmt: skip
 
 
 def _said(typed: Typed) -> list[tuple[str, str]]:

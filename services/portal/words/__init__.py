@@ -6,6 +6,7 @@ from typing import Any
 from babel.dates import format_date
 from babel.support import NullTranslations
 
+from services.portal.domain import care_words
 from services.portal.domain.deadlines import Deadline
 from services.portal.words import family
 
@@ -107,6 +108,7 @@ FACTS = {
     "move_proposed": _("Familien er måske flyttet"),
     "message_to_place": _("En besked skal placeres"),
     "notification_withdrawn": _("En anmeldelse er trukket tilbage"),
+    **care_words.FACTS,
 }
 NOTIFICATION_STATES = {
     "registering": _("Modtaget, barnet registreres"),
@@ -130,6 +132,7 @@ VISITS = {
     "two-months-visit": _("Besøg ved 2 måneder"),
     "four-to-six-months-visit": _("Besøg ved 4-6 måneder"),
     "eight-to-eleven-months-visit": _("Besøg ved 8-11 måneder"),
+    **care_words.VISITS,
 }
 VISIT_STATES = {
     "planned": _("Planlagt"),
@@ -137,6 +140,7 @@ VISIT_STATES = {
     "missed": _("Ikke gennemført"),
     "lapsed": _("Bortfaldet"),
     "cancelled": _("Aflyst"),
+    **care_words.VISIT_STATES,
 }
 START_STATES = {
     "planned": _("Planlagt"),
@@ -243,6 +247,7 @@ REFUSALS = {
     "only-what-failed-is-told-in-person": _("Beskeden er nået frem på anden måde."),
     "not-understood": _("Der er noget, der ikke er skrevet rigtigt."),
     **family.REFUSALS,
+    **care_words.REFUSALS,
 }
 
 
@@ -324,7 +329,7 @@ ALL: dict[str, dict[str, str]] = {
     "withdrawal": WITHDRAWALS,
     "matter": MATTERS,
     "basis": BASES,
-    "category": {},
     "refusal": REFUSALS,
     **family.ALL,
+    **care_words.ALL,
 }

@@ -1,7 +1,7 @@
 """Courses over HTTP: planned with places and a team, begun, held session by session with who was there, and ended."""
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
@@ -39,19 +39,27 @@ from services.sundhedspleje.schemas.programmes import (
 )
 
 router = APIRouter(route_class=UsualRoute)
+# A family that has stopped is shown as long as it stands on a session's sheet.
+_SHOWN = ("accepted", "waiting", "running", "completed", "stopped")
 
 
 @router.get("/courses", response_model=CoursesOut)
 async def see_courses(
     request: Looking,
     programme: Annotated[str | None, Query(max_length=63)] = None,
+    unit: UUID | None = None,
+    team: Literal["me"] | None = None,
     after: UUID | None = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> Response:
-    """The municipality's courses page by page, with how many places are taken and how many families wait; no family is named."""
+    """The municipality's courses page by page, with how many places are taken and how many families wait; no family is named.
+
+    `unit`: only those it holds; `team=me`: only those whose team the caller is in.
+    """
     async with request.begin() as look:
         _of_the_municipality(look.caller)
-        found = await stored.courses_of(look.tx, programme, after, limit)
+        member = look.caller.professional if team else None
+        found = await stored.courses_of(look.tx, programme, after, limit, unit, member)
         lines = [await _line(look.tx, course) for course in found]
         last = found[-1].id if len(found) == limit else None
         return answer(200, CoursesOut(courses=lines, next=last).model_dump())
@@ -75,7 +83,10 @@ async def see_course(number: UUID, request: Looking) -> Response:
             for shown in out.sessions:
                 shown.attendance = attendance[shown.id]
             out.families = []
-            for family in await enrolments.of_course(look.tx, number, ("accepted", "waiting", "running", "completed")):
+            was_there = {each for said in attendance.values() for each in said}
+            for family in await enrolments.of_course(look.tx, number, _SHOWN):
+                if family.state == "stopped" and family.id not in was_there:
+                    continue
                 await look.saw(family.child, "programmes")
                 turn = await enrolments.turn_of(look.tx, family)
                 out.families.append(FamilyOut(enrolment=family.id, child=family.child, state=family.state, turn=turn))

@@ -1,6 +1,6 @@
 """Gatherings and trainings over HTTP: consultations, talks and forums with who took part, and who has had which training."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
@@ -14,7 +14,7 @@ from services.chassis.route import UsualRoute
 from services.events.access import may
 from services.sundhedspleje import repository
 from services.sundhedspleje.domain.programmes import courses, gatherings
-from services.sundhedspleje.domain.programmes.gatherings import Gathering
+from services.sundhedspleje.domain.programmes.gatherings import Gathering, GatheringState
 from services.sundhedspleje.endpoints.programmes import line, method_out
 from services.sundhedspleje.endpoints.related import Changing, Looking, stands
 from services.sundhedspleje.repository import courses as stored
@@ -38,13 +38,19 @@ router = APIRouter(route_class=UsualRoute)
 async def see_gatherings(
     request: Looking,
     programme: Annotated[str | None, Query(max_length=63)] = None,
+    unit: UUID | None = None,
+    host: Literal["me"] | None = None,
+    state: GatheringState | None = None,
     after: UUID | None = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> Response:
-    """The municipality's consultations, talks and forums, page by page; no child is named."""
+    """The municipality's consultations, talks and forums, page by page; no child is named.
+
+    `unit`: only those it holds; `host=me`: only those the caller is a host of.
+    """
     async with request.begin() as look:
-        _professional_of(look.caller)
-        found = await stored.gatherings(look.tx, programme, after, limit)
+        professional, _ = _professional_of(look.caller)
+        found = await stored.gatherings(look.tx, programme, after, limit, unit, professional if host else None, state)
         shown = [await _out(look, each, children=False) for each in found]
         last = found[-1].id if len(found) == limit else None
         return answer(200, GatheringsOut(gatherings=shown, next=last).model_dump())

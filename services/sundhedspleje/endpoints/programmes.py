@@ -58,10 +58,10 @@ router = APIRouter(route_class=UsualRoute)
 async def see_programmes(request: Looking, municipality: Annotated[str | None, Query(pattern=r"^\d{4}$")] = None) -> Response:
     """The municipality's programmes in force today, each with its step in the Handleguide."""
     async with request.begin() as look:
-        written = await in_force.programmes(look.tx, _whose(look.caller, municipality))
+        known = await in_force.programmes(look.tx, _whose(look.caller, municipality))
         today = date_of(look.at)
-        shown = [_shown(written, programme) for programme in written.in_force(today)]
-        return answer(200, ProgrammesOut(title=written.title, on=today, programmes=shown).model_dump())
+        found = [_shown(known, programme) for programme in known.in_force(today)]
+        return answer(200, ProgrammesOut(title=known.title, on=today, programmes=found).model_dump())
 
 
 @router.get("/configuration", response_model=ConfigurationOut)
@@ -81,12 +81,12 @@ async def see_whom_it_is_for(child_ref: UUID, request: Looking) -> Response:
         standing, relations = await stands(look.tx, child_ref, look.caller, look.at)
         require(may(relations, "programmes", "see"), bool(relations))
         await look.saw(child_ref, "programmes")
-        written, today = await in_force.programmes(look.tx, standing.case.municipality), date_of(look.at)
+        own, today = await in_force.programmes(look.tx, standing.case.municipality), date_of(look.at)
         facts = await enrolments.facts_of(look.tx, standing.case, today)
         states = {each.programme: each.state for each in await enrolments.of_child(look.tx, child_ref)}
         found = [
-            _why(written, programme, eligibility.explain(programme.offered_to, facts), states.get(programme.key), relations)
-            for programme in written.in_force(today)
+            _why(own, programme, eligibility.explain(programme.offered_to, facts), states.get(programme.key), relations)
+            for programme in own.in_force(today)
             if programme.for_families
         ]
         return answer(200, EligibilityOut(child=child_ref, on=today, programmes=found).model_dump())
@@ -103,10 +103,8 @@ async def see_enrolments(child_ref: UUID, request: Looking) -> Response:
         require(may(relations, "programmes", "see"), bool(relations))
         await look.saw(child_ref, "programmes")
         found = await enrolments.of_child(look.tx, child_ref)
-        written = await in_force.programmes(look.tx, standing.case.municipality)
-        return answer(
-            200, EnrolmentsOut(enrolments=[await _out(look.tx, written, each, relations) for each in found]).model_dump()
-        )
+        own = await in_force.programmes(look.tx, standing.case.municipality)
+        return answer(200, EnrolmentsOut(enrolments=[await shown(look.tx, own, each, relations) for each in found]).model_dump())
 
 
 @router.get("/enrolments/{number}", response_model=EnrolmentOut)
@@ -119,7 +117,7 @@ async def see_enrolment(number: UUID, request: Looking) -> Response:
             raise NotFound("There is no such enrolment, or not for you.")
         require(may(relations, "programmes", "see"), bool(relations))
         await look.saw(enrolment.child, "programmes")
-        out = await _out(look.tx, await in_force.programmes(look.tx, enrolment.municipality), enrolment, relations)
+        out = await shown(look.tx, await in_force.programmes(look.tx, enrolment.municipality), enrolment, relations)
         if enrolling.OFFERS & relations:
             out.text = await enrolments.text_of(look.tx, request.runtime.settings.secrets, enrolment)
         return answer(200, out.model_dump())
@@ -289,7 +287,9 @@ async def _answered(opened: OpenChange, status: int, enrolment: Enrolment) -> Re
     return await opened.answer(status, out.model_dump(mode="json"), versions.get(str(enrolment.child)))
 
 
-async def _out(tx: Tx, written: Programmes, enrolment: Enrolment, relations: Collection[str]) -> EnrolmentOut:
+async def shown(tx: Tx, written: Programmes, enrolment: Enrolment, relations: Collection[str]) -> EnrolmentOut:
+    """An enrolment as far as someone who stands so to the child may know of it."""
+    times = await enrolments.times_of(tx, enrolment.id)
     return EnrolmentOut(
         id=enrolment.id,
         child=enrolment.child,
@@ -304,6 +304,7 @@ async def _out(tx: Tx, written: Programmes, enrolment: Enrolment, relations: Col
         reason=enrolment.reason,
         continues=enrolment.continues,
         continued_by=enrolment.continued_by,
+        **times,
     )
 
 

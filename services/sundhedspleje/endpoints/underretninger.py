@@ -69,6 +69,7 @@ async def see_underretninger(
     request: Looking,
     given_by: Literal["me"] | None = None,
     unit: UUID | None = None,
+    child: UUID | None = None,
     within_hours: Annotated[
         int | None,
         Query(ge=0, le=720, description="Only those with an unanswered clock that runs out within so many hours, or has."),
@@ -76,19 +77,23 @@ async def see_underretninger(
     after: UUID | None = None,
     limit: Limit = 50,
 ) -> Response:
-    """One's own, or those given to a unit in which one works."""
-    if given_by is None and unit is None:
-        raise NotUnderstood("Say whose: given_by=me or unit=….")
+    """One's own, those given to a unit in which one works, or those about a child, as far as they concern the caller."""
+    if (given_by, unit, child) == (None, None, None):
+        raise NotUnderstood("Say whose: given_by=me, unit=… or child=….")
     async with request.begin() as look:
         if look.caller.professional is None or (unit and not look.caller.works_in(unit)):
             raise NotAllowed("Underretninger are seen by who gave them and by the people of the unit they were given to.")
         until = look.at + timedelta(hours=within_hours) if within_hours is not None else None
-        found = await underretninger.listed(look.tx, look.caller.professional if given_by else None, unit, until, after, limit)
+        page = await underretninger.listed(
+            look.tx, look.caller.professional if given_by else None, unit, child, until, after, limit
+        )  # fmt: skip
+        relations = (await stands(look.tx, child, look.caller, look.at))[1] if child else frozenset[str]()
+        found = [it for it in page if may(relations | _to_underretning(it, look.caller), "underretning", "see")]
         for line in found:
             # Under its own number: whoever reads the child's lines of the log learns nothing of it.
             await look.saw(line.id, "underretning", "list")
         shown = [UnderretningLine.model_validate(_line(it)) for it in found]
-        return answer(200, UnderretningerOut(underretninger=shown, next=last_of(found, limit)).model_dump())
+        return answer(200, UnderretningerOut(underretninger=shown, next=last_of(page, limit)).model_dump())
 
 
 @router.get("/underretninger/{number}", response_model=UnderretningOut)

@@ -1,6 +1,7 @@
 """Courses, their teams and sessions, gatherings and trainings in PostgreSQL."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -65,13 +66,15 @@ async def course(tx: Tx, number: UUID, for_change: bool = False) -> Course | Non
     return _course(row) if row else None
 
 
-async def courses_of(tx: Tx, programme: str | None, after: UUID | None, limit: int) -> list[Course]:
+async def courses_of(
+    tx: Tx, programme: str | None, after: UUID | None, limit: int, unit: UUID | None = None, member: UUID | None = None
+) -> list[Course]:
+    """`unit` holds it; `member` is in its team."""
     rows = await tx.fetch(
-        f"{_COURSE} where ($1::text is null or programme = $1) and ($2::uuid is null or id > $2) order by id limit $3",
-        programme,
-        after,
-        limit,
-    )
+        f"{_COURSE} where ($1::text is null or programme = $1) and ($2::uuid is null or id > $2)"
+        " and ($4::uuid is null or unit = $4) and ($5::uuid is null or $5 = any (team)) order by id limit $3",
+        programme, after, limit, unit, member,
+    )  # fmt: skip
     return [_course(row) for row in rows]
 
 
@@ -114,6 +117,28 @@ async def members(tx: Tx, professionals: Sequence[UUID], municipality: str, on: 
 
 async def sessions_of(tx: Tx, course: UUID) -> list[Session]:
     return [Session(**row) for row in await tx.fetch(f"{_SESSION} where course = $1 order by number", course)]
+
+
+async def sessions_ahead(
+    tx: Tx, member: UUID | None, unit: UUID | None, until: date | None, after: UUID | None, limit: int
+) -> list[tuple[Session, Course]]:
+    """Planned sessions of open courses, by their day: those `member` is in the team of, or that `unit` holds."""
+    rows = await tx.fetch(
+        "select s.id as session, s.number, s.on_date, c.* from session s join course c on c.id = s.course"
+        " where s.state = 'planned' and c.state in ('planned', 'running') and ($1::uuid is null or $1 = any (c.team))"
+        " and ($2::uuid is null or c.unit = $2) and ($3::date is null or s.on_date <= $3)"
+        " and ($4::uuid is null or (s.on_date, s.id) > (select a.on_date, a.id from session a where a.id = $4))"
+        " order by s.on_date, s.id limit $5",
+        member, unit, until, after, limit,
+    )  # fmt: skip
+    of_course = [field.name for field in fields(Course)]
+    return [
+        (
+            Session(row["session"], row["id"], row["number"], row["on_date"], "planned"),
+            Course(**{**{name: row[name] for name in of_course}, "team": tuple(row["team"])}),
+        )
+        for row in rows
+    ]
 
 
 async def session(tx: Tx, number: UUID) -> Session | None:
@@ -183,13 +208,22 @@ async def gathering(tx: Tx, number: UUID, for_change: bool = False) -> Gathering
     return _gathering(row) if row else None
 
 
-async def gatherings(tx: Tx, programme: str | None, after: UUID | None, limit: int) -> list[Gathering]:
+async def gatherings(
+    tx: Tx,
+    programme: str | None,
+    after: UUID | None,
+    limit: int,
+    unit: UUID | None = None,
+    host: UUID | None = None,
+    state: str | None = None,
+) -> list[Gathering]:
+    """`unit` holds it; `host` is among its hosts."""
     rows = await tx.fetch(
-        f"{_GATHERING} where ($1::text is null or programme = $1) and ($2::uuid is null or id > $2) order by id limit $3",
-        programme,
-        after,
-        limit,
-    )
+        f"{_GATHERING} where ($1::text is null or programme = $1) and ($2::uuid is null or id > $2)"
+        " and ($4::uuid is null or unit = $4) and ($5::uuid is null or $5 = any (hosts)) and ($6::text is null or state = $6)"
+        " order by id limit $3",
+        programme, after, limit, unit, host, state,
+    )  # fmt: skip
     return [_gathering(row) for row in rows]
 
 

@@ -90,6 +90,25 @@ async def add(tx: Tx, offered: Enrolment, consent: NeededConsent | None, at: dat
         raise broken_rule(error, _RULES) or error from error
 
 
+async def times_of(tx: Tx, number: UUID) -> dict[str, datetime | None]:
+    """When it was offered, answered and over, as far as it has come."""
+    row = await tx.fetchrow("select offered_at, answered_at, ended_at from enrolment where id = $1", number)
+    assert row is not None, "never deleted"
+    return dict(row)
+
+
+async def open_of(tx: Tx, professionals: Sequence[UUID], after: UUID | None, limit: int) -> list[Enrolment]:
+    """Those not yet over, of families these professionals visit or are tovholder for, in the order of the offers."""
+    rows = await tx.fetch(
+        f"{_OF} where state = any ($1) and child in"  # noqa: S608 - our own text
+        " (select child from child_case where not closed and (visitor = any ($2) or holder = any ($2)))"
+        " and ($3::uuid is null or (offered_at, id) > (select a.offered_at, a.id from enrolment a where a.id = $3))"
+        " order by offered_at, id limit $4",
+        sorted(OPEN), list(professionals), after, limit,
+    )  # fmt: skip
+    return [_enrolment(row) for row in rows]
+
+
 async def save(tx: Tx, enrolment: Enrolment, at: datetime, sealed: bytes | None = None) -> None:
     """A place gets the smallest free number, a turn the next one: the course is locked before, by `room_of`."""
     turn = None

@@ -56,14 +56,24 @@ async def record(tx: Tx, stands: Underretning, by: UUID) -> None:
 
 
 async def listed(
-    tx: Tx, notifier: UUID | None, unit: UUID | None, open_until: datetime | None, after: UUID | None, limit: int
+    tx: Tx,
+    notifier: UUID | None,
+    unit: UUID | None,
+    child: UUID | None,
+    open_until: datetime | None,
+    after: UUID | None,
+    limit: int,
 ) -> list[Underretning]:
-    """Those one has given, or a unit has received. `open_until`: with a clock that runs out by then and has no answer yet."""
+    """Those one has given, a unit has received, or about a child.
+
+    `open_until`: with a clock that runs out by then and has no answer yet.
+    """
     rows = await tx.fetch(
         f"{_UNDERRETNING} where ($1::uuid is null or notifier = $1) and ($2::uuid is null or to_unit = $2)"  # noqa: S608 - our own text
+        " and ($6::uuid is null or child = $6)"
         " and ($3::timestamptz is null or (assessed_at is null and assess_by <= $3) or (receipt_at is null and receipt_by <= $3))"
         " and ($4::uuid is null or (given_at, id) > (select a.given_at, a.id from underretning a where a.id = $4))"
         " order by given_at, id limit $5",
-        notifier, unit, open_until, after, limit,
+        notifier, unit, open_until, after, limit, child,
     )  # fmt: skip
     return [underretning_in(row) for row in rows]

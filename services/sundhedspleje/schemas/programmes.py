@@ -170,7 +170,10 @@ class CompleteIn(_Strict):
 
 
 class EnrolmentOut(BaseModel):
-    """A family's place in a programme. `because`: why it was offered. `turn`: the place on the waiting list, from 1."""
+    """A family's place in a programme. `because`: why it was offered. `turn`: the place on the waiting list, from 1.
+
+    `answered_at`: when the family said yes or no; `ended_at`: when it was through, stopped or declined.
+    """
 
     id: UUID
     child: UUID
@@ -186,6 +189,9 @@ class EnrolmentOut(BaseModel):
     text: str | None = None
     continues: UUID | None
     continued_by: UUID | None
+    offered_at: datetime
+    answered_at: datetime | None
+    ended_at: datetime | None
 
 
 class EnrolmentsOut(BaseModel):
