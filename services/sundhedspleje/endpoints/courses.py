@@ -12,7 +12,6 @@ from services.chassis.ids import new_id
 from services.chassis.party import Caller
 from services.chassis.request import OpenChange, answer
 from services.chassis.route import UsualRoute
-from services.chassis.service import Runtime
 from services.chassis.store import Tx
 from services.events.sundhedspleje import Attendance, AttendanceRecorded, SessionHeld
 from services.sundhedspleje import repository
@@ -22,7 +21,8 @@ from services.sundhedspleje.domain.programmes.enrolling import Enrolment
 from services.sundhedspleje.endpoints.programmes import continues, definition, line
 from services.sundhedspleje.endpoints.related import Changing, Looking
 from services.sundhedspleje.repository import courses as stored
-from services.sundhedspleje.repository import enrolments, placing, plans
+from services.sundhedspleje.repository import enrolments, placing
+from services.sundhedspleje.repository import written as files
 from services.sundhedspleje.schemas.programmes import (
     CourseChangedOut,
     CourseChangeIn,
@@ -53,7 +53,7 @@ async def see_courses(
     async with request.begin() as look:
         _of_the_municipality(look.caller)
         found = await stored.courses_of(look.tx, programme, after, limit)
-        lines = [await _line(look.tx, request.runtime, course) for course in found]
+        lines = [await _line(look.tx, course) for course in found]
         last = found[-1].id if len(found) == limit else None
         return answer(200, CoursesOut(courses=lines, next=last).model_dump())
 
@@ -68,7 +68,7 @@ async def see_course(number: UUID, request: Looking) -> Response:
             raise NotFound("There is no such course, or not for you.")
         sessions = await stored.sessions_of(look.tx, number)
         out = CourseOut(
-            **(await _line(look.tx, request.runtime, course)).model_dump(),
+            **(await _line(look.tx, course)).model_dump(),
             sessions=[SessionOut(id=each.id, number=each.number, on_date=each.on_date, state=each.state) for each in sessions],
         )
         if _holds(course, look.caller):
@@ -92,7 +92,7 @@ async def plan_course(body: CourseIn, request: Changing) -> Response:
         courses.may_hold(unit.kind if unit else None, unit.active if unit else False)
         courses.may_change(opened.caller.works_in(body.unit), is_here=True)
         today = date_of(opened.at)
-        programme = plans.programmes(municipality, request.runtime.settings.plans_folder).programme(body.programme, today)
+        programme = (await files.programmes(opened.tx, municipality, today)).programme(body.programme, today)
         if programme is None:
             raise enrolling.ThereIsNoSuchProgramme
         course, said = courses.plan(
@@ -110,7 +110,7 @@ async def change_course(number: UUID, body: CourseChangeIn, request: Changing) -
     """Other dates, place or number of places; places that come with it go to those who wait."""
     async with request.begin() as opened:
         course = await _held(opened, number)
-        programme = definition(request.runtime, course, opened.at)
+        programme = await definition(opened.tx, course, opened.at)
         taken, _ = await stored.numbers_of(opened.tx, number)
         changed = courses.change(
             course, programme, taken, await stored.sessions_of(opened.tx, number), **body.model_dump(exclude_none=True)
@@ -137,8 +137,9 @@ async def start_course(number: UUID, request: Changing) -> Response:
     """It begins, with every family that has a place; only a whole team begins."""
     async with request.begin() as opened:
         course = await _held(opened, number)
-        programme = definition(request.runtime, course, opened.at)
-        method = plans.programmes(course.municipality, request.runtime.settings.plans_folder).method(programme.method)
+        programme = await definition(opened.tx, course, opened.at)
+        written = await files.programmes(opened.tx, course.municipality, date_of(opened.at))
+        method = written.method(programme.method)
         team = await stored.members(opened.tx, course.team, course.municipality, date_of(opened.at))
         begun = courses.start(course, programme, method, team)
         await stored.save_course(opened.tx, begun)
@@ -154,7 +155,7 @@ async def end_course(number: UUID, body: EndIn, request: Changing) -> Response:
         course = await _held(opened, number)
         held = sum(each.state == "held" for each in await stored.sessions_of(opened.tx, number))
         ended = courses.end(course, held)
-        programme = definition(request.runtime, course, opened.at)
+        programme = await definition(opened.tx, course, opened.at)
         families = await enrolments.of_course(opened.tx, number, ("accepted", "waiting", "running"))
         courses.attended(dict.fromkeys(body.continues, "attended"), [each.id for each in families])
         await stored.save_course(opened.tx, ended)
@@ -289,8 +290,8 @@ def _said(family: Enrolment, session: Session, attendance: Attendance) -> Attend
     )
 
 
-async def _line(tx: Tx, runtime: Runtime, course: Course) -> CourseLine:
-    written = plans.programmes(course.municipality, runtime.settings.plans_folder)
+async def _line(tx: Tx, course: Course) -> CourseLine:
+    written = await files.programmes(tx, course.municipality, date_of(await tx.now()))
     taken, waiting = await stored.numbers_of(tx, course.id)
     team = await stored.members(tx, course.team, course.municipality, date_of(await tx.now()))
     as_planned = written.as_offered(course.programme, course.effective_from)

@@ -11,7 +11,6 @@ from services.chassis.ids import new_id
 from services.chassis.party import Caller
 from services.chassis.request import OpenChange, OpenReading, answer
 from services.chassis.route import UsualRoute
-from services.chassis.service import Runtime
 from services.events.access import may
 from services.sundhedspleje import repository
 from services.sundhedspleje.domain.programmes import courses, gatherings
@@ -19,7 +18,7 @@ from services.sundhedspleje.domain.programmes.gatherings import Gathering
 from services.sundhedspleje.endpoints.programmes import line, method_out
 from services.sundhedspleje.endpoints.related import Changing, Looking, stands
 from services.sundhedspleje.repository import courses as stored
-from services.sundhedspleje.repository import plans
+from services.sundhedspleje.repository import written as files
 from services.sundhedspleje.schemas.programmes import (
     GatheringChangedOut,
     GatheringHeldIn,
@@ -46,7 +45,7 @@ async def see_gatherings(
     async with request.begin() as look:
         _professional_of(look.caller)
         found = await stored.gatherings(look.tx, programme, after, limit)
-        shown = [await _out(look, request.runtime, each, children=False) for each in found]
+        shown = [await _out(look, each, children=False) for each in found]
         last = found[-1].id if len(found) == limit else None
         return answer(200, GatheringsOut(gatherings=shown, next=last).model_dump())
 
@@ -60,7 +59,7 @@ async def see_gathering(number: UUID, request: Looking) -> Response:
         if found is None:
             raise NotFound("There is no such gathering, or not for you.")
         holds = professional in found.hosts or look.caller.works_in(found.unit)
-        return answer(200, (await _out(look, request.runtime, found, children=holds)).model_dump())
+        return answer(200, (await _out(look, found, children=holds)).model_dump())
 
 
 @router.post("/gatherings", status_code=201, response_model=GatheringChangedOut)
@@ -76,7 +75,7 @@ async def plan_gathering(body: GatheringIn, request: Changing) -> Response:
             raise NotFound("There is no such unit to hold it in, or not for you.")
         hosts = body.hosts or [professional]
         await _all_work_here(opened, hosts, municipality)
-        written = plans.programmes(municipality, request.runtime.settings.plans_folder)
+        written = await files.programmes(opened.tx, municipality, date_of(opened.at))
         programme, held_in = written.programme(body.programme, date_of(opened.at)), (there.id, there.kind) if there else None
         planned, said = gatherings.plan(new_id(), municipality, programme, body.unit, held_in, body.on_date, hosts)
         await stored.add_gathering(opened.tx, planned, professional, opened.at)
@@ -122,7 +121,7 @@ async def record_training(body: TrainingIn, request: Changing) -> Response:
             raise gatherings.OnlyALeaderRecordsTraining
         people = list(dict.fromkeys(body.professionals))
         await _all_work_here(opened, people, municipality)
-        method = plans.programmes(municipality, request.runtime.settings.plans_folder).method(body.method)
+        method = (await files.programmes(opened.tx, municipality, date_of(opened.at))).method(body.method)
         version, number = body.version or (method.version if method else ""), new_id()
         said = gatherings.train(number, method, version, municipality, body.held_on, date_of(opened.at), people)
         new = await stored.add_training(
@@ -140,7 +139,7 @@ async def see_trained(method: str, request: Looking) -> Response:
     """Who has had the training, and who still lacks it where everyone is to have had it."""
     async with request.begin() as look:
         _, municipality = _professional_of(look.caller)
-        written = plans.programmes(municipality, request.runtime.settings.plans_folder)
+        written = await files.programmes(look.tx, municipality, date_of(look.at))
         found = written.method(method)
         if found is None:
             raise gatherings.ThereIsNoSuchMethod
@@ -179,8 +178,8 @@ async def _changing(opened: OpenChange, number: UUID) -> Gathering:
     return found
 
 
-async def _out(look: OpenReading, runtime: Runtime, gathering: Gathering, children: bool) -> GatheringOut:
-    written = plans.programmes(gathering.municipality, runtime.settings.plans_folder)
+async def _out(look: OpenReading, gathering: Gathering, children: bool) -> GatheringOut:
+    written = await files.programmes(look.tx, gathering.municipality, date_of(look.at))
     professionals, families = await stored.participants(look.tx, gathering.id)
     if children:
         for child in families:

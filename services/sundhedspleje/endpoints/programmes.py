@@ -13,7 +13,6 @@ from services.chassis.ids import new_id
 from services.chassis.party import Caller
 from services.chassis.request import OpenChange, answer
 from services.chassis.route import UsualRoute
-from services.chassis.service import Runtime
 from services.chassis.store import Tx
 from services.events.access import may
 from services.sundhedspleje.domain import TheReferenceIsMerged
@@ -23,7 +22,8 @@ from services.sundhedspleje.domain.programmes.definitions import Programme, Prog
 from services.sundhedspleje.domain.programmes.eligibility import Explanation, Finding
 from services.sundhedspleje.domain.programmes.enrolling import Continuing, Decided, Enrolment, Room
 from services.sundhedspleje.endpoints.related import Changing, Looking, stands
-from services.sundhedspleje.repository import Standing, consents, courses, enrolments, placing, plans
+from services.sundhedspleje.repository import Standing, consents, courses, enrolments, placing
+from services.sundhedspleje.repository import written as files
 from services.sundhedspleje.schemas.programmes import (
     AcceptIn,
     AfterwardsOut,
@@ -59,8 +59,8 @@ async def see_programmes(request: Looking, municipality: Annotated[str | None, Q
         own = look.caller.party.municipality
         if not look.caller.is_service and (own is None or municipality not in (None, own)):
             raise NotAllowed("A municipality's programmes are for its own people and systems.")
-        written = plans.programmes(municipality or own or "", request.runtime.settings.plans_folder)
         today = date_of(look.at)
+        written = await files.programmes(look.tx, municipality or own or "", today)
         shown = [_shown(written, programme) for programme in written.in_force(today)]
         return answer(200, ProgrammesOut(title=written.title, on=today, programmes=shown).model_dump())
 
@@ -72,7 +72,8 @@ async def see_whom_it_is_for(child_ref: UUID, request: Looking) -> Response:
         standing, relations = await stands(look.tx, child_ref, look.caller, look.at)
         require(may(relations, "programmes", "see"), bool(relations))
         await look.saw(child_ref, "programmes")
-        written, today = _written(request.runtime, standing.case.municipality), date_of(look.at)
+        today = date_of(look.at)
+        written = await files.programmes(look.tx, standing.case.municipality, today)
         facts = await enrolments.facts_of(look.tx, standing.case, today)
         states = {each.programme: each.state for each in await enrolments.of_child(look.tx, child_ref)}
         found = [
@@ -94,7 +95,7 @@ async def see_enrolments(child_ref: UUID, request: Looking) -> Response:
         require(may(relations, "programmes", "see"), bool(relations))
         await look.saw(child_ref, "programmes")
         found = await enrolments.of_child(look.tx, child_ref)
-        written = _written(request.runtime, standing.case.municipality)
+        written = await files.programmes(look.tx, standing.case.municipality, date_of(look.at))
         return answer(
             200, EnrolmentsOut(enrolments=[await _out(look.tx, written, each, relations) for each in found]).model_dump()
         )
@@ -110,7 +111,8 @@ async def see_enrolment(number: UUID, request: Looking) -> Response:
             raise NotFound("There is no such enrolment, or not for you.")
         require(may(relations, "programmes", "see"), bool(relations))
         await look.saw(enrolment.child, "programmes")
-        out = await _out(look.tx, _written(request.runtime, enrolment.municipality), enrolment, relations)
+        written = await files.programmes(look.tx, enrolment.municipality, date_of(look.at))
+        out = await _out(look.tx, written, enrolment, relations)
         if enrolling.OFFERS & relations:
             out.text = await enrolments.text_of(look.tx, request.runtime.settings.secrets, enrolment)
         return answer(200, out.model_dump())
@@ -126,7 +128,7 @@ async def offer_programme(body: OfferIn, request: Changing) -> Response:
         if case.merged_into:
             raise TheReferenceIsMerged(merged_into=case.merged_into)
         today = date_of(opened.at)
-        found = _written(request.runtime, case.municipality).programme(body.programme, today)
+        found = (await files.programmes(opened.tx, case.municipality, today)).programme(body.programme, today)
         programme = enrolling.may_be_offered(found, body.grounds, not (case.closed or case.life_ended))
         facts = await enrolments.facts_of(opened.tx, case, today)
         why = eligibility.explain(programme.offered_to, eligibility.judged(facts, body.grounds))
@@ -176,7 +178,7 @@ async def start_alone(number: UUID, request: Changing) -> Response:
     """A programme without a course begins for this family."""
     async with request.begin() as opened:
         enrolment = await _mine(opened, number)
-        return await _done(opened, enrolling.begin_alone(enrolment, definition(request.runtime, enrolment, opened.at)))
+        return await _done(opened, enrolling.begin_alone(enrolment, await definition(opened.tx, enrolment, opened.at)))
 
 
 @router.post("/enrolments/{number}/completion", response_model=ChangedOut)
@@ -184,7 +186,7 @@ async def complete(number: UUID, body: CompleteIn, request: Changing) -> Respons
     """It is through for this family, and somebody goes on: the tovholder, or the unit that is named."""
     async with request.begin() as opened:
         enrolment = await _mine(opened, number)
-        programme = definition(request.runtime, enrolment, opened.at)
+        programme = await definition(opened.tx, enrolment, opened.at)
         continuing = await continues(opened.tx, enrolment, programme, body.continues)
         return await _done(opened, enrolling.complete(enrolment, programme, continuing))
 
@@ -203,13 +205,9 @@ async def stop(number: UUID, body: StopIn, request: Changing) -> Response:
 # -- How it is done -------------------------------------------------------------------------------------------------------------
 
 
-def _written(runtime: Runtime, municipality: str) -> Programmes:
-    return plans.programmes(municipality, runtime.settings.plans_folder)
-
-
-def definition(runtime: Runtime, of: Enrolment | Course, at: datetime) -> Programme:
+async def definition(tx: Tx, of: Enrolment | Course, at: datetime) -> Programme:
     """As it was offered or planned; as it is now where the file no longer holds that."""
-    written = _written(runtime, of.municipality)
+    written = await files.programmes(tx, of.municipality, date_of(at))
     found = written.as_offered(of.programme, of.effective_from) or written.programme(of.programme, date_of(at))
     if found is None:
         raise enrolling.ThereIsNoSuchProgramme

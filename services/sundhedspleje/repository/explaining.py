@@ -6,12 +6,11 @@ from uuid import UUID
 from services.chassis.calendar import date_of
 from services.chassis.errors import NotFound
 from services.chassis.party import MACHINE
-from services.chassis.settings import Settings
 from services.chassis.store import Store
 from services.sundhedspleje import repository
 from services.sundhedspleje.domain.programmes import eligibility
 from services.sundhedspleje.domain.programmes.eligibility import Explanation
-from services.sundhedspleje.repository import enrolments, plans
+from services.sundhedspleje.repository import enrolments, written
 
 
 @dataclass(frozen=True)
@@ -25,7 +24,7 @@ class Row:
     enrolment: str
 
 
-async def explain(store: Store, settings: Settings, child: UUID) -> list[Row]:
+async def explain(store: Store, child: UUID) -> list[Row]:
     """Every programme in force that families are offered. NotFound where sundhedspleje has no such case."""
     async with store.transaction() as tx:
         case = await repository.case_of(tx, child)
@@ -36,7 +35,7 @@ async def explain(store: Store, settings: Settings, child: UUID) -> list[Row]:
         facts = await enrolments.facts_of(tx, case, today)
         latest = {each.programme: each for each in await enrolments.of_child(tx, child)}
         rows = []
-        for programme in plans.programmes(case.municipality, settings.plans_folder).in_force(today):
+        for programme in (await written.programmes(tx, case.municipality, today)).in_force(today):
             if not programme.for_families:
                 continue
             why, taken = eligibility.explain(programme.offered_to, facts), latest.get(programme.key)
