@@ -7,6 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.chassis.calendar import COPENHAGEN
+from services.indicators.domain.definitions import definitions
+from services.portal.domain import charts
 from services.portal.domain.deadlines import age_in_words, deadline
 from services.portal.domain.timeline import LEFT, WIDTH, Happening, drawn
 
@@ -75,3 +77,20 @@ def test_everything_is_drawn_inside_the_drawing_and_bars_of_a_lane_never_cover_e
             apart = bar.x + bar.width <= other.x or other.x + other.width <= bar.x or bar.y != other.y
             assert other is bar or apart
     assert len(drawing.ticks) <= 12
+
+
+def test_a_figure_is_drawn_against_the_whole_and_what_is_not_told_has_no_length() -> None:
+    lines = [{"value": value, "label": name} for name, value in (("all", 0.75), ("nord", None), ("a" * 60, 1.0))]
+
+    chart = charts.drawn(lines, "share", lambda it: it["label"], lambda it: str(it["value"]))
+
+    assert chart is not None
+    room = chart.bars[2].width
+    assert room == charts.WIDTH - charts.LEFT - 96
+    assert [bar.width for bar in chart.bars] == [round(0.75 * room), None, room]
+    assert len(chart.bars[2].label) < 40
+    assert charts.drawn([], "number", str, str) is None
+    many = charts.drawn([{"value": 1}] * 40, "number", lambda _: "x", lambda _: "1")
+    assert many is not None
+    assert (len(many.bars), many.more) == (charts.MOST, 40 - charts.MOST)
+    assert {charts.part_of(name) for name in definitions().figures} == {part for part, _ in charts.PARTS}
