@@ -317,7 +317,7 @@ def explain_programmes(child_ref: Annotated[UUID, typer.Argument(help="The child
     async def looking() -> list[explaining.Row]:
         store = Store(settings, "sundhedspleje")
         try:
-            return await explaining.explain(store, settings, child_ref)
+            return await explaining.explain(store, child_ref)
         finally:
             await store.close()
 

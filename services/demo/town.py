@@ -102,10 +102,11 @@ def sor_of(unit: str) -> str:
 
 
 def works_in(username: str) -> str:
-    """The names of the units someone works in."""
+    """The names of the units someone works in, which of them they lead, and whether they administer."""
     units = {unit.get("key"): unit["name"] for unit in _everywhere()["units"]}
-    seats = next(each["seats"] for each in _everywhere()["professionals"] if each.get("username") == username)
-    return ", ".join(f"{units[seat['unit']]}{' (leads)' if seat.get('leads') else ''}" for seat in seats)
+    person = next(each for each in _everywhere()["professionals"] if each.get("username") == username)
+    places = ", ".join(f"{units[seat['unit']]}{' (leads)' if seat.get('leads') else ''}" for seat in person["seats"])
+    return f"{places}; administers the municipality" if person.get("administers") else places
 
 
 async def settle_in(store: Store, issuer: str, everyone: bool = False) -> None:

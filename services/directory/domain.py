@@ -61,7 +61,7 @@ class OnlyAProfessionalOrTheirLeaderSpeaksOfTheirAbsence(NotAllowed):
 
 
 class OnlyALeaderRegistersADeparture(NotAllowed):
-    """A departure is registered by a leader of the professional's unit or above."""
+    """A departure is registered by a leader of the professional's unit or above, or by the administrator."""
 
 
 class ALoginBelongsToOneProfessional(RuleViolated):
@@ -100,6 +100,10 @@ class OnlyAnAdministratorOrTheIntakesLeaderNamesTheIntake(NotAllowed):
     """Who takes in children is said by the administrator, or by the leader who stands in the intake."""
 
 
+class OnlyAnAdministratorSeesTheHistory(NotAllowed):
+    """Who changed what in the directory is shown to the municipality's administrator, and to the product's own services."""
+
+
 class NotMoreThanAThirdGoesAtOnce(RuleViolated):
     """A whole import that leaves out more than a third of the people or units is more likely cut off than meant."""
 
@@ -115,6 +119,17 @@ CONSTRAINTS: Mapping[str, type[Problem]] = {
     "absence_deputy_is_another_person": TheDeputyIsAnotherPerson,
     "competence_ends_after_it_begins": ACompetenceEndsAfterItBegins,
 }
+
+
+@dataclass(frozen=True)
+class Author:
+    """Who makes a change: a professional, or a system by its client id; neither: the operator, or the system that is followed."""
+
+    professional: UUID | None = None
+    system: str | None = None
+
+
+OPERATOR = Author()
 
 
 @dataclass(frozen=True)
@@ -282,6 +297,12 @@ def takes_on(administers: bool, leads_all: bool) -> None:
 def changes_structure(administers: bool) -> None:
     if not administers:
         raise OnlyAnAdministratorChangesTheStructure
+
+
+def sees_history(administers: bool) -> None:
+    """OnlyAnAdministratorSeesTheHistory for everybody else."""
+    if not administers:
+        raise OnlyAnAdministratorSeesTheHistory
 
 
 def names_competences(administers: bool, leads_above: bool) -> None:

@@ -15,10 +15,23 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import CHAR, Text, TypeEngine, Uuid
 from sqlmodel import SQLModel, col, select
 
+from services.chassis.ids import new_id
 from services.chassis.store import Tx
-from services.directory.domain import Absence, Competence, Intake, Municipality, OwnSeat, Professional, Snapshot, System, Unit
+from services.directory.domain import (
+    Absence,
+    Author,
+    Competence,
+    Intake,
+    Municipality,
+    OwnSeat,
+    Professional,
+    Snapshot,
+    System,
+    Unit,
+)
 from services.directory.tables import (
     AbsenceRow,
+    ChangeRow,
     CompetenceRow,
     EmployeeRow,
     IntakeRow,
@@ -247,6 +260,40 @@ async def mark_left(tx: Tx, number: UUID) -> None:
     """The seats go with their professional; they were empty before."""
     await tx.execute("update employee set state = 'left' where id = $1", number)
     await tx.execute("delete from seat where professional = $1", number)
+
+
+async def remember(tx: Tx, lines: Sequence[tuple[str | None, str, str, str, Sequence[str]]], by: Author) -> None:
+    """Lines of the history, (municipality, sign, kind, key, says), at the time of facts and in their order."""
+    at = await tx.now()
+    values = [
+        {
+            "id": new_id(), "municipality": municipality, "at": at, "by_professional": by.professional, "by_system": by.system,
+            "sign": sign, "kind": kind, "key": key, "says": list(says),
+        }
+        for municipality, sign, kind, key, says in lines
+    ]  # fmt: skip
+    await _upsert(tx, ChangeRow, values, exchange=False)
+
+
+async def history(
+    tx: Tx, *, municipality: str | None, kind: str | None, key: str | None, before: UUID | None, limit: int
+) -> list[asyncpg.Record]:
+    """The newest first. `before`: the last line of the page before."""
+    asked: dict[Any, Any] = {
+        col(ChangeRow.municipality): municipality,
+        col(ChangeRow.kind): kind,
+        col(ChangeRow.key): key,
+    }
+    wanted = [column == value for column, value in asked.items() if value is not None]
+    if before is not None:
+        wanted.append(col(ChangeRow.id) < before)
+    return await rows(tx, select(ChangeRow).where(and_(true(), *wanted)).order_by(col(ChangeRow.id).desc()).limit(limit))
+
+
+async def municipality(tx: Tx, code: str) -> Municipality | None:
+    """None also for one whom the asking party may not see."""
+    found = await rows(tx, select(MunicipalityRow).where(MunicipalityRow.code == code))
+    return _municipality(found[0]) if found else None
 
 
 async def version_of(tx: Tx, subject: UUID) -> int:

@@ -1,6 +1,6 @@
 """What the directory's API takes and gives."""
 
-from datetime import date
+from datetime import date, datetime
 from typing import Literal
 from uuid import UUID
 
@@ -126,6 +126,63 @@ class IntakeIn(_Given):
     leader: Seat
 
 
+class MunicipalityChangeIn(_Given):
+    """A field that is left out stays as it is; `closing_days` is the whole list. In or out of the product: the operator's word.
+
+    `hospital_notification_basis`: whether there is a legal basis for receiving HospitalNotification; without it nothing is kept.
+    """
+
+    answer_working_days: int = Field(3, gt=0, le=60)
+    remind_working_days_before: int = Field(1, ge=0, le=60)
+    escalate_working_days: int = Field(1, gt=0, le=60)
+    absence_limit_days: int = Field(14, gt=0, le=365)
+    support_days: int = Field(30, ge=0, le=730)
+    closing_days: list[date] = Field([], max_length=400)
+    hospital_notification_basis: bool = False
+    closing_age: int = Field(6, gt=0, le=18)
+
+
+class MunicipalityOut(BaseModel):
+    """A municipality's rules in working days and days. `active`: its intake's lead, deputy and leader are three open seats."""
+
+    code: Municipality
+    name: str
+    enabled: bool
+    active: bool
+    answer_working_days: int
+    remind_working_days_before: int
+    escalate_working_days: int
+    absence_limit_days: int
+    support_days: int
+    closing_days: list[date]
+    hospital_notification_basis: bool
+    closing_age: int
+
+
+class HistoryLineOut(BaseModel):
+    """`sign`: + new, ~ changed, - goes; `says`: what differs, by id and code, of people no name and no address.
+
+    Without an author: the operator's import, or the organisation system that the directory follows.
+    """
+
+    id: UUID
+    at: datetime
+    municipality: Municipality
+    by_professional: UUID | None
+    by_system: str | None
+    sign: Literal["+", "~", "-"]
+    kind: str
+    key: str
+    says: list[str]
+
+
+class HistoryOut(BaseModel):
+    """A page. `next`: give it as `before` for the page of older changes; null at the end."""
+
+    changes: list[HistoryLineOut]
+    next: UUID | None
+
+
 class ReferenceOut(BaseModel):
     """What was made or changed; its version is the ETag."""
 
@@ -224,6 +281,15 @@ class ContactOut(BaseModel):
 
     professional: UUID
     email: str | None
+
+
+class AccountOut(BaseModel):
+    """Who a professional is when they log in (`login`: the provider's `sub`), and where they can be written to."""
+
+    professional: UUID
+    email: str | None
+    issuer: str | None
+    login: str | None
 
 
 class LeaderOut(BaseModel):

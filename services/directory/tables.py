@@ -150,3 +150,19 @@ class SystemRow(_Table, table=True):
     sends_for: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False))
     roles: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False))
     active: bool
+
+
+class ChangeRow(_Table, table=True):
+    """A line of the history: who changed what, and when."""
+
+    __tablename__ = "change"
+
+    id: UUID = Field(primary_key=True)
+    municipality: str = Field(sa_type=CHAR(4))
+    at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
+    by_professional: UUID | None
+    by_system: str | None = Field(sa_type=Text)
+    sign: str = Field(sa_type=CHAR(1))
+    kind: str = Field(sa_type=Text)
+    key: str = Field(sa_type=Text)
+    says: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False))

@@ -13,7 +13,9 @@ class DefinitionOut(BaseModel):
 
     figure: str
     title: str
+    title_da: str
     counts: str
+    counts_da: str
     events: list[str]
     formula: str
     kind: str
@@ -38,6 +40,13 @@ class LineOut(BaseModel):
     number: int | None
     of: int | None
     told: bool
+
+
+class PeriodsOut(BaseModel):
+    """Quarters that have been counted, the newest first, and years of which every quarter has."""
+
+    quarters: list[str]
+    years: list[str]
 
 
 class FigureOut(DefinitionOut):

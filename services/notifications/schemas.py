@@ -195,6 +195,7 @@ class SubscriptionOut(BaseModel):
     """How a subscription stands. `waiting`: events it has not taken yet. `secret` is shown once, when it is made."""
 
     id: UUID
+    client_id: str
     channel: Literal["webhook", "topic"]
     url: str | None = None
     topic: str | None = None
@@ -218,6 +219,21 @@ class SubscriptionOut(BaseModel):
 
 class SubscriptionsOut(_Strict):
     subscriptions: list[SubscriptionOut]
+
+
+class SubscriptionChangeOut(_Strict):
+    """A professional, or a system, has made, tested, paused, resumed, replayed or ended it, or has had a new secret."""
+
+    at: datetime
+    by_professional: UUID | None
+    by_system: str | None
+    what: str
+
+
+class SubscriptionHistoryOut(_Strict):
+    """The newest first."""
+
+    changes: list[SubscriptionChangeOut]
 
 
 class SecretOut(_Strict):

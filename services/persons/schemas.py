@@ -38,6 +38,20 @@ class LookupIn(_Strict):
     purpose: Code
 
 
+class SearchIn(_Strict):
+    """First name and family name, and why they are searched for."""
+
+    name: str = Field(min_length=3, max_length=120)
+    purpose: Code
+
+
+class NamedOut(_Strict):
+    """Children the caller stands by; `more`: there are others, and another word of the name is needed."""
+
+    children: list[UUID]
+    more: bool
+
+
 class PersonFound(_Strict):
     person: UUID
     kind: Literal["child", "adult"]
@@ -450,6 +464,24 @@ class LookOut(_Strict):
     organisation: str | None
     what: str
     purpose: str
+
+
+class ChildLookOut(_Strict):
+    """Someone has looked at a child's data. `professional` null: a system of that party; `what`: the class of data."""
+
+    at: AwareDatetime
+    service: str
+    party: str
+    professional: UUID | None
+    what: str
+    purpose: str
+
+
+class ChildLooksOut(_Strict):
+    """The newest first. `before`: give it as `before` for the next page."""
+
+    lines: list[ChildLookOut]
+    before: AwareDatetime | None
 
 
 class LooksOut(_Strict):

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+import httpx2
+
 from services.chassis.client import Peers
 from services.chassis.errors import LogInAgain, Problem, TryAgainSoon
 
@@ -63,26 +65,37 @@ class Apis:
         version: int | None = None,
     ) -> Answer:
         """`key`: the form's one-time id, under which the service answers a second click as the first."""
-        headers = {"authorization": f"Bearer {self._token}"}
+        headers = {}
         if key:
             headers["idempotency-key"] = key
         if version is not None:
             headers["if-match"] = f'"{version}"'
-        params = {name: _text(value) for name, value in (query or {}).items() if value is not None}
-        async with self._turns:
-            answer = await self._peers.in_name_of(headers, method, service, path, params, body)
-        if answer.status_code == 401:
-            raise LogInAgain("The log-in has ended.")
-        if answer.status_code >= 500:
-            raise TryAgainSoon(f"{service} does not answer just now.")
+        answer = await self._answered(method, service, path, query, body, headers)
         try:
             said = answer.json() if answer.content else None
         except ValueError as error:
             raise TryAgainSoon(f"{service} answered something that is not JSON.") from error
-        if answer.status_code >= 400:
-            raise TheServiceSaysNo(answer.status_code, said if isinstance(said, dict) else {})
         tag = answer.headers.get("etag", "").strip('"')
         return Answer(said, int(tag) if tag.isdecimal() else None)
+
+    async def file(self, service: str, path: str, **query: Any) -> httpx2.Response:
+        """An answer that is a file, as it is."""
+        return await self._answered("GET", service, path, query, None, {})
+
+    async def _answered(
+        self, method: str, service: str, path: str, query: dict[str, Any] | None, body: Any, headers: dict[str, str]
+    ) -> httpx2.Response:
+        params = {name: _text(value) for name, value in (query or {}).items() if value is not None}
+        sent = {"authorization": f"Bearer {self._token}", **headers}
+        async with self._turns:
+            answer = await self._peers.in_name_of(sent, method, service, path, params, body)
+        if answer.status_code == 401:
+            raise LogInAgain("The log-in has ended.")
+        if answer.status_code >= 500:
+            raise TryAgainSoon(f"{service} does not answer just now.")
+        if answer.status_code >= 400:
+            raise TheServiceSaysNo(answer.status_code, _problem(answer))
+        return answer
 
     # -- names -------------------------------------------------------------------------------------------------------------
 
@@ -145,6 +158,14 @@ class Names:
             self._known.clear()
         self._known[key] = (time.monotonic() + _NAMES_SECONDS, found)
         return found
+
+
+def _problem(answer: httpx2.Response) -> dict[str, Any]:
+    try:
+        said = answer.json()
+    except ValueError:
+        return {}
+    return said if isinstance(said, dict) else {}
 
 
 def _text(value: Any) -> str:

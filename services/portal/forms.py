@@ -15,6 +15,10 @@ from services.portal.repository import Key
 # The hidden fields of every form.
 ID, PAGE = "form", "page"
 _LONGEST = 20_000
+# A municipality's whole file.
+_LONGER = {"content": 200_000, "file": 200_000}
+# The one form that takes a file, and the field it stands in: read as text, kept nowhere as a file.
+_FILES = {"/portal/administration/programmer/se": "file"}
 A_PAGE = re.compile(r"/portal/[\w/?=&.%:+-]{0,400}")
 
 
@@ -82,14 +86,27 @@ def comes_from_here(request: Request) -> None:
 
 async def typed(request: Request) -> Typed:
     """What a form says. NotUnderstood for files, and for more than any form here has."""
-    form: FormData = await request.form(max_files=0, max_fields=11_000)
+    form: FormData = await request.form(max_files=1 if request.url.path in _FILES else 0, max_fields=11_000)
     fields: dict[str, list[str]] = {}
-    for name, value in form.multi_items():
-        if isinstance(value, UploadFile) or len(value) > _LONGEST:
+    for name, given in form.multi_items():
+        value = await _text_of(given) if isinstance(given, UploadFile) and name == _FILES.get(request.url.path) else given
+        if isinstance(value, UploadFile) or len(value) > _LONGER.get(name, _LONGEST):
             raise NotUnderstood("A field of the form is longer than it may be.")
         fields.setdefault(name, []).append(value.replace("\r\n", "\n"))
     page = (fields.get(PAGE) or [""])[0]
     return Typed(request.url.path, page if A_PAGE.fullmatch(page) else "/portal/", fields)
+
+
+async def _text_of(file: UploadFile) -> str:
+    """NotUnderstood for a file that is longer than it may be, or no text."""
+    content = await file.read(_LONGER["content"] * 2)
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise NotUnderstood("The file is no text in UTF-8.") from error
+    if len(text) > _LONGER["content"]:
+        raise NotUnderstood("The file is longer than it may be.")
+    return text
 
 
 def from_kept(kept: dict[str, Any] | None) -> Typed:

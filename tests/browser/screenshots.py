@@ -51,6 +51,8 @@ async def take(town: Town) -> None:
     async with town.visitor("lone") as lone:
         await lone.goto("/portal/leder")
         await _picture(lone.page, "portal-leader")
+        await lone.goto(f"/portal/administration/medarbejdere/{town.scene.names['anna']}")
+        await _picture(lone.page, "portal-administration")
     await _care(town)
 
 

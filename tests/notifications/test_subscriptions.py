@@ -219,3 +219,37 @@ async def test_a_line_is_tested_every_quarter_of_an_hour_and_two_processes_and_a
     assert in_hand == 0
     assert receiver.sequences() == list(range(1, 3 + 6 + 1))
     assert UUID(receiver.events()[-1]["subscription"]) == UUID(made["id"])
+
+
+async def test_the_administrator_sees_and_keeps_the_subscriptions_of_the_municipality_s_own_systems(
+    telling_all: Telling, receiver: Receiver
+) -> None:
+    telling = telling_all
+    havby = await telling.system("record-havby")
+    made = await subscribe(havby, receiver.url("/all"))
+    await subscribe(await telling.system("record-skovby", "0991"), receiver.url("/skovby"))
+    lone, place = telling.someone("lone"), f"{SUBSCRIPTIONS}/{made['id']}"
+
+    seen = (await lone.get(SUBSCRIPTIONS)).body["subscriptions"]
+    assert [(it["client_id"], it["id"]) for it in seen] == [("record-havby", made["id"])]
+    assert (await lone.post(f"{place}/pause")).body["state"] == "paused"
+    assert (await lone.post(f"{place}/resume")).body["state"] == "active"
+    rotated = await lone.post(f"{place}/secret", key="once")
+    again = await lone.post(f"{place}/secret", key="once")
+    assert rotated.body["secret"].startswith("whsec_")
+    assert "secret" not in again.body
+    assert (await lone.get(f"{place}/log")).status == 200
+
+    history = (await lone.get(f"{place}/history")).body["changes"]
+    assert [(it["what"], it["by_system"]) for it in history] == [
+        ("secret", None), ("resumed", None), ("paused", None), ("made", "record-havby"),
+    ]  # fmt: skip
+    assert {it["by_professional"] for it in history[:3]} == {telling.world.names["lone"]}
+    # Other people, another municipality's administrator, and people who would subscribe.
+    assert (await telling.someone("elin").get(SUBSCRIPTIONS)).problem == "only-an-administrator-keeps-subscriptions"
+    assert (await telling.someone("elin").post(f"{place}/pause")).status == 403
+    assert (await telling.someone("skovby-leader").get(place)).status == 404
+    assert (await telling.someone("skovby-leader").post(f"{place}/pause")).status == 404
+    wanted = {"url": receiver.url("/own"), "rules": [BATON]}
+    assert (await lone.post(SUBSCRIPTIONS, wanted)).problem == "only-a-system-subscribes"
+    assert (await lone.delete(place)).body["state"] == "ended"

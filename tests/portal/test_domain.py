@@ -7,6 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.chassis.calendar import COPENHAGEN
+from services.indicators.domain.definitions import definitions
+from services.portal.domain import charts
 from services.portal.domain.deadlines import Deadline, Urgency, age_in_words, deadline
 from services.portal.domain.timeline import LANES, LEFT, WIDTH, Happening, drawn
 from services.portal.domain.week import Kind, Task, by_child, in_order, must, soonest
@@ -118,3 +120,20 @@ def test_programmes_and_transitions_have_lanes_of_their_own_between_visits_and_t
     assert len({bar.y for bar in made.bars}) == 3
     group = next(bar for bar in made.bars if bar.happening.lane == "programme")
     assert group.x + group.width == pytest.approx(made.now, abs=0.5), "what goes on is drawn to now"
+
+
+def test_a_figure_is_drawn_against_the_whole_and_what_is_not_told_has_no_length() -> None:
+    lines = [{"value": value, "label": name} for name, value in (("all", 0.75), ("nord", None), ("a" * 60, 1.0))]
+
+    chart = charts.drawn(lines, "share", lambda it: it["label"], lambda it: str(it["value"]))
+
+    assert chart is not None
+    room = chart.bars[2].width
+    assert room == charts.WIDTH - charts.LEFT - 96
+    assert [bar.width for bar in chart.bars] == [round(0.75 * room), None, room]
+    assert len(chart.bars[2].label) < 40
+    assert charts.drawn([], "number", str, str) is None
+    many = charts.drawn([{"value": 1}] * 40, "number", lambda _: "x", lambda _: "1")
+    assert many is not None
+    assert (len(many.bars), many.more) == (charts.MOST, 40 - charts.MOST)
+    assert {charts.part_of(name) for name in definitions().figures} == {part for part, _ in charts.PARTS}

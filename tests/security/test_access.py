@@ -61,6 +61,7 @@ SEEING: dict[str, Address] = {
     "consent": Address("/persons/{child}/consents", _PERSONS),
     "deliveries": Address("/notifications/deliveries?child={child}", _to("intake-lead", "receiver")),
     "programmes": Address("/sundhedspleje/cases/{child}/programmes", _FILE | {"team"}),
+    "access-log": Address("/persons/{child}/access", _PERSONS),
 }
 ACTING: dict[str, Address] = {
     "baton": Address("/registry/children/{child}/handovers", _REGISTRY, {"to": _SEAT, "reason": "district"}),
@@ -101,7 +102,7 @@ ACTING: dict[str, Address] = {
 }  # fmt: skip
 # What has no address yet. How the mother is reached is changed at the address of `identity`. A sender acts on a notification
 # by taking it back, not by placing it.
-WITHOUT_ADDRESS: dict[str, set[str]] = {"see": set(), "act": {"mother"}}
+WITHOUT_ADDRESS: dict[str, set[str]] = {"see": set(), "act": {"mother", "access-log"}}
 # Cells that no address grants yet: the service behind it does not learn who stands in that relation, and refuses, which is safe.
 # A leader of the unit that received a notification does see it: tests/midwife shows that, since it is a relation to the message.
 STRICTER_THAN_THE_TABLE = {

@@ -31,7 +31,7 @@ IDS = (
     ("/sundhedspleje/courses", "course"), ("/sundhedspleje/sessions", "session"), ("/sundhedspleje/gatherings", "gathering"),
     ("/sundhedspleje/enrolments", "enrolment"), ("/sundhedspleje/methods", "method"),
     ("/notifications/subscriptions", "subscription"), ("/notifications/letters", "letter"),
-    ("/notifications/municipalities", "municipality"),
+    ("/notifications/municipalities", "municipality"), ("/directory/municipalities", "municipality"),
     ("/notifications/deliveries", "delivery"), ("/directory/professionals", "dorte"), ("/directory/units", "syd"),
     ("/", "child"),
 )  # fmt: skip
@@ -58,6 +58,8 @@ CHANGES: dict[str, Any] = {
     "/persons/proposals/{number}/decision": {"decision": "noted"},
     "/directory/absences/{absence}/end": None,
     "/directory/professionals/{professional}/departure": {},
+    "/directory/municipalities/{municipality}": {"closing_age": 6},
+    "/sundhedspleje/programme-file/{number}/withdrawal": None,
     "/directory/professionals/{professional}": {"seats": []},
     "/directory/professionals/{professional}/competences": {"competences": []},
     "/directory/professionals/{professional}/return": {"seats": [{"unit": str(uuid.UUID(int=2))}]},
@@ -177,6 +179,7 @@ OPEN_WITHIN_A_MUNICIPALITY = {
     (STRANGER, "/sundhedspleje/gatherings/{number}"),
     (STRANGER, "/sundhedspleje/methods/{method}/trained"),
     (STRANGER, "/notifications/municipalities/{municipality}/letters"),
+    (STRANGER, "/directory/municipalities/{municipality}"),
 }
 # What is named otherwise than by an id that we draw: one that nobody has.
 OTHERWISE_NAMED = {"municipality": "9999", "method": "no-such-method"}

@@ -9,9 +9,9 @@ from services.chassis.calendar import date_of
 from services.chassis.errors import NotFound
 from services.chassis.ids import new_id
 from services.chassis.route import UsualRoute
-from services.directory import domain, repository
+from services.directory import domain, importing, repository
 from services.directory.domain import Absence
-from services.directory.endpoints.asking import Changing, answered, leads_above, person_asking, professional_here
+from services.directory.endpoints.asking import Changing, answered, author, leads_above, person_asking, professional_here, voice
 from services.directory.endpoints.looking import absence_out
 from services.directory.schemas import AbsenceIn, AbsenceOut, DepartureIn, DepartureOut
 
@@ -33,6 +33,8 @@ async def register_absence(body: AbsenceIn, request: Changing) -> Response:
             deputy = None
         registered = domain.register_absence(absence, person, deputy, await repository.absences_of(change.tx, person.id))
         await repository.add_absence(change.tx, absence, by, change.at)
+        line = (person.municipality, "+", "absence", str(person.id), [f"from_on {absence.from_on}"])
+        await repository.remember(change.tx, [line], author(change.caller))
         change.tx.publish(person.id, registered, expected=change.expected)
         return await answered(change, 201, absence_out(absence), person.id)
 
@@ -49,21 +51,25 @@ async def end_absence(absence: UUID, request: Changing) -> Response:
         domain.speaks_of_absence(by, await leads_above(change.tx, change.caller, person), person)
         ended = domain.end_absence(found, date_of(change.at))
         await repository.end_absence(change.tx, found.id, ended.ended_on)
+        line = (person.municipality, "-", "absence", str(person.id), [f"ended_on {ended.ended_on}"])
+        await repository.remember(change.tx, [line], author(change.caller))
         change.tx.publish(person.id, ended, expected=change.expected)
         return await answered(change, 200, {**jsonable_encoder(absence_out(found)), "ended_on": ended.ended_on}, person.id)
 
 
 @router.post("/professionals/{professional}/departure", status_code=202, response_model=DepartureOut)
 async def register_departure(professional: UUID, body: DepartureIn, request: Changing) -> Response:
-    """By a leader. Never refused: said again, it answers what stands. Once the registry has emptied the seats: *left*."""
+    """By a leader or the administrator. Never refused: said again, it answers what stands. Once the seats are empty: *left*."""
     async with request.begin() as change:
         person_asking(change.caller)
         code = (await professional_here(change.tx, professional)).municipality
         await repository.lock_municipalities(change.tx, [code])
         before = await repository.snapshot(change.tx, [code])
-        domain.registers_departure(await leads_above(change.tx, change.caller, before.professionals[professional]))
+        leads = await leads_above(change.tx, change.caller, before.professionals[professional])
+        domain.registers_departure(leads or (await voice(change)).administers)
         after = domain.leave(before, [professional], body.leaving_on or date_of(change.at))
         await repository.write(change.tx, before, after)
+        await importing.remember(change.tx, before, importing.differences(before, after), author(change.caller))
         for subject, event in domain.differences(before, after):
             change.tx.publish(subject, event, expected=change.expected if subject == professional else None)
         leaving = after.professionals[professional]

@@ -10,11 +10,11 @@ from fastapi.encoders import jsonable_encoder
 
 from services.chassis.errors import NotAllowed, NotFound
 from services.chassis.party import Caller
-from services.chassis.request import Change, OpenChange, Reading, change, reading
+from services.chassis.request import Change, OpenChange, OpenReading, Reading, change, reading
 from services.chassis.service import runtime_of
 from services.chassis.store import Tx
 from services.directory import domain, repository
-from services.directory.domain import Professional
+from services.directory.domain import Author, Professional
 
 runtime = runtime_of("directory")
 Changing = Annotated[Change, Depends(change(runtime))]
@@ -31,7 +31,12 @@ class Voice:
     within: str | None
 
 
-async def voice(change: OpenChange) -> Voice:
+def author(caller: Caller) -> Author:
+    """Whose name stands in the history."""
+    return Author(caller.professional, None if caller.professional else caller.client_id)
+
+
+async def voice(change: OpenChange | OpenReading) -> Voice:
     """Of an administrator named in the directory, a municipality's system with the role for it, or one of our own services."""
     caller = change.caller
     if caller.is_service:

@@ -17,6 +17,7 @@ from services.directory.endpoints.asking import (
     Changing,
     administrator,
     answered,
+    author,
     leads_above,
     leads_all,
     professional_here,
@@ -28,6 +29,8 @@ from services.directory.schemas import (
     DifferenceOut,
     ImportOut,
     IntakeIn,
+    MunicipalityChangeIn,
+    MunicipalityOut,
     ProfessionalChangeIn,
     ProfessionalIn,
     ReferenceOut,
@@ -36,6 +39,8 @@ from services.directory.schemas import (
     UnitChangeIn,
     UnitIn,
 )
+from services.events.directory import subject_of_municipality
+from services.events.envelope import Municipality as MunicipalityCode
 
 router = APIRouter(route_class=UsualRoute)
 _SHOWN = 1_000
@@ -62,6 +67,7 @@ async def take_in(
             dry_run=dry_run,
             yes_many_leave=yes_many_leave,
             within=asking.within,
+            by=author(change.caller),
         )
         await change.tx.flush()
         return await change.answer(200, _told(changes).model_dump(mode="json"))
@@ -150,6 +156,22 @@ async def name_intake(body: IntakeIn, request: Changing) -> Response:
         return await answered(change, 200, ReferenceOut(id=body.unit), body.unit)
 
 
+@router.post("/municipalities/{municipality}", response_model=MunicipalityOut)
+async def change_municipality(municipality: MunicipalityCode, body: MunicipalityChangeIn, request: Changing) -> Response:
+    """Local closing days, deadlines, and what a legal basis switches on: by the administrator. In force at once, told to all."""
+    async with request.begin() as change:
+        asking, found = await voice(change), await repository.municipality(change.tx, municipality)
+        if found is None:
+            raise NotFound("There is no such municipality, or not for you.")
+        domain.changes_structure(asking.administers)
+        subject = subject_of_municipality(municipality)
+        entry = {"code": found.code, "name": found.name, **_said(body)}
+        await _taken_in(change, "municipalities", entry, asking.within, subject, request)
+        after = await repository.municipality(change.tx, municipality)
+        assert after is not None, "it was there before"
+        return await answered(change, 200, MunicipalityOut(**vars(after)), subject)
+
+
 async def _taken_in(
     change: OpenChange,
     kind: str,
@@ -164,7 +186,8 @@ async def _taken_in(
     issuer = request.runtime.settings.issuer
     given = importing.of_one(kind, _as_in_a_file(entry))
     try:
-        return await importing.take_in(change.tx, given, issuer=issuer, within=within, expected=expected, again=again)
+        by = author(change.caller)
+        return await importing.take_in(change.tx, given, issuer=issuer, within=within, expected=expected, again=again, by=by)
     except TheFileCannotBeImported as error:
         raise NotUnderstood(error.detail, **error.more) from error
 

@@ -11,16 +11,20 @@ from services.chassis.errors import NotFound
 from services.chassis.request import answer
 from services.chassis.route import UsualRoute
 from services.chassis.store import Tx
-from services.directory import repository
+from services.directory import domain, repository
 from services.directory.domain import Absence, Professional
-from services.directory.endpoints.asking import Looking, professional_here
+from services.directory.endpoints.asking import Looking, professional_here, voice
 from services.directory.schemas import (
     AbsenceOut,
+    AccountOut,
     CompetenceOut,
     ContactOut,
+    HistoryLineOut,
+    HistoryOut,
     IntakeOut,
     IntakesOut,
     LeaderOut,
+    MunicipalityOut,
     ProfessionalOut,
     ProfessionalsOut,
     ProfessionalWithAbsences,
@@ -28,7 +32,7 @@ from services.directory.schemas import (
     UnitOut,
     UnitsOut,
 )
-from services.events.directory import UnitKind
+from services.events.directory import UnitKind, subject_of_municipality
 from services.events.envelope import Code, Municipality
 
 router = APIRouter(route_class=UsualRoute)
@@ -77,6 +81,16 @@ async def show_contact(professional: UUID, request: Looking) -> Response:
     return given(ContactOut(professional=person.id, email=person.email if person.state != "left" else None))
 
 
+@router.get("/professionals/{professional}/account", response_model=AccountOut)
+async def show_account(professional: UUID, request: Looking) -> Response:
+    """A professional's log-in and e-mail address, for the administrator who keeps them."""
+    async with request.begin() as look:
+        domain.changes_structure((await voice(look)).administers)
+        person = await professional_here(look.tx, professional)
+        await look.saw(professional, "contact", "administration")
+    return given(AccountOut(professional=person.id, email=person.email, issuer=person.issuer, login=person.login))
+
+
 @router.get("/units", response_model=UnitsOut)
 async def list_units(
     request: Looking,
@@ -96,9 +110,10 @@ async def show_unit(unit: UUID, request: Looking) -> Response:
     """One unit with its leaders."""
     async with request.begin() as look:
         found = await _units(look.tx, number=unit)
+        version = await repository.version_of(look.tx, unit)
     if not found:
         raise NotFound("There is no such unit, or not for you.")
-    return given(found[0])
+    return given(found[0], version)
 
 
 @router.get("/intakes", response_model=IntakesOut)
@@ -107,6 +122,34 @@ async def list_intakes(request: Looking, municipality: Municipality | None = Non
     async with request.begin() as look:
         intakes = await repository.intakes(look.tx, municipality)
     return given(IntakesOut(intakes=[IntakeOut(**vars(intake)) for intake in intakes]))
+
+
+@router.get("/municipalities/{municipality}", response_model=MunicipalityOut)
+async def show_municipality(municipality: Municipality, request: Looking) -> Response:
+    """A municipality's rules: local closing days, deadlines, and what a legal basis switches on; the ETag is its version."""
+    async with request.begin() as look:
+        found = await repository.municipality(look.tx, municipality)
+        if found is None:
+            raise NotFound("There is no such municipality, or not for you.")
+        version = await repository.version_of(look.tx, subject_of_municipality(municipality))
+    return given(MunicipalityOut(**vars(found)), version)
+
+
+@router.get("/history", response_model=HistoryOut)
+async def show_history(
+    request: Looking,
+    kind: Annotated[str | None, Query(max_length=40)] = None,
+    key: Annotated[str | None, Query(max_length=100, description="The id, or the code, of what was changed.")] = None,
+    municipality: Municipality | None = None,
+    before: UUID | None = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> Response:
+    """Who changed what, and when, the newest first: for the administrator. `before`: the last line of the page before."""
+    async with request.begin() as look:
+        domain.sees_history((await voice(look)).administers)
+        found = await repository.history(look.tx, municipality=municipality, kind=kind, key=key, before=before, limit=limit + 1)
+    lines = [HistoryLineOut(**row) for row in found[:limit]]
+    return given(HistoryOut(changes=lines, next=lines[-1].id if len(found) > limit else None))
 
 
 async def _units(

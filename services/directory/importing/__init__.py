@@ -1,6 +1,15 @@
 """Takes in whole municipalities or parts of one, in any form, as often as wanted: only what differs is written and told."""
 
-from services.directory.importing.changes import Changes, import_file, import_files, import_municipality, of_one, take_in
+from services.directory.importing.changes import (
+    Changes,
+    differences,
+    import_file,
+    import_files,
+    import_municipality,
+    of_one,
+    remember,
+    take_in,
+)
 from services.directory.importing.files import Given
 from services.directory.importing.shape import TheFileCannotBeImported
 
@@ -8,9 +17,11 @@ __all__ = [
     "Changes",
     "Given",
     "TheFileCannotBeImported",
+    "differences",
     "import_file",
     "import_files",
     "import_municipality",
     "of_one",
+    "remember",
     "take_in",
 ]

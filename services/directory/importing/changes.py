@@ -2,19 +2,20 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import asyncpg
 
 from services.chassis.calendar import date_of
+from services.chassis.errors import TheChildHasMovedOn
 from services.chassis.store import Store, Tx, broken_rule
 from services.directory import domain, repository
-from services.directory.domain import Absence, Intake, Professional, Snapshot
+from services.directory.domain import Absence, Author, Intake, Professional, Snapshot
 from services.directory.importing.files import Given, read
 from services.directory.importing.following import Following, named_by
 from services.directory.importing.shape import Place, TheFileCannotBeImported, refused, sieved
@@ -40,6 +41,7 @@ class Difference:
     kind: str
     key: str
     says: tuple[str, ...] = ()
+    municipality: str | None = None
 
     def __str__(self) -> str:
         return f"{self.sign} {self.kind} {self.key}" + (f": {', '.join(self.says)}" if self.says else "")
@@ -120,18 +122,25 @@ async def take_in(
     expected: tuple[UUID, int] | None = None,
     again: UUID | None = None,
     leaving: Mapping[UUID, str] | None = None,
+    by: Author = domain.OPERATOR,
 ) -> Changes:
     """The same inside the caller's transaction. `within`: the only municipality the caller may speak for; None: of all.
 
     `expected`: a subject and the version it was decided on. `again`: someone who has left and is taken on anew by this.
     `leaving`: professionals (and their municipality) who are gone from the system that speaks; of strangers nothing is said.
+    `by`: whose name stands in the history.
     """
     changes = Changes(dry_run=dry_run)
     try:
         async with tx.savepoint():
             before, after = await _pictures(tx, given, issuer, within, yes_many_leave, again, leaving or {}, changes)
+            # Also where only what is in no event differs, as a name: nobody overwrites what they have not seen.
+            if expected is not None and (stands := await repository.version_of(tx, expected[0])) != expected[1]:
+                raise TheChildHasMovedOn(version=stands)
             await repository.write(tx, before, after)
             await _tell(tx, before, after, changes, expected)
+            changes.differences = list(differences(before, after))
+            await remember(tx, before, changes.differences, by)
             if dry_run:
                 raise _OnlyLooking
     except _OnlyLooking:
@@ -141,8 +150,13 @@ async def take_in(
     except asyncpg.IntegrityConstraintViolationError as error:
         by_rule = TheFileCannotBeImported(f"The database refuses it by its rule {error.constraint_name}.")
         raise broken_rule(error, dict(domain.CONSTRAINTS)) or by_rule from error
-    changes.differences = list(_differences(before, after))
     return changes
+
+
+async def remember(tx: Tx, before: Snapshot, differences: Iterable[Difference], by: Author) -> None:
+    """Writes the history of a change, in its own transaction. A municipality's begins after it has come in for the first time."""
+    known = [each for each in differences if each.municipality in before.municipalities]
+    await repository.remember(tx, [(each.municipality, each.sign, each.kind, each.key, each.says) for each in known], by)
 
 
 async def _pictures(
@@ -272,16 +286,22 @@ async def _tell(tx: Tx, before: Snapshot, after: Snapshot, changes: Changes, exp
             await tx.flush()
 
 
-def _differences(before: Snapshot, after: Snapshot) -> Iterator[Difference]:
+def differences(before: Snapshot, after: Snapshot) -> Iterator[Difference]:
+    """Person by person and unit by unit, in the order of a file."""
     for name, kind in _KINDS.items():
         present, wanted = getattr(before, name), getattr(after, name)
         for key, now in wanted.items():
             earlier = present.get(key)
             if earlier is None:
-                yield Difference("+", kind, str(key))
+                yield Difference("+", kind, str(key), (), _whose(now))
             elif earlier != now:
-                yield Difference("-" if _goes(earlier, now) else "~", kind, str(key), tuple(_fields(earlier, now)))
-        yield from (Difference("-", kind, str(key)) for key in present if key not in wanted)
+                sign = "-" if _goes(earlier, now) else "~"
+                yield Difference(sign, kind, str(key), tuple(_fields(earlier, now)), _whose(now))
+        yield from (Difference("-", kind, str(key), (), _whose(gone)) for key, gone in present.items() if key not in wanted)
+
+
+def _whose(of: Any) -> str | None:
+    return of.code if isinstance(of, domain.Municipality) else cast(str | None, of.municipality)
 
 
 def _goes(earlier: Any, now: Any) -> bool:

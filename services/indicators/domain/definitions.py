@@ -63,7 +63,7 @@ class Counter(_Strict):
 
 
 class Figure(_Strict):
-    """One figure and its definition."""
+    """One figure and its definition; what people read of it in English and in Danish."""
 
     counter: str
     as_: Literal["number", "share", "mean", "split"]
@@ -72,7 +72,9 @@ class Figure(_Strict):
     of: str | None = None
     unit: Literal["days", "score", "sessions"] = "days"
     title: str
+    title_da: str
     counts: str
+    counts_da: str
     events: tuple[str, ...]
     formula: str
 

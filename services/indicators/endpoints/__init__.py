@@ -19,7 +19,7 @@ from services.indicators.domain.figures import Counted, Line, lines, selected
 from services.indicators.domain.periods import Period, Quarter
 from services.indicators.endpoints import exporting, survey
 from services.indicators.repository import counting
-from services.indicators.schemas import DefinitionsOut, FiguresOut
+from services.indicators.schemas import DefinitionsOut, FiguresOut, PeriodsOut
 
 router = APIRouter(prefix="/indicators", tags=["indicators"], route_class=UsualRoute)
 Looking = Annotated[Reading, Depends(reading(runtime_of("indicators")))]
@@ -62,6 +62,20 @@ async def export_xlsx(
     request: Looking, period: PeriodAsked, unit: UUID | None = None, municipality: Municipality | None = None
 ) -> Response:
     return exporting.as_xlsx(await _figures(request, period, unit, municipality))
+
+
+@router.get(
+    "/periods", response_model=PeriodsOut, summary="What can be asked for: quarters that have been counted, and whole years"
+)
+async def see_periods(request: Looking) -> Response:
+    """For those who may see figures."""
+    async with request.begin() as look:
+        if not look.caller.is_service:
+            municipality_of(look.caller, None)
+        quarters = await repository.all_counted_quarters(look.tx)
+    years = sorted({it.starts_on.year for it in quarters}, reverse=True)
+    whole = [str(year) for year in years if set(Period(year, None).quarters) <= set(quarters)]
+    return answer(200, {"quarters": [str(it) for it in reversed(quarters)], "years": whole})
 
 
 @router.get("/definitions", response_model=DefinitionsOut, summary="What each figure counts, from which events, by which formula")

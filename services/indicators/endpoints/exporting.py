@@ -39,7 +39,9 @@ def _definitions(known: Definitions) -> Iterator[DefinitionOut]:
         yield DefinitionOut(
             figure=name,
             title=figure.title,
+            title_da=figure.title_da,
             counts=figure.counts,
+            counts_da=figure.counts_da,
             events=list(figure.events),
             formula=figure.formula,
             kind=figure.as_,

@@ -56,6 +56,14 @@ async def counted_quarters(tx: Tx, year: int) -> list[Quarter]:
     return [Quarter(row["starts_on"]) for row in rows]
 
 
+async def all_counted_quarters(tx: Tx) -> list[Quarter]:
+    """In order, the oldest first."""
+    return [
+        Quarter(row["starts_on"])
+        for row in await tx.fetch("select starts_on from quarter where counted_at is not null order by 1")
+    ]
+
+
 async def since(tx: Tx, municipality: str) -> datetime | None:
     found: datetime | None = await tx.fetchval("select since from counted_since where municipality = $1", municipality)
     return found

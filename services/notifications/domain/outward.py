@@ -26,6 +26,10 @@ class OnlyASystemSubscribes(NotAllowed):
     """A system of a municipality with a role for it, or of a sending organisation; people have their inbox."""
 
 
+class OnlyAnAdministratorKeepsSubscriptions(NotAllowed):
+    """Subscriptions belong to systems; the municipality's administrator sees, pauses, tests and ends those of its own systems."""
+
+
 class TheHostIsNotRegistered(NotAllowed):
     """Webhooks go to hosts that the operator of this installation has registered, by https, and to no private network."""
 

@@ -1,4 +1,4 @@
-"""Integrators' subscriptions: made, seen, tested, paused, replayed and ended by the system that owns them."""
+"""Integrators' subscriptions: made by the system that owns them; seen and kept in order by it and the administrator."""
 
 import base64
 from datetime import datetime
@@ -7,10 +7,12 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
-from services.chassis.errors import NotFound, NotUnderstood
+from services.chassis.errors import CallerIsUnknown, NotFound, NotUnderstood
 from services.chassis.ids import new_id
-from services.chassis.request import OpenChange, answer
+from services.chassis.party import Caller
+from services.chassis.request import Change, OpenChange, Reading, answer
 from services.chassis.route import UsualRoute
+from services.chassis.service import Runtime
 from services.chassis.settings import Settings
 from services.notifications.domain import outward as rules
 from services.notifications.endpoints.asking import Changing, Looking
@@ -24,6 +26,7 @@ from services.notifications.schemas import (
     ReplayIn,
     RuleIn,
     SecretOut,
+    SubscriptionHistoryOut,
     SubscriptionIn,
     SubscriptionOut,
     SubscriptionsOut,
@@ -48,6 +51,7 @@ async def subscribe(request: Changing, body: SubscriptionIn) -> Response:
         number, principal = new_id(), f"User:{begun.caller.client_id}" if body.channel == "topic" else None
         stored = [rule.model_dump(mode="json", exclude_defaults=True) for rule in body.rules]
         await outward.add(begun.tx, number, begun.caller, body.channel, body.url, principal, stored)
+        await outward.remember(begun.tx, number, begun.caller, "made")
         secret = await _new_secret(begun, settings, number, begun.at) if body.channel == "webhook" else None
         row = await outward.own(begun.tx, begun.caller.client_id, number)
         shown = _shown(row)
@@ -55,20 +59,57 @@ async def subscribe(request: Changing, body: SubscriptionIn) -> Response:
     return answer(201, {**shown, **({"secret": secret} if secret else {})})
 
 
-@router.get("", summary="One's own subscriptions", response_model=SubscriptionsOut)
-async def all_own(request: Looking) -> Response:
+async def _administers(runtime: Runtime, caller: Caller) -> bool:
+    """As the directory says it now: whether somebody speaks for their municipality is its word, and kept nowhere else."""
+    if caller.professional is None:
+        return False
+    found = await runtime.peers.get("directory", f"/directory/professionals/{caller.professional}")
+    return bool(found["administers"] and found["state"] == "active")
+
+
+async def _seen(request: Reading, subscription: UUID | None = None) -> list[Any]:
+    """Of the asking system's own, or all of the municipality's; OnlyAnAdministratorKeepsSubscriptions for other people."""
     async with request.begin() as look:
-        rows = await outward.seen_by(look.tx, look.caller.client_id)
+        caller = look.caller
+        rows = await outward.seen_by(look.tx, caller.client_id, subscription)
+    if caller.client_id is None and not await _administers(request.runtime, caller):
+        raise rules.OnlyAnAdministratorKeepsSubscriptions
+    return rows
+
+
+async def _may_change(request: Change) -> None:
+    """Before the transaction: a peer is never asked inside one. Row-level security bounds what is found in it."""
+    if "client_id" in request.bearer.who:
+        return
+    async with request.runtime.store.request(request.who, None, None, only_reads=True) as (_, opened):
+        if opened is None:
+            raise CallerIsUnknown
+        caller = Caller.of(request.bearer, opened["caller"])
+    if not await _administers(request.runtime, caller):
+        raise rules.OnlyAnAdministratorKeepsSubscriptions
+
+
+@router.get("", summary="One's own subscriptions; the administrator's: all of the municipality", response_model=SubscriptionsOut)
+async def all_own(request: Looking) -> Response:
+    rows = await _seen(request)
     return answer(200, {"subscriptions": [_shown(row) for row in rows]})
 
 
 @router.get("/{subscription}", summary="How one's subscription stands", response_model=SubscriptionOut)
 async def one(request: Looking, subscription: UUID) -> Response:
-    async with request.begin() as look:
-        rows = await outward.seen_by(look.tx, look.caller.client_id, subscription)
+    rows = await _seen(request, subscription)
     if not rows:
         raise NotFound
     return answer(200, _shown(rows[0]))
+
+
+@router.get("/{subscription}/history", summary="Who did what to it, and when", response_model=SubscriptionHistoryOut)
+async def history(request: Looking, subscription: UUID, limit: Annotated[int, Query(ge=1, le=200)] = 50) -> Response:
+    if not await _seen(request, subscription):
+        raise NotFound
+    async with request.begin() as look:
+        rows = await outward.history_of(look.tx, subscription, limit)
+    return answer(200, {"changes": [dict(row) for row in rows]})
 
 
 @router.get("/{subscription}/log", summary="Each event of it, and every try", response_model=LogOut)
@@ -78,10 +119,10 @@ async def log(
     after: Annotated[int, Query(ge=0, lt=2**63)] = 0,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> Response:
-    """What is kept, 30 days."""
+    """What is kept, 30 days: ids and codes."""
+    if not await _seen(request, subscription):
+        raise NotFound
     async with request.begin() as look:
-        if not await outward.seen_by(look.tx, look.caller.client_id, subscription):
-            raise NotFound
         rows = await outward.log_of(look.tx, subscription, after, limit)
     shown = [LogEntryOut(**row).model_dump(exclude_none=True) for row in rows]
     return answer(200, {"events": shown, "next": rows[-1]["sequence"] if len(rows) == limit else None})
@@ -90,8 +131,10 @@ async def log(
 @router.delete("/{subscription}", summary="End it for good", response_model=SubscriptionOut)
 async def end(request: Changing, subscription: UUID) -> Response:
     """Nothing goes out after the answer. A topic keeps what is on it for its time."""
+    await _may_change(request)
     async with request.begin() as begun:
         await _own(begun, subscription)
+        await outward.remember(begun.tx, subscription, begun.caller, "ended")
         await outward.end(begun.tx, subscription)
         return await _answered(begun, subscription)
 
@@ -99,8 +142,10 @@ async def end(request: Changing, subscription: UUID) -> Response:
 @router.post("/{subscription}/test", status_code=202, summary="Send a test event now", response_model=SubscriptionOut)
 async def test(request: Changing, subscription: UUID) -> Response:
     """It goes the way of every event, in turn; the log shows what became of it."""
+    await _may_change(request)
     async with request.begin() as begun:
         row = await _running(begun, subscription)
+        await outward.remember(begun.tx, subscription, begun.caller, "tested")
         await outward.ask_test(begun.tx, subscription, row["municipality"] or "0000", proof(subscription, begun.at))
         return await _answered(begun, subscription, 202)
 
@@ -109,8 +154,10 @@ async def test(request: Changing, subscription: UUID) -> Response:
 async def rotate(request: Changing, subscription: UUID) -> Response:
     """The former one signs beside it for a week, so that the receiver can change over at its own time."""
     settings = request.runtime.settings
+    await _may_change(request)
     async with request.begin() as begun:
         row = await _running(begun, subscription)
+        await outward.remember(begun.tx, subscription, begun.caller, "secret")
         if row["channel"] != "webhook":
             raise NotFound
         until = begun.at + rules.FORMER_SECRET_SIGNS_FOR
@@ -123,16 +170,20 @@ async def rotate(request: Changing, subscription: UUID) -> Response:
 
 @router.post("/{subscription}/pause", summary="Hold it; nothing is lost meanwhile", response_model=SubscriptionOut)
 async def pause(request: Changing, subscription: UUID) -> Response:
+    await _may_change(request)
     async with request.begin() as begun:
         await _running(begun, subscription)
+        await outward.remember(begun.tx, subscription, begun.caller, "paused")
         await outward.set_paused(begun.tx, subscription, "by-owner", begun.at)
         return await _answered(begun, subscription)
 
 
 @router.post("/{subscription}/resume", summary="Go on where it stopped, at once", response_model=SubscriptionOut)
 async def resume(request: Changing, subscription: UUID) -> Response:
+    await _may_change(request)
     async with request.begin() as begun:
         await _running(begun, subscription)
+        await outward.remember(begun.tx, subscription, begun.caller, "resumed")
         await outward.set_paused(begun.tx, subscription, None, begun.at)
         return await _answered(begun, subscription)
 
@@ -140,8 +191,10 @@ async def resume(request: Changing, subscription: UUID) -> Response:
 @router.post("/{subscription}/replay", summary="Go on from another point", response_model=SubscriptionOut)
 async def replay(request: Changing, subscription: UUID, body: ReplayIn) -> Response:
     """The same events with the same sequence numbers again; what is older than 30 days is gone, and said to be."""
+    await _may_change(request)
     async with request.begin() as begun:
         row = await _running(begun, subscription)
+        await outward.remember(begun.tx, subscription, begun.caller, "replayed")
         oldest = await outward.oldest_kept(begun.tx, row)
         await outward.set_sent(begun.tx, subscription, rules.replay_from(body.from_sequence, oldest, row["sequence"]))
         return await _answered(begun, subscription)

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import orjson
 
+from services.chassis.ids import new_id
 from services.chassis.party import Caller
 from services.chassis.store import Connection, Store, Tx
 from services.notifications.domain import outward
@@ -326,13 +327,35 @@ async def add(
 
 
 async def own(tx: Tx, client_id: str | None, number: UUID) -> Any:
-    """A subscription of this very client, locked; None for any other."""
-    return await tx.fetchrow("select * from subscription where id = $1 and client_id = $2 for update", number, client_id)
+    """A subscription of this very client, locked; None for any other. Of no client: any of the asking municipality's."""
+    return await tx.fetchrow(
+        "select * from subscription where id = $1 and client_id = coalesce($2, client_id) for update", number, client_id
+    )
 
 
 async def seen_by(tx: Tx, client_id: str | None, number: UUID | None = None) -> list[Any]:
+    """This client's; of no client: all of the asking municipality's, as row-level security shows them."""
     return await tx.fetch(
-        "select * from subscription where client_id = $1 and ($2::uuid is null or id = $2) order by id", client_id, number
+        "select * from subscription where client_id = coalesce($1, client_id) and ($2::uuid is null or id = $2) order by id",
+        *(client_id, number),
+    )
+
+
+async def remember(tx: Tx, subscription: UUID, caller: Caller, what: str) -> None:
+    """A line of the subscription's history, in the change's own transaction."""
+    await tx.execute(
+        "insert into subscription_change (id, subscription, municipality, at, by_professional, by_system, what)"
+        " values ($1, $2, $3, chassis.now(), $4, $5, $6)",
+        *(new_id(), subscription, caller.party.municipality, caller.professional),
+        *(None if caller.professional else caller.client_id, what),
+    )
+
+
+async def history_of(tx: Tx, subscription: UUID, limit: int) -> list[Any]:
+    """The newest first."""
+    return await tx.fetch(
+        "select at, by_professional, by_system, what from subscription_change where subscription = $1 order by id desc limit $2",
+        *(subscription, limit),
     )
 
 

@@ -18,10 +18,10 @@ from services.chassis.request import Change, OpenChange, OpenReading, Reading, c
 from services.chassis.service import Runtime, runtime_of
 from services.persons import repository
 from services.persons.domain import family as rules
-from services.persons.domain.family import Look
 from services.persons.domain.identifiers import Identifier
 from services.persons.endpoints import consents as consenting
 from services.persons.endpoints import family_shown as shown
+from services.persons.endpoints.looks import looked
 from services.persons.repository import consents
 from services.persons.repository import family as families
 from services.persons.repository.consents import Custody
@@ -36,14 +36,11 @@ from services.persons.schemas import (
     LookOut,
     LooksOut,
     PassOut,
-    PeersLooks,
 )
 
 runtime = runtime_of("persons")
 router = APIRouter(prefix="/family")
 _CPR = "urn:oid:1.2.208.176.1.2"
-# Where there is data of a family. Each serves the lines of its own access log to this service alone.
-_SERVICES = ("midwife", "persons", "registry", "sundhedspleje", "daycare", "notifications")
 
 
 @dataclass(frozen=True)
@@ -222,18 +219,8 @@ async def see_access(
         await own_child(looking, child)
         family = await families.family_of(looking.tx)
         await looking.saw(child, "own-page", "own-access")
-    run, subjects = request.runtime, (child, family.person)
-    asked = [(service, about) for service in _SERVICES for about in subjects]
-    query = {"limit": limit, "machinery": machinery, **({"before": before.isoformat()} if before else {})}
-    answers = await asyncio.gather(
-        *(run.peers.get(service, f"/{service}/access", subject=about, **query) for service, about in asked)
-    )
-    looks = [
-        Look(line.at, service, about, line.party, line.professional, line.class_, line.purpose)
-        for (service, about), found in zip(asked, answers, strict=True)
-        for line in PeersLooks.model_validate(found).lines
-    ]
-    page, next_before = rules.newest(looks, limit)
+    run = request.runtime
+    page, next_before = await looked(run, (child, family.person), before, limit, machinery)
     lookers = await shown.lookers(run, page)
     lines = [
         LookOut(

@@ -20,6 +20,7 @@ from services.events.persons import ProtectionChanged
 from services.persons.domain import life, matching
 from services.persons.domain.identifiers import Identifier
 from services.persons.domain.matching import Claims, Fact, Identification, Known, KnownChild, Outcome, Owner, Told
+from services.persons.repository import names
 
 _PARTICULARS = "person.particulars"
 _CONTACT = "person.contact"
@@ -416,6 +417,7 @@ async def write_facts(tx: Tx, secrets: Secrets, person: UUID, municipality: str,
     seal = await seal_of(tx, secrets, municipality, person)
     text = orjson.dumps({name: [fact.value, fact.at] for name, fact in kept.items()}).decode()
     await tx.execute("update person set particulars = $2 where id = $1", person, seal.close(text, _PARTICULARS))
+    await names.write(tx, secrets, person, municipality, kept["name"].value if "name" in kept else None)
 
 
 async def _write_details(tx: Tx, secrets: Secrets, mother: UUID, told: Told, details: Mapping[str, str | bool]) -> None:

@@ -4,31 +4,40 @@ from fastapi import APIRouter
 from starlette.responses import RedirectResponse
 
 from services.portal.endpoints import (
+    administering,
     arriving,
     caring,
     child,
     concern,
+    employing,
     entering,
     family,
+    figures,
     finding,
     gatherings,
     giving,
     groups,
     handover,
     home_visits,
+    insight,
     leading,
     many,
     my_page,
     notifying,
     offering,
     plusplads,
+    ruling,
+    subscribing,
     transition,
+    writing,
 )
 
 router = APIRouter(tags=["portal"], include_in_schema=False)
-for pages_of in (entering, my_page, child, handover, many, notifying, leading, finding, arriving, family):
+for pages_of in (entering, my_page, child, handover, many, notifying, leading, finding, arriving, insight, family):
     router.include_router(pages_of.router, prefix="/portal")
 for pages_of in (caring, home_visits, offering, groups, gatherings, concern, giving, transition, plusplads):
+    router.include_router(pages_of.router, prefix="/portal")
+for pages_of in (administering, employing, ruling, figures, subscribing, writing):
     router.include_router(pages_of.router, prefix="/portal")
 
 

@@ -10,7 +10,7 @@ from uuid import UUID
 import httpx2
 from fastapi import Depends, Request
 
-from services.chassis.errors import LogInAgain, NotFound, Problem, TryAgainSoon
+from services.chassis.errors import LogInAgain, NotFound, Problem
 from services.chassis.party import Caller, Party
 from services.portal import forms, pages
 from services.portal.apis import Answer, Apis, TheServiceSaysNo
@@ -67,22 +67,13 @@ class _ByPass(Apis):
             self._token = await _pass(self._request, self._session, self._tokens)
             return await super().ask(method, service, path, query, body, key, version)
 
-    async def file(self, path: str, **query: Any) -> bytes:
-        """What persons gives that is no JSON. NotFound for what is not this family's, TryAgainSoon where it is away."""
-        answer = await self._raw(path, query)
-        if answer.status_code == 401:
+    async def file(self, service: str, path: str, **query: Any) -> httpx2.Response:
+        try:
+            return await super().file(service, path, **query)
+        except LogInAgain:
             forget_pass(self._request, self._session)
             self._token = await _pass(self._request, self._session, self._tokens)
-            answer = await self._raw(path, query)
-        if answer.status_code >= 500:
-            raise TryAgainSoon("persons does not answer just now.")
-        if answer.status_code >= 400:
-            raise NotFound
-        return answer.content
-
-    async def _raw(self, path: str, query: dict[str, Any]) -> httpx2.Response:
-        headers, params = {"authorization": f"Bearer {self._token}"}, {name: str(value) for name, value in query.items()}
-        return await self._peers.in_name_of(headers, "GET", "persons", path, params)
+            return await super().file(service, path, **query)
 
 
 @dataclass
@@ -98,9 +89,9 @@ class FamilyVisit(Visit):
         return self._known
 
     async def file(self, path: str, **query: Any) -> bytes:
-        """What persons gives that is no JSON. NotFound for what is not this family's."""
+        """What persons gives that is no JSON; its no is a page, as of every other address."""
         assert isinstance(self.apis, _ByPass), "made so"
-        return await self.apis.file(path, **query)
+        return (await self.apis.file("persons", path, **query)).content
 
     async def chosen(self) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         """Their children, and the one whom the address names (`?barn=`), else the first. NotFound for somebody else's."""

@@ -13,6 +13,8 @@ from services.portal.endpoints.visiting import Again, PageRoute, Sending, Visit,
 
 router = APIRouter(prefix="/leder", route_class=PageRoute)
 _MOST = 100
+# Children a leader looks at: their new tovholder has not seen them, has stepped in for somebody, or has a reopened case.
+_LISTS: tuple[dict[str, Any], ...] = ({"unseen": True}, {"why": "stand-in"}, {"why": "reopening"})
 _AT_FIELDS = {
     "an-absence-ends-after-it-begins": "until_on",
     "absences-of-one-professional-do-not-overlap": "from_on",
@@ -30,14 +32,16 @@ async def _page(visit: Visit, status: int = 200) -> Response:
     if not visit.leads:
         raise NotAllowed
     apis = visit.apis
-    handovers, loads, people, untold, matters, unseen = await asyncio.gather(
+    handovers, loads, people, untold, matters, listed = await asyncio.gather(
         asyncio.gather(*(_open(visit, unit) for unit in visit.leads)),
         asyncio.gather(*(apis.get("registry", "/registry/caseloads", unit=unit) for unit in visit.leads)),
         asyncio.gather(*(apis.people_of(unit) for unit in visit.leads)),
-        apis.found("notifications", "/notifications/deliveries", state="failed", limit=_MOST),
+        apis.found("notifications", "/notifications/untold", limit=_MOST),
         apis.found("registry", "/registry/matters", limit=_MOST),
-        asyncio.gather(*(_unseen(visit, unit) for unit in visit.leads)),
+        asyncio.gather(*(_children(visit, unit, **wanted) for wanted in _LISTS for unit in visit.leads)),
     )
+    number = len(visit.leads)
+    unseen, standing_in, reopened = (listed[number * place : number * (place + 1)] for place in range(len(_LISTS)))
     everything = {it["id"]: it for found in handovers for it in found}
     for it in everything.values():
         it["due"] = pages.due(it["due_at"], visit.now)
@@ -47,11 +51,13 @@ async def _page(visit: Visit, status: int = 200) -> Response:
         [*(seat["professional"] for it in everything.values() for seat in (it["giver"], it["receiver"])),
          *(it.get("recipient") for it in failed), *(one["professional"] for load in loads for one in load["caseloads"]),
          *((it["absence"]["deputy"] or {}).get("professional") for it in away),
-         *(it["tovholder"]["professional"] for found in unseen for it in found)],
+         *(it["tovholder"]["professional"] for found in (*unseen, *standing_in, *reopened) for it in found)],
         visit.leads,
     )  # fmt: skip
     late = [it for it in everything.values() if it["overdue_at"] or it["due"].urgency == "overdue"]
-    children = await apis.children([*(it["child"] for it in late), *(it["reference"] for found in unseen for it in found)])
+    children = await apis.children(
+        [*(it["child"] for it in late), *(it["reference"] for found in (*unseen, *standing_in, *reopened) for it in found)]
+    )
     spread = [(str(unit), load["caseloads"]) for unit, load in zip(visit.leads, loads, strict=True)]
     charts = [{"unit": unit, "bars": _bars(load)} for unit, load in spread if load]
     seats = [
@@ -62,7 +68,8 @@ async def _page(visit: Visit, status: int = 200) -> Response:
     return visit.page(
         "leading.html", status, late=late, open=len(everything), escalated=[it for it in late if it["level"]], away=away,
         failed=failed, matters=(matters or {}).get("matters", []), charts=charts, names=names, children=children,
-        unseen=[it for found in unseen for it in found], seats=sorted(seats, key=lambda it: it[1]),
+        unseen=[it for found in unseen for it in found], standing_in=[it for found in standing_in for it in found],
+        reopened=[it for found in reopened for it in found], seats=sorted(seats, key=lambda it: it[1]),
         typed=visit.typed_in("/portal/leder/fravaer"),
     )  # fmt: skip
 
@@ -72,8 +79,8 @@ async def _open(visit: Visit, unit: UUID) -> list[dict[str, Any]]:
     return [it for it in found["handovers"] if it["state"] == "proposed"]
 
 
-async def _unseen(visit: Visit, unit: UUID) -> list[dict[str, Any]]:
-    return list((await visit.apis.get("registry", "/registry/children", unit=unit, unseen=True, limit=_MOST))["children"])
+async def _children(visit: Visit, unit: UUID, **wanted: Any) -> list[dict[str, Any]]:
+    return list((await visit.apis.get("registry", "/registry/children", unit=unit, limit=_MOST, **wanted))["children"])
 
 
 async def _away(visit: Visit, people: dict[str, Any]) -> list[dict[str, Any]]:

@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, RedirectResponse
 
 from services.chassis.calendar import date_of
-from services.chassis.errors import LogInAgain, NotFound, NotUnderstood, Problem, TryAgainSoon
+from services.chassis.errors import LogInAgain, NotAllowed, NotFound, NotUnderstood, Problem, TryAgainSoon
 from services.chassis.log import logger
 from services.chassis.party import Bearer, Caller
 from services.chassis.service import Runtime, runtime_of
@@ -109,6 +109,7 @@ class Visit:
     language: Language
     name: str
     typed: Typed
+    administers: bool = False
 
     @property
     def me(self) -> UUID:
@@ -257,9 +258,11 @@ async def _visit(request: Request, session: Session, typed: Typed) -> dict[str, 
         assert tx.at is not None
         caller, now = Caller.of(bearer, opened["caller"]), tx.at
     apis = Apis(own.peers, tokens.access, caller.party.municipality or "", portal.names)
+    me = await apis.person(caller.professional)
     return {
         "request": request, "runtime": own, "session": session, "caller": caller, "now": now, "apis": apis,
         "language": language_of(request), "name": tokens.name, "typed": typed,
+        "administers": bool(me and me["administers"]),
     }  # fmt: skip
 
 
@@ -317,6 +320,8 @@ class PageRoute(APIRoute):
                 return refused(request, 403, "unknown")
             except forms.TheFormIsNotOfThisPage:
                 return refused(request, 403, "forged")
+            except NotAllowed:
+                return refused(request, 403, "not-allowed")
             except (NotUnderstood, HTTPException) as wrong:
                 code = wrong.status_code if isinstance(wrong, HTTPException) else wrong.status
                 return refused(request, code, "refused")

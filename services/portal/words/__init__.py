@@ -1,5 +1,6 @@
 """What the services' codes are called by people: reasons, states, kinds, and refusals."""
 
+import re
 from datetime import date
 from typing import Any
 
@@ -199,6 +200,152 @@ PURPOSES = {
     "notification": _("Der er kommet en anmeldelse"),
     "supervision": _("Ledelse eller tilsyn"),
 }
+CATEGORIES = {
+    "practical": _("Praktiske oplysninger"),
+    "development": _("Udvikling"),
+    "feeding": _("Mad og amning"),
+    "sleep": _("Søvn"),
+    "language": _("Sprog"),
+    "health": _("Helbred"),
+    "identity": _("Hvem barnet er"),
+    "start": _("At og hvornår barnet starter"),
+    "mother-mood": _("Mors psykiske trivsel"),
+    "mother-birth": _("Mors oplevelse af fødslen"),
+    "mother-health": _("Mors helbred"),
+}
+CONSENT_PURPOSES = {
+    "transition": _("Overgang til dagtilbud"),
+    "treatment": _("Behandling i sundhedsvæsenet"),
+    "support": _("Støtte til familien"),
+    "cooperation": _("Samarbejde om barnet"),
+}
+CONSENT_STATES = {
+    "given": _("Gælder"),
+    "ahead": _("Gælder senere"),
+    "ended": _("Udløbet"),
+    "withdrawn": _("Trukket tilbage"),
+}
+SEEN_CLASSES = {
+    "baton": _("Tovholder og overdragelser"),
+    "identity": _("Hvem barnet er"),
+    "mother": _("Mor og forældre"),
+    "protected-address": _("Beskyttet adresse"),
+    "consent": _("Samtykker"),
+    "notification": _("Anmeldelsen"),
+    "overlevering": _("Overlevering"),
+    "start": _("Start i dagtilbud"),
+    "transition": _("Overgang til dagtilbud"),
+    "place": _("Plads i dagtilbud"),
+    "visits": _("Besøg"),
+    "screenings": _("Screeninger"),
+    "parent-health": _("Forældrenes screeninger"),
+    "programmes": _("Indsatser"),
+    "deliveries": _("Beskeder og breve"),
+    "access-log": _("Hvem der har set oplysningerne"),
+    "lookup": _("Søgning"),
+    "own-page": _("Familiens egen side"),
+}
+SEEN_PURPOSES = {
+    "care": _("Hjælp til familien"),
+    "call": _("Familien har henvendt sig"),
+    "notification": _("Der er kommet en anmeldelse"),
+    "supervision": _("Ledelse eller tilsyn"),
+    "registration": _("Registrering"),
+    "notice": _("Besked skulle sendes"),
+    "list": _("Overblik over egne børn"),
+    "caseload": _("Overblik over egne børn"),
+    "arrivals": _("Børn på vej i dagtilbud"),
+    "preview": _("Forberedelse af overlevering"),
+    "own-access": _("Familien selv"),
+}
+LETTERS = {"first": _("Den første tovholder"), "changed": _("Ny tovholder"), "closed": _("Sagen er afsluttet")}
+SUBSCRIPTIONS = {"active": _("I gang"), "paused": _("På pause"), "ended": _("Afsluttet")}
+PAUSES = {"by-owner": _("sat på pause af en person eller systemet selv"), "failing": _("modtageren har ikke svaret i tre dage"),
+          "gone": _("modtageren siger, at den ikke findes mere")}  # fmt: skip
+SUBSCRIPTION_CHANGES = {
+    "made": _("Oprettet"),
+    "tested": _("Prøve sendt"),
+    "secret": _("Ny hemmelighed"),
+    "paused": _("Sat på pause"),
+    "resumed": _("Fortsat"),
+    "replayed": _("Sendt igen fra et tidligere punkt"),
+    "ended": _("Afsluttet"),
+}
+PROGRAMME_CHANGES = {"new": _("Ny"), "changed": _("Ændret"), "ended": _("Slutter")}
+PARTS = {
+    "baton": _("Tovholder og overdragelser"),
+    "visits": _("Besøg"),
+    "programmes": _("Indsatser"),
+    "screenings": _("Screeninger og udvikling"),
+    "daycare": _("Dagtilbud"),
+    "outcome": _("Hvad der kommer ud af det"),
+}
+COUNTED = {
+    **VISITS,
+    **DECLINE_REASONS,
+    "accepted": _("Sagt ja"),
+    "declined": _("Sagt nej"),
+    "withdrawn": _("Trukket tilbage"),
+    "superseded": _("Bortfaldet"),
+    "held": _("Gennemført"),
+    "missed": _("Ikke gennemført"),
+    "none": _("Andet"),
+    "completed": _("Gennemført forløb"),
+    "stopped": _("Stoppet før tid"),
+    "knew-tovholder": _("Vi vidste hele tiden, hvem der var vores tovholder"),
+    "listened-to": _("Vi blev lyttet til"),
+    "coherent": _("Der var sammenhæng, når en ny person tog over"),
+    "helped": _("Tilbuddet hjalp os i hverdagen med vores barn"),
+}
+COUNTED_UNITS = {"days": _("dage"), "score": _("i snit"), "sessions": _("mødegange")}
+PROFESSIONALS = {"active": _("Ansat"), "leaving": _("Fratræder"), "left": _("Fratrådt")}
+RULES = {
+    "answer_working_days": _("Arbejdsdage til at svare på en overdragelse"),
+    "remind_working_days_before": _("Påmindelse så mange arbejdsdage før fristen"),
+    "escalate_working_days": _("Arbejdsdage efter fristen, før en leder inddrages"),
+    "absence_limit_days": _("Dages fravær, før en anden træder i stedet"),
+    "support_days": _("Dage, en tidligere tovholder støtter"),
+    "closing_age": _("Sagen afsluttes 1. august i det år, barnet fylder"),
+}
+CHANGED_KINDS = {
+    "municipality": _("Kommunens regler"),
+    "unit": _("Enhed"),
+    "professional": _("Medarbejder"),
+    "intake": _("Modtagelse"),
+    "client": _("System"),
+    "absence": _("Fravær"),
+}
+SIGNS = {"+": _("Oprettet"), "~": _("Ændret"), "-": _("Afsluttet")}
+CHANGED = {
+    **RULES,
+    "name": _("Navn"),
+    "email": _("E-mail"),
+    "login": _("Log ind"),
+    "issuer": _("Log ind-tjeneste"),
+    "state": _("Tilstand"),
+    "leaving_on": _("Sidste dag"),
+    "administers": _("Administrator"),
+    "seats": _("Pladser"),
+    "competences": _("Kompetencer"),
+    "kind": _("Slags"),
+    "parent": _("Hører under"),
+    "district": _("Distrikt"),
+    "private": _("Privat"),
+    "active": _("I brug"),
+    "sor": _("SOR-numre"),
+    "enabled": _("Med i systemet"),
+    "closing_days": _("Lukkedage"),
+    "hospital_notification_basis": _("Hjemmel til beskeder om indlæggelse"),
+    "lead": _("Tager imod"),
+    "deputy": _("Stedfortræder"),
+    "leader": _("Leder"),
+    "from_on": _("Fra"),
+    "until_on": _("Til og med"),
+    "ended_on": _("Tilbage den"),
+    "roles": _("Roller"),
+    "sends_for": _("Sender for"),
+}
+_VALUES = {"True": _("ja"), "False": _("nej"), "None": _("ingen"), "none": _("ingen")}
 # What the services refuse, in words; what is not here is told in general.
 REFUSALS = {
     "the-child-has-moved-on": _("Barnets sag er ændret, siden du åbnede siden."),
@@ -246,6 +393,17 @@ REFUSALS = {
     "the-unit-is-no-daycare-of-this-municipality": _("Enheden er ikke et dagtilbud i kommunen."),
     "only-what-failed-is-told-in-person": _("Beskeden er nået frem på anden måde."),
     "not-understood": _("Der er noget, der ikke er skrevet rigtigt."),
+    "only-a-holder-of-custody-may-consent": _("Kun den, der har forældremyndighed, kan give samtykke."),
+    "custody-is-not-registered-yet": _("Forældremyndigheden er ikke registreret; indtil da giver mor alene samtykke."),
+    "only-the-mother-may-consent-for-herself": _("Kun mor kan give samtykke om sig selv."),
+    "a-consent-ends-after-it-begins": _("Sidste dag ligger før den første."),
+    "a-consent-names-what-it-covers": _("Samtykket siger ikke klart, hvad det omfatter."),
+    "the-consent-is-already-withdrawn": _("Samtykket er allerede trukket tilbage."),
+    "a-day-of-effect-lies-ahead": _("Filen kan tidligst gælde fra i morgen."),
+    "another-file-is-coming": _("En anden fil venter på sin dag. Tag den tilbage først."),
+    "only-a-coming-file-is-taken-back": _("Filen er trådt i kraft. En ny fil ændrer den fra en senere dag."),
+    "a-login-belongs-to-one-professional": _("En anden medarbejder har allerede det log ind."),
+    "a-sor-number-stands-for-one-unit": _("En anden enhed har allerede det SOR-nummer."),
     **family.REFUSALS,
     **care_words.REFUSALS,
 }
@@ -269,6 +427,30 @@ class Words:
     def choices(self, name: str) -> list[tuple[str, str]]:
         """(code, words) for a list to choose from."""
         return [(code, self.say(text)) for code, text in ALL[name].items()]
+
+    def party(self, text: str) -> str:
+        """`municipality:0990` as `Kommune 0990`: on whose behalf somebody looked."""
+        kind, _sign, code = text.partition(":")
+        names = {
+            "municipality": self.say(_("Kommune")),
+            "organisation": self.say(_("Region")),
+            "family": self.say(_("Familien selv")),
+            "service": self.say(_("Systemet selv")),
+            "machine": self.say(_("Systemet selv")),
+        }
+        found = names.get(kind, kind)
+        return f"{found} {code}".strip() if kind in ("municipality", "organisation") else found
+
+    def period(self, text: str) -> str:
+        """`2026-Q1` as `1. kvartal 2026`, a year as it is."""
+        year, _sign, quarter = text.partition("-Q")
+        return self.say(_("%(number)s. kvartal %(year)s")) % {"number": quarter, "year": year} if quarter else year
+
+    def difference(self, said: str) -> str:
+        """A line of the directory's history: `private False → True` as `Privat: nej → ja`."""
+        name, _, rest = said.partition(" ")
+        rest = re.sub(r"\b(True|False|None|none)\b", lambda value: self.say(_VALUES[value[0]]), rest).replace(" in ", ", ")
+        return f"{self.of('changed', name)}: {rest}" if rest else self.of("changed", name)
 
     def deadline(self, due: Deadline) -> str:
         """`Svar senest torsdag 3. december (om 4 dage)`."""
@@ -329,6 +511,24 @@ ALL: dict[str, dict[str, str]] = {
     "withdrawal": WITHDRAWALS,
     "matter": MATTERS,
     "basis": BASES,
+    "professional": PROFESSIONALS,
+    "rule": RULES,
+    "part": PARTS,
+    "programme-change": PROGRAMME_CHANGES,
+    "consent-category": CATEGORIES,
+    "consent-purpose": CONSENT_PURPOSES,
+    "consent-state": CONSENT_STATES,
+    "seen-class": SEEN_CLASSES,
+    "seen-purpose": SEEN_PURPOSES,
+    "letter": LETTERS,
+    "subscription": SUBSCRIPTIONS,
+    "pause": PAUSES,
+    "subscription-change": SUBSCRIPTION_CHANGES,
+    "counted": COUNTED,
+    "counted-unit": COUNTED_UNITS,
+    "changed-kind": CHANGED_KINDS,
+    "changed": CHANGED,
+    "sign": SIGNS,
     "refusal": REFUSALS,
     **family.ALL,
     **care_words.ALL,

@@ -10,6 +10,7 @@ from services.chassis.calendar import date_of, start_of
 from services.chassis.errors import NotUnderstood
 from services.chassis.request import OpenReading, Reading, answer
 from services.chassis.route import UsualRoute
+from services.events.registry import Why
 from services.registry.domain import State
 from services.registry.endpoints.changing import Limit, Looking, seen
 from services.registry.repository import Place, lists
@@ -30,18 +31,20 @@ async def list_children(
     unit: UUID | None = None,
     overdue: bool | None = None,
     unseen: bool | None = None,
+    why: Why | None = None,
     after: UUID | None = None,
     limit: Limit = 50,
 ) -> Response:
     """Children by tovholder, for the tovholder, who leads the unit, who stands for them, and services.
 
-    `overdue`: their handover is unanswered past its deadline; `unseen`: the tovholder has not said that they have seen it.
-    Page on with `after` = `next`.
+    `overdue`: their handover is unanswered past its deadline; `unseen`: the tovholder has not said that they have seen it;
+    `why`: how they came to be tovholder. Page on with `after` = `next`.
     """
     async with request.begin() as looking:
         if _is_nobody(looking):
             return answer(200, {"children": [], "next": None})
-        rows = await lists.children(looking.tx, looking.caller.professional, Wanted(holder, unit, overdue, unseen), after, limit)
+        wanted = Wanted(holder, unit, overdue, unseen, why)
+        rows = await lists.children(looking.tx, looking.caller.professional, wanted, after, limit)
         for row in rows:
             await looking.saw(row["child_id"], "baton")
     next_ = rows[-1]["child_id"] if len(rows) == limit else None

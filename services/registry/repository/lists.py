@@ -23,7 +23,7 @@ select a.child_id, c.municipality, c.status, c.version, a.professional, a.unit, 
     left join handover h on h.child_id = a.child_id and h.state in ('proposed', 'scheduled')
   where {who} and a.open and ($2::uuid is null or a.professional = $2) and ($3::uuid is null or a.unit = $3)
     and ($4::boolean is null or (h.overdue_at is not null) = $4) and ($5::boolean is null or (a.unseen is not null) = $5)
-    and ($6::uuid is null or a.child_id > $6)
+    and ($6::uuid is null or a.child_id > $6) and ($8::text is null or a.why = $8)
   order by a.child_id limit $7
 """
 _OF_SOMEONE = _SEATS + _CHILDREN.format(whose="seats join assignment a using (professional, unit)", who="true")
@@ -57,12 +57,16 @@ select a.episode, a.seq, a.municipality, a.professional, a.unit, a.why, a.by, a.
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which children: held by someone, in a unit, with an overdue handover, not yet seen by their tovholder; None = either."""
+    """Which children: held by someone, in a unit, with an overdue handover, not yet seen by their tovholder; None = either.
+
+    `why`: how their tovholder came to hold the baton, as by standing in or reopening.
+    """
 
     holder: UUID | None = None
     unit: UUID | None = None
     overdue: bool | None = None
     unseen: bool | None = None
+    why: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +85,7 @@ class Asked:
 async def children(tx: Tx, person: UUID | None, wanted: Wanted, after: UUID | None, limit: int) -> list[Any]:
     """Children and their tovholdere as things are now, for a person (None: a service, which sees all)."""
     query = _OF_SOMEONE if person else _OF_ANYONE
-    return await tx.fetch(query, person, wanted.holder, wanted.unit, wanted.overdue, wanted.unseen, after, limit)
+    return await tx.fetch(query, person, wanted.holder, wanted.unit, wanted.overdue, wanted.unseen, after, limit, wanted.why)
 
 
 async def handovers(tx: Tx, person: UUID | None, asked: Asked, after: UUID | None, limit: int) -> list[Any]:

@@ -16,7 +16,15 @@ from services.events.access import may
 from services.events.sundhedspleje import DisclosedByLaw, MotherDisclosedByLaw, OverleveringGiven
 from services.sundhedspleje import domain, repository
 from services.sundhedspleje.domain import Case, Composed, Disclosure, Recipient
-from services.sundhedspleje.endpoints import courses, gatherings, programmes, screenings, underretninger, working
+from services.sundhedspleje.endpoints import (
+    courses,
+    gatherings,
+    programme_files,
+    programmes,
+    screenings,
+    underretninger,
+    working,
+)
 from services.sundhedspleje.endpoints import visits as visiting
 from services.sundhedspleje.endpoints.related import Changing, Limit, Looking, stands
 from services.sundhedspleje.repository import Overlevering, visits
@@ -43,6 +51,7 @@ router.include_router(programmes.router)
 router.include_router(courses.router)
 router.include_router(gatherings.router)
 router.include_router(working.router)
+router.include_router(programme_files.router)
 
 _DAYCARE = ("institution", "dagpleje")
 

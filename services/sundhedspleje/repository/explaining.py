@@ -6,7 +6,6 @@ from uuid import UUID
 from services.chassis.calendar import date_of
 from services.chassis.errors import NotFound
 from services.chassis.party import MACHINE
-from services.chassis.settings import Settings
 from services.chassis.store import Store
 from services.sundhedspleje import repository
 from services.sundhedspleje.domain.programmes import eligibility
@@ -25,7 +24,7 @@ class Row:
     enrolment: str
 
 
-async def explain(store: Store, settings: Settings, child: UUID) -> list[Row]:
+async def explain(store: Store, child: UUID) -> list[Row]:
     """Every programme in force that families are offered. NotFound where sundhedspleje has no such case."""
     async with store.transaction() as tx:
         case = await repository.case_of(tx, child)

@@ -7,6 +7,7 @@ from weakref import WeakKeyDictionary
 
 from pydantic import ValidationError
 
+from services.chassis.calendar import date_of
 from services.chassis.log import logger
 from services.chassis.store import Store, Tx
 from services.events.directory import subject_of_municipality
@@ -14,7 +15,7 @@ from services.events.sundhedspleje import ConfigurationInForce
 from services.sundhedspleje.domain.in_force import Entry, What, Written, as_in_force, not_followed, taking_effect
 from services.sundhedspleje.domain.programmes.definitions import Programme, Programmes
 from services.sundhedspleje.domain.visits import VisitPlan, VisitPlans
-from services.sundhedspleje.repository import plans
+from services.sundhedspleje.repository import plans, written
 
 _MODELS: dict[What, type[VisitPlan] | type[Programme]] = {"visit-plan": VisitPlan, "programme": Programme}
 # By municipality: the file as it was read, and what is in force of it. Read anew when the file is another.
@@ -31,19 +32,19 @@ async def visit_plans(tx: Tx, municipality: str) -> VisitPlans:
 
 
 async def programmes(tx: Tx, municipality: str) -> Programmes:
-    found = await _in_force(tx, municipality, "programme", plans.programmes(municipality, tx.store.settings.plans_folder))
+    found = await _in_force(tx, municipality, "programme", await written.programmes(tx, municipality, date_of(await tx.now())))
     assert isinstance(found, Programmes)
     return found
 
 
-async def _in_force(tx: Tx, municipality: str, what: What, written: Written) -> Written:
+async def _in_force(tx: Tx, municipality: str, what: What, now: Written) -> Written:
     """The files give the same object until they change, and what has taken effect never does: it is asked for once per file."""
     found = _FOUND.setdefault(tx.store, {})
     known = found.get((municipality, what))
-    if known and known[0] is written:
+    if known and known[0] is now:
         return known[1]
-    made = as_in_force(written, await standing(tx, municipality, what))
-    found[municipality, what] = (written, made)
+    made = as_in_force(now, await standing(tx, municipality, what))
+    found[municipality, what] = (now, made)
     return made
 
 
@@ -73,16 +74,16 @@ async def take_effect(tx: Tx, municipality: str, today: date) -> None:
     """
     folder = tx.store.settings.plans_folder
     await _look(tx, municipality, "visit-plan", plans.visit_plans(municipality, folder), today)
-    await _look(tx, municipality, "programme", plans.programmes(municipality, folder), today)
+    await _look(tx, municipality, "programme", await written.programmes(tx, municipality, today), today)
 
 
-async def _look(tx: Tx, municipality: str, what: What, written: Written, today: date) -> None:
+async def _look(tx: Tx, municipality: str, what: What, now: Written, today: date) -> None:
     looked_at = _LOOKED_AT.setdefault(tx.store, {})
     known = looked_at.get((municipality, what))
-    if known and known[0] is written and known[1] == today:
+    if known and known[0] is now and known[1] == today:
         return
     stands = await standing(tx, municipality, what)
-    begins = taking_effect(written, stands, today)
+    begins = taking_effect(now, stands, today)
     seen_before = begins and await tx.fetchval(
         "select exists (select from configuration where municipality = $1 and in_force_since < $2)", municipality, await tx.now()
     )
@@ -100,10 +101,10 @@ async def _look(tx: Tx, municipality: str, what: What, written: Written, today: 
     if begins:
         # Looked at once more: only what is committed stands.
         return
-    if known is None or known[0] is not written:
-        for it in not_followed(written, stands):
+    if known is None or known[0] is not now:
+        for it in not_followed(now, stands):
             logger().error("configuration.not_followed", municipality=municipality, says=it.says)
-    looked_at[municipality, what] = (written, today)
+    looked_at[municipality, what] = (now, today)
 
 
 def _said(municipality: str, entry: Entry, replaces: date | None, changed: Sequence[str]) -> ConfigurationInForce:
@@ -127,11 +128,12 @@ async def log_of(tx: Tx, municipality: str) -> list[dict[str, Any]]:
 async def ignored(tx: Tx, municipality: str) -> list[str]:
     """What the municipality's files say that is not followed, as they are now: changes without a date of effect, and mistakes."""
     folder = tx.store.settings.plans_folder
-    written: dict[What, Written] = {
+    today = date_of(await tx.now())
+    says: dict[What, Written] = {
         "visit-plan": plans.visit_plans(municipality, folder),
-        "programme": plans.programmes(municipality, folder),
+        "programme": await written.programmes(tx, municipality, today),
     }
     changed = [
-        it.says for what in _MODELS for it in not_followed(written[what], await standing(tx, municipality, what))
+        it.says for what in _MODELS for it in not_followed(says[what], await standing(tx, municipality, what))
     ]  # fmt: skip
     return [*plans.mistakes_of(municipality, folder), *changed]

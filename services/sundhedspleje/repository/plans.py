@@ -158,18 +158,31 @@ def found(roots: Sequence[Traversable], municipality: str, name: str) -> Travers
     return next(file for file in standard if file.is_file())
 
 
+def text_of(municipality: str, name: str, own: Path | None = None) -> str:
+    """A file of the municipality's folder, else the standard one, as it is written."""
+    return found(_roots(own), municipality, name).read_text(encoding="utf-8")
+
+
 def read(file: Traversable, model: type[M]) -> M:
     """One file as its model. TheFileMakesNoSense tells every mistake with its line."""
     place = _place(file)
     try:
         text = file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise TheFileMakesNoSense([f"{place}:1: cannot be read as text. Allowed: YAML in UTF-8"]) from error
+    return read_text(text, model, place)
+
+
+def read_text(text: str, model: type[M], place: str) -> M:
+    """The same of a text. `place`: what it is called where a mistake is told."""
+    try:
         node = yaml.compose(text, Loader=_Loader)
         content = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
         twice = [f"{place}:{line}: {key} stands here twice. Allowed: each once" for key, line in _twice(node)]
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise TheFileMakesNoSense([f"{place}:{line}: {error.problem}. Allowed: YAML"]) from error
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+    except (yaml.YAMLError, RecursionError) as error:
         raise TheFileMakesNoSense([f"{place}:1: cannot be read as text. Allowed: YAML in UTF-8"]) from error
     if twice:
         raise TheFileMakesNoSense(twice)

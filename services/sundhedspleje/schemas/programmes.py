@@ -1,10 +1,10 @@
 """The bodies of what the API says and takes of programmes, enrolments, courses, gatherings and trainings."""
 
 from datetime import date, datetime
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
 
 from services.events.envelope import Code
 from services.events.sundhedspleje import Attendance, CourseState, ProgrammeDecline, ProgrammeKind, ProgrammeStop
@@ -405,3 +405,44 @@ class MethodTrainedOut(BaseModel):
     method: MethodOut
     trained: list[TrainedOut]
     lacking: list[UUID]
+
+
+class FileIn(_Strict):
+    """A whole programmes.yaml, and the day from which it holds."""
+
+    content: str = Field(min_length=1, max_length=200_000)
+    from_on: date
+
+
+class FileLine(BaseModel):
+    """Who wrote a file when, from which day it holds, and who took it back."""
+
+    id: UUID
+    from_on: date
+    uploaded_by: UUID
+    uploaded_at: AwareDatetime
+    withdrawn_by: UUID | None = None
+    withdrawn_at: AwareDatetime | None = None
+
+
+class FileOut(BaseModel):
+    """What holds on a day as it is written; `files`: all that were written here, the newest first."""
+
+    content: str
+    on: date
+    files: list[FileLine]
+
+
+class FileDifference(BaseModel):
+    programme: str
+    what: Literal["new", "changed", "ended"]
+    on: date
+    fields: list[str]
+
+
+class FileComparedOut(BaseModel):
+    """What changes from which day on. `file` null: nothing was kept, it was a comparison only."""
+
+    file: UUID | None
+    from_on: date
+    changes: list[FileDifference]

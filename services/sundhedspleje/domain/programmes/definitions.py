@@ -248,3 +248,45 @@ def changes(written: Programmes) -> Iterator[Change]:
             yield Change(
                 key, after.effective_from, tuple(name for name in names if getattr(before, name) != getattr(after, name))
             )
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What another file makes of a programme: `new`, `changed` (in which fields), `ended` (no longer offered from a day on)."""
+
+    programme: str
+    what: Literal["new", "changed", "ended"]
+    on: date
+    fields: tuple[str, ...] = ()
+
+
+def differences(before: Programmes, after: Programmes, from_on: date) -> list[Difference]:
+    """What changes for whom something is offered from `from_on` on, in the order of the new file."""
+    standing = {each.key: each for each in before.in_force(from_on)}
+    found = []
+    for entry in (each for each in after.programmes if each not in before.programmes):
+        earlier = standing.get(entry.key)
+        names = [name for name in Programme.model_fields if name not in ("effective_from", "effective_until")]
+        fields = tuple(name for name in names if earlier and getattr(earlier, name) != getattr(entry, name))
+        if entry.effective_until and earlier and entry.effective_from == earlier.effective_from:
+            found.append(Difference(entry.key, "ended", entry.effective_until))
+        else:
+            found.append(Difference(entry.key, "changed" if earlier else "new", entry.effective_from, fields))
+    return found
+
+
+def rewritten(before: Programmes, after: Programmes, from_on: date) -> list[str]:
+    """What the new file may not do: families were offered programmes under what has taken effect; it stands, or ends."""
+    known = {(each.key, each.effective_from): each for each in after.programmes}
+    wrong = []
+    for each in (it for it in before.programmes if it.effective_from < from_on):
+        entry, name = known.get((each.key, each.effective_from)), f"{each.key} from {each.effective_from}"
+        if entry is None:
+            wrong.append(f"{name} is missing. Allowed: as it stands, perhaps with an effective_until of {from_on} or later")
+        elif entry.model_copy(update={"effective_until": each.effective_until}) != each:
+            wrong.append(f"{name} is rewritten. Allowed: another entry of the same key from {from_on} or later")
+        elif entry.effective_until != each.effective_until and (entry.effective_until is None or entry.effective_until < from_on):
+            wrong.append(f"{name} ends before the file holds. Allowed: effective_until {from_on} or later")
+    stood = {(each.key, each.effective_from) for each in before.programmes}
+    late = [it for it in after.programmes if (it.key, it.effective_from) not in stood and it.effective_from < from_on]
+    return wrong + [f"{it.key} begins before the file holds. Allowed: effective_from {from_on} or later" for it in late]
