@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from services.chassis.calendar import date_of
+from services.events.sundhedspleje import PlusPladsAsked
 from tests.persons.families import MOTHER, identifier
 from tests.portal.test_pages import logged_in
 from tests.support.world import Someone, World
@@ -43,6 +44,16 @@ class Child:
         return self.world.as_client(who) if who in SYSTEMS else self.world.as_professional(who)
 
 
+async def _asked(child: Child, unit: str) -> str:
+    """A programme that is through asks for a plusplads."""
+    enrolment, of = uuid.uuid4(), uuid.UUID(child.names["child"])
+    async with child.world.store("sundhedspleje").transaction() as tx:
+        about = {"enrolment": enrolment, "child": of, "municipality": "0990", "programme": "familietraening"}
+        tx.publish(of, PlusPladsAsked(**about, unit=uuid.UUID(unit), method="cos-p"))
+    await child.world.settle()
+    return str(enrolment)
+
+
 async def stood_by(world: World) -> Child:
     """Inge takes it in and gives its overlevering; Thomas holds it later later, then Dorte, who offers it to Anna and is away."""
     child = Child(world)
@@ -65,6 +76,7 @@ async def stood_by(world: World) -> Child:
     await _made(child, "placement-havby", f"/daycare/units/{unit}/capacity", offers)
     plus = {"child": names["child"], "unit": unit, "method": "cos-p"}
     names["place"] = (await _made(child, "inge", "/daycare/plusplads", plus))["id"]
+    names["asked"] = await _asked(child, unit)
     start = {"child": names["child"], "unit": unit, "starts_on": (today + timedelta(days=90)).isoformat()}
     names["start"] = (await _made(child, "inge", "/daycare/starts", start))["id"]
     given = {"child": names["child"], "to": {"unit": unit}, "categories": ["development"], "text": {"development": "Smiles."}}

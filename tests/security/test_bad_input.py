@@ -25,7 +25,8 @@ IDS = (
     ("/midwife/notifications", "notification"), ("/directory/absences", "absence"),
     ("/sundhedspleje/visits", "visit"), ("/sundhedspleje/screenings", "screening"), ("/sundhedspleje/follow-ups", "follow_up"),
     ("/sundhedspleje/criteria", "criterion"), ("/sundhedspleje/underretninger", "underretning"),
-    ("/daycare/starts", "start"), ("/daycare/plusplads", "place"), ("/daycare/meetings", "meeting"),
+    ("/daycare/starts", "start"), ("/daycare/plusplads", "place"), ("/daycare/asked-pluspladser", "asked"),
+    ("/daycare/meetings", "meeting"),
     ("/daycare/agreements", "agreement"), ("/daycare/units", "maelkevejen"),
     ("/sundhedspleje/overleveringer", "overlevering"), ("/persons/consents", "consent"),
     ("/sundhedspleje/courses", "course"), ("/sundhedspleje/sessions", "session"), ("/sundhedspleje/gatherings", "gathering"),
@@ -105,6 +106,8 @@ CHANGES: dict[str, Any] = {
     "/daycare/starts/{number}/meetings": {"held_on": "2031-01-01"},
     "/daycare/meetings/{number}/outcome": {"outcome": "cancelled"},
     "/daycare/plusplads/{number}/release": {"reason": "other"},
+    "/daycare/asked-pluspladser/{number}/reservation": {},
+    "/daycare/asked-pluspladser/{number}/refusal": {"reason": "other"},
     "/daycare/units/{unit}/capacity": {"from_on": "2031-01-01", "places": 1},
     "/daycare/units/{unit}/agreements": {"with_unit": str(uuid.UUID(int=2)), "agreed_on": "2026-01-01", "every_months": 6},
     "/daycare/agreements/{number}/meetings": {"held_on": "2026-01-01"},
@@ -156,6 +159,8 @@ NAMING_A_CHILD: dict[str, Any] = {
 }  # fmt: skip
 NAMING_A_CHILD_IN_THE_QUERY = (
     "/daycare/starts?child={child}", "/daycare/starts?unit={maelkevejen}", "/daycare/arrivals?unit={maelkevejen}",
+    "/daycare/asked-pluspladser?unit={maelkevejen}", "/daycare/asked-pluspladser?of=me", "/registry/caseloads?unit={syd}",
+    "/sundhedspleje/configuration",
     "/daycare/plusplads?unit={maelkevejen}", "/daycare/agreements?unit={maelkevejen}", "/notifications/deliveries?child={child}",
     "/notifications/deliveries?recipient={dorte}", "/notifications/deliveries?recipient=me",
     "/notifications/deliveries?state=failed",

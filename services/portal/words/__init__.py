@@ -389,6 +389,13 @@ REFUSALS = {
     "the-deputy-is-another-person": _("Man kan ikke være sin egen stedfortræder."),
     "the-deputy-needs-an-open-seat": _("Stedfortræderen arbejder ikke i enheden."),
     "a-start-lies-ahead": _("Starten skal ligge i fremtiden."),
+    "the-municipality-lets-the-baton-stay": _(
+        "Kommunens regel er, at tovholderen bliver den samme, når barnet starter i dagtilbud."
+    ),
+    "the-tovholder-has-decided-that-the-baton-stays": _("Tovholderen har besluttet at blive ved starten. Beslut det om først."),
+    "the-parents-have-not-agreed": _(
+        "En privat institution får intet uden forældrene. Beslut først ved starten, at tovholderen skifter."
+    ),
     "this-child-has-an-open-start": _("Barnet har allerede en planlagt start."),
     "the-unit-is-no-daycare-of-this-municipality": _("Enheden er ikke et dagtilbud i kommunen."),
     "only-what-failed-is-told-in-person": _("Beskeden er nået frem på anden måde."),

@@ -115,11 +115,11 @@ REFUSALS = {
 }
 ALL: dict[str, dict[str, str]] = {
     "consent-recipient": CONSENT_RECIPIENTS,
-    "consent-purpose": CONSENT_PURPOSES,
+    "family-purpose": CONSENT_PURPOSES,
     "about-child": ABOUT_CHILD,
     "about-mother": ABOUT_MOTHER,
     "about-both": {**ABOUT_CHILD, **ABOUT_MOTHER},
-    "consent-state": CONSENT_STATES,
+    "family-consent-state": CONSENT_STATES,
     "looked-at": LOOKED_AT,
     "looked-for": LOOKED_FOR,
     "looking-party": LOOKING_PARTIES,
