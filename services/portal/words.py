@@ -69,13 +69,16 @@ WHY = {
 CHILD_STATES = {"expected": _("Ventet"), "born": _("Født"), "closed": _("Afsluttet")}
 DELIVERY_STATES = {
     "queued": _("På vej"),
+    "sent": _("Sendt"),
+    "passed-on": _("Sendt til hver i familien"),
+    "replaced": _("Prøvet ad en anden vej"),
     "delivered": _("Leveret"),
     "seen": _("Set"),
     "failed": _("Nåede ikke frem"),
     "told": _("Fortalt personligt"),
     "stopped": _("Stoppet"),
 }
-CHANNELS = {"inbox": _("Indbakke"), "email": _("E-mail")}
+CHANNELS = {"inbox": _("Indbakke"), "email": _("E-mail"), "letter": _("Brev")}
 FACTS = {
     "tovholder_changed": _("Ny tovholder"),
     "handover_proposed": _("En overdragelse blev foreslået"),

@@ -14,6 +14,7 @@ from services.demo.installed import REPOSITORY, installed
 from services.demo.processes import free_port, wait_until
 from tests.browser.conftest import ARGUMENTS
 from tests.browser.people import Checks, Town, settings_of
+from tests.browser.test_administering import counted
 
 DOCS = REPOSITORY / "docs"
 
@@ -42,6 +43,11 @@ async def take(town: Town) -> None:
         await _picture(lone.page, "portal-leader")
         await lone.goto(f"/portal/administration/medarbejdere/{town.scene.names['anna']}")
         await _picture(lone.page, "portal-administration")
+        await counted(town)
+        await lone.goto("/portal/tal?periode=2025-Q1")
+        await lone.page.set_viewport_size({"width": 1100, "height": 760})
+        await lone.page.locator("#f-handovers_accepted").evaluate("it => it.scrollIntoView()")
+        await _picture(lone.page, "portal-figures")
 
 
 async def _picture(page: object, name: str) -> None:
