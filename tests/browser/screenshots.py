@@ -17,6 +17,7 @@ from services.demo.processes import free_port, wait_until
 from tests.browser import test_care
 from tests.browser.conftest import ARGUMENTS
 from tests.browser.people import Checks, Town, settings_of
+from tests.browser.test_administering import counted
 from tests.browser.test_family import OWN_PAGE, has_lived, is_known
 
 DOCS = REPOSITORY / "docs"
@@ -53,6 +54,11 @@ async def take(town: Town) -> None:
         await _picture(lone.page, "portal-leader")
         await lone.goto(f"/portal/administration/medarbejdere/{town.scene.names['anna']}")
         await _picture(lone.page, "portal-administration")
+        await counted(town)
+        await lone.goto("/portal/tal?periode=2025-Q1")
+        await lone.page.set_viewport_size({"width": 1100, "height": 760})
+        await lone.page.locator("#f-handovers_accepted").evaluate("it => it.scrollIntoView()")
+        await _picture(lone.page, "portal-figures")
     await _care(town)
 
 

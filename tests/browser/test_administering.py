@@ -219,7 +219,7 @@ async def test_the_tovholder_records_a_consent_and_everyone_who_looked_is_shown(
 
 
 async def test_figures_are_drawn_with_their_table_and_definition_and_given_as_files(town: Town) -> None:
-    await _counted(town)
+    await counted(town)
     async with town.visitor("lone") as lone:
         await lone.page.click("nav >> text=Tal")
         await lone.page.select_option("#periode", "2025-Q1")
@@ -245,7 +245,7 @@ async def test_figures_are_drawn_with_their_table_and_definition_and_given_as_fi
         assert "Det har du ikke adgang til" in await birgit.text()
 
 
-async def _counted(town: Town) -> None:
+async def counted(town: Town) -> None:
     """A quarter that was counted long ago, as the indicators service keeps it."""
     await town.as_owner("insert into indicators.quarter values ('2025-01-01', now()) on conflict do nothing")
     nord = town.scene.names["nord"]

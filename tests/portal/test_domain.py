@@ -123,7 +123,8 @@ def test_programmes_and_transitions_have_lanes_of_their_own_between_visits_and_t
 
 
 def test_a_figure_is_drawn_against_the_whole_and_what_is_not_told_has_no_length() -> None:
-    lines = [{"value": value, "label": name} for name, value in (("all", 0.75), ("nord", None), ("a" * 60, 1.0))]
+    told = (("all", 0.75, 30), ("nord", None, None), ("a" * 60, 1.0, 10))
+    lines = [{"value": value, "number": number, "label": name} for name, value, number in told]
 
     chart = charts.drawn(lines, "share", lambda it: it["label"], lambda it: str(it["value"]))
 
@@ -133,7 +134,8 @@ def test_a_figure_is_drawn_against_the_whole_and_what_is_not_told_has_no_length(
     assert [bar.width for bar in chart.bars] == [round(0.75 * room), None, room]
     assert len(chart.bars[2].label) < 40
     assert charts.drawn([], "number", str, str) is None
-    many = charts.drawn([{"value": 1}] * 40, "number", lambda _: "x", lambda _: "1")
+    assert charts.drawn([{"value": 0.0, "number": 0}], "share", str, str) is None
+    many = charts.drawn([{"value": 1, "number": 1}] * 40, "number", lambda _: "x", lambda _: "1")
     assert many is not None
     assert (len(many.bars), many.more) == (charts.MOST, 40 - charts.MOST)
     assert {charts.part_of(name) for name in definitions().figures} == {part for part, _ in charts.PARTS}

@@ -48,7 +48,13 @@ async def one(request: Looking, delivery: UUID) -> Response:
 async def words_of(request: Looking, delivery: UUID) -> Response:
     """In each language it was written in, Danish first; no address, as in the PDF."""
     words = await _words(request, delivery)
-    return answer(200, LetterWordsOut(delivery=delivery, words=[WordsOut(**vars(each)) for each in words]).model_dump())
+    return answer(
+        200,
+        LetterWordsOut(
+            delivery=delivery,
+            words=[WordsOut(language=it.language, subject=it.subject, paragraphs=list(it.paragraphs)) for it in words],
+        ).model_dump(),
+    )
 
 
 async def _words(request: Reading, delivery: UUID) -> list[Words]:

@@ -49,9 +49,9 @@ def drawn(
 ) -> Chart | None:
     """Bars of a figure's lines as the indicators service tells them. `kind`: shares are drawn against the whole.
 
-    None where there is no line. What is all together comes before its parts, as the lines do.
+    None where nothing was counted, every line 0. What is all together comes before its parts, as the lines do.
     """
-    if not lines:
+    if all(it["number"] == 0 for it in lines):
         return None
     most = 1.0 if kind == "share" else max((it["value"] or 0 for it in lines), default=0) or 1.0
     shown = lines[:MOST]

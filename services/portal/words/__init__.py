@@ -71,6 +71,9 @@ WHY = {
 CHILD_STATES = {"expected": _("Ventet"), "born": _("Født"), "closed": _("Afsluttet")}
 DELIVERY_STATES = {
     "queued": _("På vej"),
+    "sent": _("Sendt"),
+    "passed-on": _("Sendt til hver i familien"),
+    "replaced": _("Prøvet ad en anden vej"),
     "delivered": _("Leveret"),
     "seen": _("Set"),
     "failed": _("Nåede ikke frem"),
