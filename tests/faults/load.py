@@ -104,9 +104,11 @@ class Load:
         self.known = {child: Known() for child in self.children}
 
     def _message(self) -> dict[str, Any]:
+        # Of nobody whom an earlier run with the same seed has told of.
+        drawn = random.SystemRandom()
         number = (
-            f"{self.chance.randint(1, 28):02}{self.chance.randint(1, 12):02}901"
-            f"{self.chance.choice('ABCDEFGHJKLM')}{self.chance.choice('ABCDEFGHJKLM')}{self.chance.randrange(10)}"
+            f"{drawn.randint(1, 28):02}{drawn.randint(1, 12):02}901"
+            f"{drawn.choice('ABCDEFGHJKLM')}{drawn.choice('ABCDEFGHJKLM')}{drawn.randrange(10)}"
         )
         self.numbers.append(number)
         return {
