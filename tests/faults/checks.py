@@ -305,14 +305,17 @@ def checked(evidence: Evidence) -> dict[str, list[Complaint]]:
 
 
 _BY_PERSONS = frozenset(
-    {"handover_proposed", "handover_accepted", "handover_declined", "information_requested", "information_provided",
-     "case_reopened", "tovholder_seen"}
+    {"handover_accepted", "handover_declined", "information_requested", "information_provided", "case_reopened",
+     "tovholder_seen"}
 )  # fmt: skip
 
 
 def _is_by_a_person(row: Said) -> bool:
     if row.kind == "tovholder_changed":
         return bool(row.data["why"] == "override")
+    if row.kind == "handover_proposed":
+        # A move that had to wait for an open handover is raised by the clock, in its own time.
+        return bool(row.data["reason"] != "moved")
     if row.kind == "handover_withdrawn":
         return bool(row.data["cause"] == "proposer")
     if row.kind == "handover_rescheduled":

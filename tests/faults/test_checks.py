@@ -27,7 +27,7 @@ _OFFER: dict[str, Any] = {"handover": HANDOVER, "giver": _seat(INGE), "receiver"
 _EVENTS: list[tuple[str, str, str, dict[str, Any]]] = [
     ("1", "child_registered", "a message", {}),
     ("1", "tovholder_changed", "a message", _changed(INGE, None, "registration")),
-    ("2", "handover_proposed", "propose", {**_OFFER, "effective_on": None}),
+    ("2", "handover_proposed", "propose", {**_OFFER, "reason": "district", "effective_on": None}),
     ("3", "handover_accepted", "accept", {**_OFFER, "accepted_by": "anna", "effective_on": None}),
     ("3", "handover_effected", "accept", _OFFER),
     ("3", "tovholder_changed", "accept", _changed(ANNA, INGE, "acceptance")),
@@ -236,6 +236,15 @@ DOCTORED: list[tuple[str, Callable[[Evidence], None]]] = [
 
 def test_a_good_history_passes_every_check() -> None:
     assert {name: found for name, found in checked(good()).items() if found} == {}
+
+
+def test_a_move_that_had_to_wait_is_proposed_by_the_clock_and_asked_for_by_nobody_then() -> None:
+    evidence = good()
+    evidence.ledger["registry"].append(
+        Said(CHILD, 8, "5", "handover_proposed", "the clock's", False, {**_OFFER, "reason": "moved", "effective_on": None})
+    )
+
+    assert checked(evidence)["C4"] == []
 
 
 @pytest.mark.parametrize(("check", "doctor"), DOCTORED, ids=lambda it: it if isinstance(it, str) else it.__name__)
