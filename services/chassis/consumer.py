@@ -49,14 +49,6 @@ class Poison(Exception):
 _FINAL = (Poison, RuleViolated, CannotBeApplied)
 
 
-class Gap(Exception):
-    """Positions are missing here that the source has."""
-
-    def __init__(self, source: str, partition: int) -> None:
-        super().__init__(f"{source}/{partition}")
-        self.source, self.partition = source, partition
-
-
 class Consumer:
     """Applies what one service hears, of all its sources, in order per subject, each version once."""
 
@@ -383,6 +375,7 @@ class Consumer:
     ) -> None:
         """Keeps a fact about a subject not heard of; under a lock, after a second look: others may learn of it just now."""
         await _alone_with(tx, unknown.about)
+        tx.forget()
         try:
             await self._step(tx, steps, received, materials)
         except NotYetKnown as still:

@@ -262,6 +262,10 @@ class Tx:
         found: T = self._memory.setdefault(kind, kind())
         return found
 
+    def forget(self) -> None:
+        """What is asked next is read anew: others may have committed since."""
+        self._memory = {}
+
     def publish(self, subject: UUID, *events: Event, expected: int | None = None, dataref: str | None = None) -> None:
         """Events about a subject, numbered in this order when the transaction ends. `expected`: the version decided on."""
         decision = self._decisions.setdefault(
