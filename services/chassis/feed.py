@@ -32,7 +32,8 @@ def router_of(service: Service) -> APIRouter:
     async def feed_ends(request: Looking) -> dict[int, int]:
         async with request.begin() as look:
             look.only_services()
-            return {row["partition"]: row["position"] for row in await look.tx.fetch("select partition, position from relay")}
+            ends = await look.tx.fetch("select partition, position from relay order by partition")
+            return {row["partition"]: row["position"] for row in ends}
 
     @router.get("/feed", summary="A page of the feed")
     async def feed(request: Looking, partition: Partition, after: Number = 0) -> Response:

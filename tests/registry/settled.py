@@ -1,5 +1,6 @@
 """A small municipality as the registry hears of it: an intake, a team with its leader, an institution, and someone elsewhere."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -142,16 +143,16 @@ class Municipality:
         await self.heard.tell(seat.professional, event)
 
 
-async def settled(world: World) -> Municipality:
-    """Everything the directory would say, said and heard."""
+async def settled(world: World, new_id: Callable[[], UUID] = uuid4) -> Municipality:
+    """Everything the directory would say, said and heard. `new_id`: where everyone's id comes from."""
     heard = Heard(world, "registry")
     code = heard.municipality
-    units = {name: uuid4() for name in ("house", "intake", "team", "institution", "far")}
-    people = {name: uuid4() for name in SEATS}
+    units = {name: new_id() for name in ("house", "intake", "team", "institution", "far")}
+    people = {name: new_id() for name in SEATS}
     stands = {name: Seat(professional=people[name], unit=units[unit]) for name, (unit, _, _) in SEATS.items()}
     async with world.store("directory").transaction() as tx:
         for each in (code, ELSEWHERE):
-            tx.publish(uuid4(), _rules(each))
+            tx.publish(new_id(), _rules(each))
         for name, (kind, parent, leaders) in UNITS.items():
             told = UnitChanged(
                 unit=units[name], municipality=ELSEWHERE if name == "far" else code, kind=kind, parent=parent and units[parent],
@@ -169,7 +170,7 @@ async def settled(world: World) -> Municipality:
         )
         tx.publish(units["intake"], intake)
         service = ClientChanged(
-            client=uuid4(), client_id="service-test", kind="service", municipality=None, organisation=None,
+            client=new_id(), client_id="service-test", kind="service", municipality=None, organisation=None,
             sends_for=[], roles=[], active=True,
         )  # fmt: skip
         tx.publish(service.client, service)

@@ -1,6 +1,5 @@
 """What people, systems and time do to the town: each act goes on by itself, from point to point, beside all the others."""
 
-import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -298,7 +297,8 @@ class Acts:
                     tx.publish(subject, event)
                 return
             except (TryAgainSoon, Crashed):
-                await asyncio.sleep(0)
+                # Who draws again first must not hang on which rollback PostgreSQL ended first.
+                await self.scheduler.point("lock", f"{source} is told again", None)
 
     def _seat(self) -> Seat:
         return self.ground.seats[self.chance.choice(list(self.ground.seats))]

@@ -21,7 +21,7 @@ from tests.simulation.bus import Topics
 from tests.simulation.checks import Findings
 from tests.simulation.ground import Ground
 from tests.simulation.process import HEARERS, SERVICES, Town, applications, counted
-from tests.simulation.scheduling import QuietSelector, Scheduler
+from tests.simulation.scheduling import QuietLoop, QuietSelector, Scheduler
 from tests.simulation.store import Lines
 from tests.support.issuer import Issuer
 from tests.support.world import Installation
@@ -65,7 +65,7 @@ class Simulator:
     @classmethod
     def made(cls, installation: Installation, issuer: Issuer, database: str) -> Self:
         selector = QuietSelector()
-        runner = asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(selector))
+        runner = asyncio.Runner(loop_factory=lambda: QuietLoop(selector))
         ground = runner.run(Ground.made(installation, issuer, database))
         return cls(runner, selector, ground, applications(ground.settings))
 

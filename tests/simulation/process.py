@@ -169,11 +169,11 @@ class Town:
 
     async def ask(self, method: str, path: str, who: str, body: Any = None, key: str | None = None) -> Answer:
         """A request over the network to any process. NoAnswer where it, its answer or the process is lost."""
-        if await self.scheduler.point("network", f"{method} request", None) != "goes":
+        if await self.scheduler.point("network", f"{method} {path} request", None) != "goes":
             raise NoAnswer
         process = self.scheduler.chance.choice(self.processes)
         answer = await process.ask(method, path, who, body, key)
-        if await self.scheduler.point("network", f"{answer.status} answer", None) != "goes":
+        if await self.scheduler.point("network", f"{answer.status} answer to {method} {path}", None) != "goes":
             raise NoAnswer
         return answer
 

@@ -60,6 +60,18 @@ class QuietSelector(selectors.DefaultSelector):
         return super().select(timeout)
 
 
+class QuietLoop(asyncio.SelectorEventLoop):
+    """What the product gives to a thread is done at once: a thread has a speed of its own, and the loop looks idle meanwhile."""
+
+    def run_in_executor(self, executor: Any, func: Callable[..., T], *arguments: Any) -> "asyncio.Future[T]":  # type: ignore[override]
+        done = self.create_future()
+        try:
+            done.set_result(func(*arguments))
+        except Exception as error:
+            done.set_exception(error)
+        return done
+
+
 @dataclass
 class Scheduler:
     """Lets on one waiting point after the other. `crash_at`: the number of the point at which its process dies."""
@@ -181,6 +193,8 @@ class Scheduler:
     async def _perhaps_blocked(self, pid: int, call: Callable[[], Awaitable[T]]) -> T:
         statement: asyncio.Future[T] = asyncio.ensure_future(call())
         await self._ended_or_blocked(pid, statement)
+        if not statement.done() and await self._waits_beside_another(pid):
+            return await self._timed_out(pid, statement)
         if not statement.done():
             self._blocked.append((pid, statement))
             self.selector.in_flight -= 1
@@ -196,6 +210,23 @@ class Scheduler:
                 await self._ended_or_blocked(other, waiting)
         return await statement
 
+    async def _waits_beside_another(self, pid: int) -> bool:
+        """Both wait for the end of one transaction, neither for the other: who of them is first, PostgreSQL leaves open."""
+        before = await self._blockers(pid)
+        for other, waiting in self._blocked:
+            if not waiting.done() and other not in before and before & await self._blockers(other):
+                return True
+        return False
+
+    async def _timed_out(self, pid: int, statement: "asyncio.Future[T]") -> T:
+        """As after the product's lock_timeout."""
+        async with self._watching:
+            await self.watch.execute("select pg_cancel_backend($1)", pid)
+        try:
+            return await statement
+        except asyncpg.QueryCanceledError as error:
+            raise asyncpg.LockNotAvailableError("waited too long for a lock") from error
+
     async def _ended_or_blocked(self, pid: int, statement: "asyncio.Future[Any]") -> None:
         while not statement.done():
             await asyncio.wait({statement}, timeout=_LOOKS_FOR_LOCKS_AFTER_SECONDS)
@@ -205,9 +236,12 @@ class Scheduler:
                 return
 
     async def _is_blocked(self, pid: int) -> bool:
+        return bool(await self._blockers(pid))
+
+    async def _blockers(self, pid: int) -> set[int]:
         # What a session does on its own, a beginning or a rollback, may happen beside the one statement.
         async with self._watching:
-            return bool(await self.watch.fetchval("select cardinality(pg_blocking_pids($1)) > 0", pid))
+            return set(await self.watch.fetchval("select pg_blocking_pids($1)", pid))
 
     async def end(self, leftover: Iterable["asyncio.Task[None]"] = ()) -> None:
         """Nothing of this simulation goes on into the next."""

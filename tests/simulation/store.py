@@ -1,6 +1,6 @@
 """PostgreSQL as a process of the simulation reaches it: real statements on real connections, each at a numbered point."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -9,6 +9,8 @@ import asyncpg
 from services.chassis.settings import Settings
 from services.chassis.store import Pool, _speak_json
 from tests.simulation.scheduling import Mortal, Scheduler
+
+Said = Callable[["asyncpg.Connection[Any]"], Awaitable[Any]]
 
 
 class Lines:
@@ -56,54 +58,54 @@ class SimulatedPool(Pool):
 
     @asynccontextmanager
     async def acquire(self, timeout: float | None) -> AsyncIterator["Wire"]:
-        self._scheduler.selector.in_flight += 1
-        try:
-            line = await self._lines.take(self._role, self._schema)
-        finally:
-            self._scheduler.selector.in_flight -= 1
-        wire = Wire(line, self._role, self._who, self._scheduler)
+        wire = Wire(self._lines, (self._role, self._schema), self._who, self._scheduler)
         try:
             yield wire
         finally:
             await wire.let_go()
-            self._lines.give_back(self._role, self._schema, line)
+            wire.give_back()
 
     async def close(self) -> None:
         """The lines outlive the process."""
 
 
 class Wire:
-    """A connection that may be cut. Cut in a transaction: what was done in it is undone, as PostgreSQL does."""
+    """A connection that may be cut. Cut in a transaction: what was done in it is undone, as PostgreSQL does.
 
-    def __init__(self, line: "asyncpg.Connection[Any]", role: str, who: Mortal, scheduler: Scheduler) -> None:
-        self._line, self._role, self._who, self.scheduler = line, role, who, scheduler
-        self._pid = line.get_server_pid()
+    PostgreSQL hears of it at its first statement. Two that connected or began at once, each at its own speed, would go on in an
+    order that no seed gives.
+    """
+
+    def __init__(self, lines: Lines, where: tuple[str, str], who: Mortal, scheduler: Scheduler) -> None:
+        self._lines, self._where, self._who, self.scheduler = lines, where, who, scheduler
+        self._line: asyncpg.Connection[Any] | None = None
+        self._begun = False
         self.depth = 0
         self.cut = False
 
     async def fetch(self, query: str, *arguments: Any) -> Any:
-        return await self.say(query, lambda: self._line.fetch(query, *arguments))
+        return await self.say(query, lambda line: line.fetch(query, *arguments))
 
     async def fetchrow(self, query: str, *arguments: Any) -> Any:
-        return await self.say(query, lambda: self._line.fetchrow(query, *arguments))
+        return await self.say(query, lambda line: line.fetchrow(query, *arguments))
 
     async def fetchval(self, query: str, *arguments: Any) -> Any:
-        return await self.say(query, lambda: self._line.fetchval(query, *arguments))
+        return await self.say(query, lambda line: line.fetchval(query, *arguments))
 
     async def execute(self, query: str, *arguments: Any) -> Any:
-        return await self.say(query, lambda: self._line.execute(query, *arguments))
+        return await self.say(query, lambda line: line.execute(query, *arguments))
 
     async def executemany(self, query: str, arguments: Any) -> Any:
-        return await self.say(query, lambda: self._line.executemany(query, arguments))
+        return await self.say(query, lambda line: line.executemany(query, arguments))
 
     def transaction(self) -> "WireTransaction":
         return WireTransaction(self)
 
-    async def say(self, query: str, call: Callable[[], Any]) -> Any:
+    async def say(self, query: str, call: Said) -> Any:
         """One statement, perhaps cut off before it or before its answer."""
         if self.cut:
             raise asyncpg.ConnectionDoesNotExistError("the connection was cut")
-        fate = await self.scheduler.point("store", f"{self._role}: {' '.join(query.split())[:60]}", self._who)
+        fate = await self.scheduler.point("store", f"{self._where[0]}: {' '.join(query.split())[:60]}", self._who)
         if fate != "is cut before":
             answer = await self._in_postgres(call)
             if self._who.dead:
@@ -117,10 +119,27 @@ class Wire:
     async def quietly(self, statement: str) -> None:
         """What the session does on its own: nothing can come between."""
         if not self.cut:
-            await self._in_postgres(lambda: self._line.execute(statement))
+            await self._in_postgres(lambda line: line.execute(statement))
 
-    async def _in_postgres(self, call: Callable[[], Any]) -> Any:
-        return await self.scheduler.in_postgres(self._pid, self.depth > 0, call)
+    async def _in_postgres(self, call: Said) -> Any:
+        if self._line is None:
+            self._line = await self._taken()
+        line = self._line
+        if self.depth and not self._begun:
+            self._begun = True
+            await self.scheduler.in_postgres(line.get_server_pid(), True, lambda: line.execute("begin"))
+        return await self.scheduler.in_postgres(line.get_server_pid(), self.depth > 0, lambda: call(line))
+
+    async def _taken(self) -> "asyncpg.Connection[Any]":
+        self.scheduler.selector.in_flight += 1
+        try:
+            return await self._lines.take(*self._where)
+        finally:
+            self.scheduler.selector.in_flight -= 1
+
+    def give_back(self) -> None:
+        if self._line is not None:
+            self._lines.give_back(*self._where, self._line)
 
     def deeper(self) -> int:
         self.depth += 1
@@ -130,12 +149,14 @@ class Wire:
     def shallower(self) -> None:
         if self.depth:
             self.depth -= 1
+            self._begun = self._begun and self.depth > 0
             self.scheduler.open_transactions -= self.depth == 0
 
     async def let_go(self) -> None:
         """Whatever is open is rolled back."""
         if self.depth:
-            await self.quietly("rollback")
+            if self._begun:
+                await self.quietly("rollback")
             while self.depth:
                 self.shallower()
 
@@ -148,7 +169,8 @@ class WireTransaction:
 
     async def __aenter__(self) -> "WireTransaction":
         self._depth = self._wire.deeper()
-        await self._wire.quietly("begin" if self._depth == 1 else f"savepoint s{self._depth}")
+        if self._depth > 1:
+            await self._wire.quietly(f"savepoint s{self._depth}")
         return self
 
     async def start(self) -> None:
@@ -160,7 +182,7 @@ class WireTransaction:
         if error is None:
             ending = "commit" if self._depth == 1 else f"release savepoint s{self._depth}"
             try:
-                await self._wire.say(ending, lambda: self._wire._line.execute(ending))
+                await self._wire.say(ending, lambda line: line.execute(ending))
             except asyncpg.ConnectionDoesNotExistError:
                 raise
             except BaseException:

@@ -144,10 +144,12 @@ async def take_due(tx: Tx, most: int) -> list[Any]:
     """The deliveries that have been due longest. For a while they are in this process's hands and not due to any other."""
     return await tx.fetch(
         """
-        update delivery set next_try_at = chassis.now() + $1 where id in (
-          select id from delivery where state = 'queued' and not digest and next_try_at <= chassis.now()
-          order by next_try_at, id limit $2 for update skip locked)
-        returning *
+        with taken as (
+          update delivery set next_try_at = chassis.now() + $1 where id in (
+            select id from delivery where state = 'queued' and not digest and next_try_at <= chassis.now()
+            order by next_try_at, id limit $2 for update skip locked)
+          returning *)
+        select * from taken order by id
         """,
         IN_HAND,
         most,

@@ -38,11 +38,13 @@ async def take_digests(tx: Tx, in_hand: Any, most: int) -> dict[UUID, list[Any]]
     """Digests that are due, by recipient, with all that waits for the same digest; for a while in this process's hands."""
     rows = await tx.fetch(
         """
-        update delivery set next_try_at = chassis.now() + $1::interval where id in (
-          select id from delivery where state = 'queued' and digest and recipient in (
-            select recipient from delivery where state = 'queued' and digest and next_try_at <= chassis.now()
-            group by recipient order by min(next_try_at) limit $2)
-          for update skip locked) and state = 'queued' returning *
+        with taken as (
+          update delivery set next_try_at = chassis.now() + $1::interval where id in (
+            select id from delivery where state = 'queued' and digest and recipient in (
+              select recipient from delivery where state = 'queued' and digest and next_try_at <= chassis.now()
+              group by recipient order by min(next_try_at) limit $2)
+            for update skip locked) and state = 'queued' returning *)
+        select * from taken order by id
         """,
         *(in_hand, most),
     )
