@@ -1,5 +1,6 @@
 """From a fact to a notice: whoever is concerned is told once, in whatever order facts come, and however often."""
 
+import asyncio
 from datetime import date
 from uuid import UUID, uuid4
 
@@ -11,6 +12,7 @@ from services.events.persons import ChildDied, CustodyChanged, MoveProposed
 from services.events.registry import CaseClosed, CaseMerged, CaseSeparated, MoveRaised, SupporterJoined, SupporterLeft
 from services.events.sundhedspleje import UnderretningGiven
 from services.notifications import handlers
+from services.notifications.repository import concerned
 from tests.notifications.telling import AT, HAVBY, SKOVBY, Telling
 
 
@@ -199,6 +201,29 @@ async def test_a_proposed_move_shows_each_municipality_its_own_part_only(telling
 
 def withdrawn(notification: UUID) -> NotificationWithdrawn:
     return NotificationWithdrawn(notification_id=notification, municipality=HAVBY, reason="incorrect-person")
+
+
+async def test_a_fact_about_a_child_that_another_process_learns_of_meanwhile_is_told_and_not_kept(telling: Telling) -> None:
+    child, consumer = uuid4(), telling.world.running.consumers["notifications"]
+    await telling.say(child, start(telling, child))
+    await telling.world.running.relays["daycare"].once()
+
+    async with telling.world.store("notifications").transaction() as other:
+        await other.execute("select pg_advisory_xact_lock(hashtextextended($1, 0))", str(child))
+        hearing = asyncio.create_task(consumer.once())
+        while not await other.fetchval(_SOMEONE_WAITS):
+            assert not hearing.done(), "heard without a look at who else is learning of the child"
+        await concerned.keep_tovholder(other, telling.changed(child, None, telling.seat("inge", "intake")), 2)
+    await hearing
+
+    assert await telling.world.sql("notifications", "select from kept where about = $1", child) == []
+    assert ("inge", "inbox", "delivered") in await telling.told(child, "start_planned")
+
+
+_SOMEONE_WAITS = """
+select exists (select from pg_locks where locktype = 'advisory' and not granted
+  and database = (select oid from pg_database where datname = current_database()))
+"""
 
 
 def start(telling: Telling, child: UUID) -> StartPlanned:
