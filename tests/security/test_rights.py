@@ -69,6 +69,13 @@ async def test_another_municipality_sees_no_row_of_any_table(child: Child, servi
 
 
 @pytest.mark.parametrize("service", catalogue.names())
+async def test_an_organisation_finds_no_key_of_what_it_has_not_sealed(child: Child, service: str) -> None:
+    stranger = Party("organisation", organisation="region-nobody")
+
+    assert await _count(child.world, service, "sealing_key", stranger, HERE) == 0
+
+
+@pytest.mark.parametrize("service", catalogue.names())
 async def test_who_has_not_said_who_they_are_sees_nothing(child: Child, service: str) -> None:
     tables = await _tables(child.world, service)
 

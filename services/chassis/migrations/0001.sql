@@ -250,7 +250,7 @@ end $$;
 create policy owner on access to tovholder_owner using (true) with check (true);
 create policy writes on access for insert to {{schema}}_api with check (true);
 create policy reads on access for select to {{schema}}_api using (current_setting('tovholder.kind', true) = 'service');
-create policy by_party on sealing_key to {{schema}}_api using (may_see(municipality) or current_setting('tovholder.kind', true) = 'organisation') with check (true);
+create policy by_party on sealing_key to {{schema}}_api using (may_see(municipality)) with check (true);
 create policy owner on sealing_key to tovholder_owner using (true) with check (true);
 create policy operators on dead_letter to {{schema}}_api using (current_setting('tovholder.kind', true) = 'service') with check (current_setting('tovholder.kind', true) = 'service');
 

@@ -127,8 +127,9 @@ create policy sender on notification to midwife_api using (is_sender(organisatio
 create policy of_notification on notification_child to midwife_api using (exists (select 1 from notification n where n.id = notification)) with check (exists (select 1 from notification n where n.id = notification));
 create policy here on child to midwife_api using (may_see(municipality));
 create policy of_notification on child for select to midwife_api using (exists (select 1 from notification_child l where l.child = child.id));
--- A sender in a ward of another municipality opens what it sealed itself.
-create policy sender on sealing_key for select to midwife_api using (exists (select 1 from notification n where n.id = sealing_key.id));
+-- A sender, of no municipality or of a ward in another one, opens what it sealed itself.
+create policy sender on sealing_key for select to midwife_api using (exists (select 1 from notification n where n.id = sealing_key.id)
+  or exists (select 1 from message m where m.id = sealing_key.id));
 
 grant select on unit, unit_sor, municipality, intake, child to midwife_api;
 grant select, insert on message, sending, notification, notification_child to midwife_api;
