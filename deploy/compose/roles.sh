@@ -2,7 +2,7 @@
 # Runs once, when PostgreSQL's volume is empty: the roles `tovholder migrate` grants to. Two per service, neither owning
 # anything; the owner may not pass by row-level security.
 set -euo pipefail
-secrets=/run/secrets/tovholder
+secrets=${TOVHOLDER_SECRETS_FOLDER:-/run/secrets/tovholder}
 {
   for file in "$secrets"/database-*; do
     role=${file##*/database-}

@@ -84,6 +84,12 @@ class TheChildHasMovedOn(Problem):
     status = 409
 
 
+class NothingHereHasThatVersion(Problem):
+    """What this address changes has no version, or does not exist yet: ask again without If-Match."""
+
+    status = 412
+
+
 class TryAgainSoon(Problem):
     """Something this service needs is away for a moment; nothing was lost, nothing half done."""
 

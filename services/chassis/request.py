@@ -19,6 +19,7 @@ from services.chassis.errors import (
     IdempotencyKeyIsMissing,
     IdempotencyKeyWasUsedForAnotherRequest,
     NotAllowed,
+    NothingHereHasThatVersion,
     NotUnderstood,
     Problem,
 )
@@ -59,8 +60,24 @@ class OpenChange:
     caller: Caller
     tx: Tx
     at: datetime
-    expected: int | None
     _change: "Change"
+    _heeded: bool = False
+
+    @property
+    def expected(self) -> int | None:
+        """The version in If-Match: whoever asks for it holds the change to it."""
+        self._heeded = True
+        return self._change.expected
+
+    def only_if_unchanged(self, subject: UUID) -> None:
+        """Holds the change to If-Match as a version of this subject: TheChildHasMovedOn when the transaction ends."""
+        if self.expected is not None:
+            self.tx.publish(subject, expected=self.expected)
+
+    def must_be_held_to_it(self) -> None:
+        """NothingHereHasThatVersion where If-Match came and nothing looked at it: a condition is never passed over."""
+        if self._change.expected is not None and not self._heeded:
+            raise NothingHereHasThatVersion
 
     async def answer(self, status: int, body: Any, version: int | None = None) -> Response:
         """Stores the answer in the change's own transaction and gives it. Ids, codes and version only: it is kept 30 days."""
@@ -100,7 +117,9 @@ class Change:
                     raise CallerIsUnknown
                 checked_against(opened["answer"], self.fingerprint)
                 assert tx.at is not None, "set with `opened`"
-                yield OpenChange(Caller.of(self.bearer, opened["caller"]), tx, tx.at, self.expected, self)
+                change = OpenChange(Caller.of(self.bearer, opened["caller"]), tx, tx.at, self)
+                yield change
+                change.must_be_held_to_it()
         except (Problem, asyncpg.PostgresError) as error:
             if isinstance(error, asyncpg.PostgresError) or error.status == 409:
                 await self._perhaps_answered_meanwhile()

@@ -86,6 +86,16 @@ async def test_a_change_decided_on_an_old_version_is_told_the_present_one(rails:
     assert (fresh.status, fresh.headers["etag"]) == (201, '"3"')
 
 
+async def test_a_condition_that_an_address_cannot_hold_is_refused_and_nothing_is_done(rails: Rails) -> None:
+    refused = await rails.anna.post("/speaker/promises", word(7), if_match=1)
+    done = await rails.anna.post("/speaker/promises", word(7))
+
+    assert (refused.status, refused.problem) == (412, "nothing-here-has-that-version")
+    assert (refused.body["fault"], refused.body["retry"]) == ("caller", False)
+    assert done.status == 201
+    assert len(await rails.sql("speaker", "select 1 from ledger")) == 1
+
+
 async def test_a_commit_that_fails_is_never_a_success(rails: Rails) -> None:
     await rails.anna.post("/speaker/promises", word(5))
 

@@ -201,11 +201,13 @@ async def test_the_mothers_consent_releases_the_childs_information_while_custody
     ref = await born(world)
     before = await decision(world, ref, "practical", "sleep", "mother-mood", to_unit=world.names["maelkevejen"])
 
-    given = await world.as_professional("inge").post(
-        f"/persons/{ref}/consents", {"given_by": await mother_of(world, ref), **CONSENT}
-    )
+    inge, consent = world.as_professional("inge"), {"given_by": await mother_of(world, ref), **CONSENT}
+    version = int((await inge.get(f"/persons/{ref}")).headers["etag"].strip('"'))
+    stale = await inge.post(f"/persons/{ref}/consents", consent, if_match=version + 1)
+    given = await inge.post(f"/persons/{ref}/consents", consent, if_match=version)
 
     after = await decision(world, ref, "practical", "sleep", "mother-mood", to_unit=world.names["maelkevejen"])
+    assert (stale.status, stale.problem, stale.body["version"]) == (409, "the-child-has-moved-on", version)
     assert given.status == 201
     assert (before["basis"], before["allowed"]) == ("dagtilbudsloven-3a", ["practical"])
     assert after["bases"] == {"practical": "dagtilbudsloven-3a", "sleep": "consent", "mother-mood": "refused"}

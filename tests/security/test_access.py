@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import pytest
 
+from services.demo import town
 from services.events.access import classes, may, table
 from tests.security.standing import PEOPLE, Child
 from tests.support.world import Answer
@@ -103,12 +104,15 @@ ACTING: dict[str, Address] = {
 # What has no address yet. How the mother is reached is changed at the address of `identity`. A sender acts on a notification
 # by taking it back, not by placing it.
 WITHOUT_ADDRESS: dict[str, set[str]] = {"see": set(), "act": {"mother", "access-log"}}
-# Cells that no address grants yet: the service behind it does not learn who stands in that relation, and refuses, which is safe.
-# A leader of the unit that received a notification does see it: tests/midwife shows that, since it is a relation to the message.
-STRICTER_THAN_THE_TABLE = {
-    ("leader", "notification"), ("deputy", "notification"), ("receiver", "overlevering"),
-    ("intake-lead", "visits"), ("daycare", "baton"), ("sender", "baton"), ("health-visitor", "mother"),
-}  # fmt: skip
+# Cells granted elsewhere than at the address of their class: who is let in there, and which part of the answer shows it.
+# `to_social`: an overlevering to a unit that is no daycare; `of_syd`: a notification to another unit than the child's.
+GRANTED_ELSEWHERE: dict[tuple[str, str], tuple[str, Address]] = {
+    ("sender", "baton"): ("maternity-havby", Address("/midwife/notifications/{notification}", _MIDWIFE, shows="children")),
+    ("daycare", "baton"): ("mona", Address("/daycare/starts/{start}/transition", _DAYCARE, shows="tovholder")),
+    ("receiver", "overlevering"): ("rikke", Address("/sundhedspleje/overleveringer/{to_social}", _FILE, shows="text")),
+    ("leader", "notification"): ("elin", Address("/midwife/notifications/{of_syd}", _MIDWIFE, shows="content")),
+    ("health-visitor", "mother"): ("dorte", Address("/sundhedspleje/cases/{child}", _FILE, shows="mother")),
+}
 # Who visits this child holds its baton too. That a holder who does not visit sees no more than the visits, and a health visitor
 # who does not hold the baton as much as before, tests/sundhedspleje/test_visits.py shows; of programmes, and of the team of a
 # course in which the child is enrolled, tests/sundhedspleje/test_courses.py.
@@ -153,7 +157,7 @@ def test_every_class_has_its_address_or_is_named_as_having_none(verb: str) -> No
     assert not set(addresses) & WITHOUT_ADDRESS[verb]
 
 
-def test_each_cell_of_the_table_is_asked_or_named_as_not_granted_yet() -> None:
+def test_each_cell_of_the_table_is_granted_at_an_address() -> None:
     granted = {(relation, class_) for relation, cells in table().items() for class_ in cells}
     asked = {
         (relation, class_)
@@ -162,7 +166,24 @@ def test_each_cell_of_the_table_is_asked_or_named_as_not_granted_yet() -> None:
         if may({relation}, class_, "see")
     }
 
-    assert granted - asked == STRICTER_THAN_THE_TABLE
+    assert granted - asked == set(GRANTED_ELSEWHERE)
+
+
+async def test_what_is_granted_elsewhere_is_shown_there_and_to_nobody_without_a_relation(child: Child) -> None:
+    given = {"child": "{child}", "to": {"unit": child.world.names["social"]}, "categories": ["development"], "text": "Smiles."}
+    handed = await _asked(child, "dorte", Address("/sundhedspleje/overleveringer", _FILE, given), "act")
+    pregnancy = {
+        "kind": "pregnancy", "message_id": str(uuid.uuid4()), "receiver": {"sor": town.sor_of("syd")}, "due_on": "2031-01-01",
+        "mother": {"identifiers": [{"system": "urn:oid:1.2.208.176.1.6.1.1", "value": "1302901KL7"}]},
+    }  # fmt: skip
+    sent = await _asked(child, "maternity-havby", Address("/midwife/notifications", _MIDWIFE, pregnancy), "act")
+    assert (handed.status, sent.status) == (201, 201), (handed.body, sent.body)
+    child.names |= {"to_social": handed.body["id"], "of_syd": sent.body["id"]}
+
+    for cell, (who, address) in GRANTED_ELSEWHERE.items():
+        assert _lets_in(await _asked(child, who, address, "see"), address, "see"), cell
+        for stranger in ("karen", "skovby-lead", "vans-gateway"):
+            assert (await _asked(child, stranger, address, "see")).status == 404, cell
 
 
 CELLS = [

@@ -439,6 +439,24 @@ class TestBodies:
             for answer in (without, too_long, no_version):
                 _is_a_problem(answer)
 
+    async def test_a_change_decided_on_another_version_is_never_made(self, child: Child, names: dict[str, str]) -> None:
+        """A version that nothing has, from everybody who may change something: it is met nowhere, and passed over nowhere."""
+        held = set()
+        changes = {("post", path): body for path, body in CHANGES.items()} | PUT_OR_DELETED
+        for ((way, path), body), who in product(changes.items(), ("dorte", "anna", "thomas")):
+            answer = await child.as_(who).ask(
+                way.upper(), _filled(path, names), {"idempotency-key": str(uuid.uuid4()), "if-match": '"999999"'}, json=body
+            )
+            _is_a_problem(answer)
+            held |= {path} if answer.problem in ("the-child-has-moved-on", "nothing-here-has-that-version") else set()
+
+        assert held >= {
+            "/registry/children/{child_ref}/handovers", "/registry/handovers/{handover_id}/acceptance",
+            "/registry/handovers/{handover_id}/withdrawal", "/persons/{ref}/contact", "/persons/consents/{number}/withdrawal",
+            "/directory/absences/{absence}/end", "/daycare/starts/{number}/continuation", "/sundhedspleje/visits/{number}/missed",
+            "/sundhedspleje/sessions/{number}/cancellation",
+        }  # fmt: skip
+
 
 TEXTS: dict[str, str] = {
     "HTML": "<script>alert(1)</script><img src=x onerror=alert(2)>",

@@ -157,7 +157,7 @@ async def identity(
 ) -> Response:
     """A protected address is masked until `reveal=true` asks for it, which is logged as such.
 
-    A merged reference names the one that lives on.
+    A merged reference names the one that lives on. ETag: the version of what was said of the person last, for If-Match.
     """
     secrets = request.runtime.settings.secrets
     async with request.begin() as looking:
@@ -172,7 +172,8 @@ async def identity(
         masked = await repository.address_is_masked(looking.tx, person, date_of(looking.at))
         revealed = reveal and masked
         await looking.saw(ref, "protected-address" if revealed else class_, purpose)
-        return answer(200, await _shown(looking, person, may(relations, "mother", "see"), revealed, masked))
+        version = await repository.version_of(looking.tx, ref)
+        return answer(200, await _shown(looking, person, may(relations, "mother", "see"), revealed, masked), version)
 
 
 async def _shown(looking: OpenReading, person: Person, with_mother: bool, revealed: bool, masked: bool) -> dict[str, Any]:

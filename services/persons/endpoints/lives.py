@@ -112,6 +112,7 @@ async def merge(ref: UUID, body: MergeIn, request: Changing) -> Response:
             require(may(relations, _COURSE, "act"), bool(relations))
         if one.kind != "child":
             raise NotFound("There is no such child, or not for you.")
+        changing.only_if_unchanged(ref)
         return await changing.answer(201, await _merge(changing, one, other, body.reason))
 
 
@@ -135,6 +136,7 @@ async def separate(ref: UUID, request: Changing) -> Response:
         if person is None:
             raise NotFound("There is no such person, or not for you.")
         life.check_separation(person.life, person.merged_into is not None)
+        changing.only_if_unchanged(ref)
         await lives.separate(changing.tx, ref)
         return await changing.answer(201, {"person": ref, "separated_from": person.merged_into})
 

@@ -16,7 +16,10 @@ class TheRecordWasMerged(RuleViolated):
 
 
 async def related(changing: OpenChange, secrets: Secrets, ref: UUID, class_: str, verb: Verb) -> Person:
-    """The person, locked, for a caller whose relation allows it. TheRecordWasMerged where the reference lives on as another."""
+    """The person, locked, for a caller whose relation allows it, and held to If-Match.
+
+    TheRecordWasMerged where the reference lives on as another.
+    """
     person = await repository.person_of(changing.tx, secrets, ref, to_change=True)
     if person is None:
         raise NotFound("There is no such person, or not for you.")
@@ -24,6 +27,7 @@ async def related(changing: OpenChange, secrets: Secrets, ref: UUID, class_: str
     require(may(relations, class_, verb), bool(relations))
     if person.merged_into:
         raise TheRecordWasMerged(merged_into=str(person.merged_into))
+    changing.only_if_unchanged(person.id)
     return person
 
 

@@ -453,6 +453,11 @@ async def write_contact(tx: Tx, secrets: Secrets, person: Person, contact: Mappi
     )
 
 
+async def version_of(tx: Tx, person: UUID) -> int:
+    """The last version of what persons has said of somebody; 0 where it has said nothing."""
+    return int(await tx.fetchval("select version from subject where id = $1", person) or 0)
+
+
 async def person_of(tx: Tx, secrets: Secrets, person: UUID, to_change: bool = False) -> Person | None:
     """A person as the asking party may see them, opened; locked if they are to be changed."""
     lock = " for no key update" if to_change else ""
