@@ -326,9 +326,9 @@ def explain_programmes(child_ref: Annotated[UUID, typer.Argument(help="The child
     except Problem as error:
         out.print(str(error), style="red", highlight=False, markup=False, soft_wrap=True)
         raise typer.Exit(1) from error
-    table = Table(Column("programme", no_wrap=True), "for this family", "because", "lacking", "enrolment")
+    table = Table(Column("programme", no_wrap=True), "step", "for this family", "because", "lacking", "enrolment")
     for row in rows:
-        table.add_row(row.programme, row.answer, row.because, row.lacking, row.enrolment)
+        table.add_row(row.programme, row.step, row.answer, row.because, row.lacking, row.enrolment)
     # A terminal has its width; whoever reads it from a pipe or a file gets whole lines, in which no code is cut.
     (out if out.is_terminal else Console(width=_WHOLE_LINES)).print(table)
 

@@ -70,7 +70,8 @@ _NOTED: tuple[_Said, ...] = (
         "sundhedspleje.programme_ended",
         Note("programme-ended", thing="enrolment", unit="unit", code="programme", detail="outcome"),
     ),
-    _Said("sundhedspleje.attendance_recorded", Note("attendance", thing="enrolment", code="programme", detail="attendance")),
+    # By the session's number in its course: what is put right afterwards is said again of the same session.
+    _Said("sundhedspleje.attendance_recorded", Note("attendance", thing="enrolment", code="number", detail="attendance")),
     _Said("sundhedspleje.session_held", Note("session-held", child=None, thing="course", code="programme", happened="held_on")),
     _Said(
         "sundhedspleje.staff_trained",

@@ -245,10 +245,12 @@ class AtWork:
         await self.does(f"{gathering}/held", there)
         return await self.sees(gathering)
 
-    async def passes_on(self, child: str, to: str, kind: str, days: int) -> None:
-        """The tovholder asks, the named person accepts; the baton passes in so many days."""
-        asked = {"to": self.seat(to, kind), "reason": "daycare-start", "effective_on": await self.day(days)}
-        handover = (await self.does(f"/registry/children/{child}/handovers", asked))["id"]
+    async def passes_on(self, child: str, to: str, kind: str, days: int = 0, by: str | None = None) -> None:
+        """The tovholder asks, the named person accepts; the baton passes in so many days, or at once."""
+        asked: dict[str, Any] = {"to": self.seat(to, kind), "reason": "daycare-start" if days else "other-effort"}
+        if days:
+            asked["effective_on"] = await self.day(days)
+        handover = (await self.does(f"/registry/children/{child}/handovers", asked, by))["id"]
         await self.does(f"/registry/handovers/{handover}/acceptance", {}, to)
         await self.world.settle()
 

@@ -9,6 +9,7 @@ import pytest
 from services.demo import town
 from services.demo.kafka import KafkaBroker
 from tests.journeys.at_work import AtWork, number
+from tests.journeys.otherwise import Those, it_goes_otherwise
 from tests.support.issuer import Issuer
 from tests.support.lasting import Lasting
 from tests.support.on_kafka import world_on
@@ -144,6 +145,9 @@ async def test_every_coming_and_new_parent_gets_extra_visits_and_selected_famili
     assert await at.tovholder(sille.child, "kaj") == at.person("kaj")
     assert (await at.sees(start, "kaj"))["state"] == "started"
 
+    # "overgangene mellem sundhedsplejen, dagtilbudsområdet og det specialiserede børneområde": also where no plan foresaw it.
+    await it_goes_otherwise(at, Those(social="ida-social", pedagogue="kaj", dagpleje="lis", placement="pia"))
+
     # "Forældretilfredshed er en vigtig side af sagen": a link in each letter, answered by nobody one could know.
     asked = await at.quarter()
     links = (await at.does("/indicators/survey/links", {"number": 5}, "dagny"))["links"]
@@ -178,11 +182,13 @@ async def test_screening_leads_to_family_training_and_a_trained_daycare_goes_on_
     await at.held(tilde.child, "early-pregnancy-visit")
     forum = await at.gathers("jordemodersamarbejde", people=["ditlev", "astrid"])
     assert forum["programme"]["handleguide"]["step"] == "opsporing"
-    await at.pass_days(56)
+    # A birth before the plan: what was still to come before it lapses.
+    await at.pass_days(35)
     await at.born(tilde, children=2)
     one, other = tilde.children
+    assert (await at.visits(one))["pregnancy-visit"]["state"] == "lapsed"
     others = await at.moved_in(3, 3, 3, 3)
-    thea = others[0]
+    thea, trine, *_ = others
 
     # "at sundhedsplejen systematisk screener de familier, der får bevilget behovsbesøg": each grant opens it, the gap shows.
     await at.pass_days(90)
@@ -214,6 +220,14 @@ async def test_screening_leads_to_family_training_and_a_trained_daycare_goes_on_
     # "over 8-10 gange, hvor et tværfagligt … team med sundhedsplejerske-, socialrådgiver- og familiebehandlerkompetencer".
     training = await at.course("familietraening", ["ditlev"], weeks=10)
     await at.does(f"{trained}/acceptance", {"course": number(training)})
+    # The course is for one family: the next one waits for it, and takes its consent back.
+    consent = await at.consents(trine, "social", "family-training", "family-situation", "contact-and-wellbeing")
+    waiting = await at.takes_part(trine.child, "familietraening", "signs-of-distress-in-the-child", course=training)
+    before = await at.state(waiting)
+    await at.does(f"/persons/consents/{consent}/withdrawal")
+    await towns.settle()
+    after = await at.sees(waiting)
+    assert (before, after["state"], after["reason"]) == ("waiting", "stopped", "consent-withdrawn")
     assert await at.refused(f"{training}/start") == "the-team-lacks-competences"
     await at.does(f"{training}/team", {"team": [at.person(each) for each in ("ditlev", "flemming", "gudrun")]})
     await at.does(f"{training}/start")
@@ -371,6 +385,9 @@ async def test_sundhedsplejen_is_tovholder_of_the_efforts_of_the_first_1000_days
     visit = (await at.visits(tora.child))["three-years-visit"]["id"]
     await at.does(f"/sundhedspleje/visits/{visit}/declined", {"reason": "has-other-help"})
 
+    # "at familierne oplever en mere sammenhængende indsats": also where everything goes otherwise.
+    await it_goes_otherwise(at, Those(social="grethe", pedagogue="inger", dagpleje="johanne", placement="paula"))
+
     figures = await at.figures(quarter)
     assert figures["children_registered"] == {(None, None): 5}
     assert figures["unbroken_chain"] == {(None, None): 1.0}
@@ -462,6 +479,9 @@ async def test_two_more_visits_parent_courses_at_three_places_and_training_for_e
     await at.held(families[0].child, "three-years-visit")
     assert [(await at.sees(f"/sundhedspleje/visits/{each}"))["state"] for each in visits] == ["held", "planned", "declined"]
 
+    # "systematisering af samarbejdet med dagtilbud": the same steps for twins before their time and a start that is moved.
+    await it_goes_otherwise(at, Those(social="gunvor", pedagogue="irma", dagpleje="josefine", placement="pernille"))
+
     # "løbende evalueret og overvåget": figures with their definitions, in which no family and no single no is to be found.
     figures = await at.figures(quarter)
     assert figures["staff_trained"][("ekstrauddannelse", None)] == 6
@@ -538,6 +558,9 @@ async def test_every_effort_is_linked_to_its_step_in_the_handleguide(towns: Worl
     assert (await at.sees(start))["state"] == "prepared"
     await at.pass_days(20)
     assert (await at.sees(start, "jorunn"))["state"] == "started"
+
+    # "specialistfunktioner … samt dagplejen og vuggestuerne": one after the other, for twins of whom nobody was ready yet.
+    await it_goes_otherwise(at, Those(social="gitta", pedagogue="ilse", dagpleje="jorunn", placement="preben"))
 
     # "Indsatser linkes til den tværgående Handleguide": every effort, wherever it is shown, at a step of the town's own guide.
     listed = (await at.sees("/sundhedspleje/programmes"))["programmes"]

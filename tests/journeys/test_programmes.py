@@ -99,4 +99,5 @@ async def test_each_of_the_five_programmes_is_at_work_in_its_town(towns: World) 
     assert explained.returncode == 0, explained.stdout + explained.stderr
     assert "familietraening" in explained.stdout
     assert "running, offered for" in " ".join(explained.stdout.split())
+    assert "Familietræning (https://handleguide.tidligby.example/familietraening)" in explained.stdout
     assert await towns.dead_letters() == []

@@ -16,7 +16,8 @@ class Mark(_Strict):
     """What else was said of the same thing or child until the quarter had settled; the first of it counts.
 
     `said`: kind of fact → its word, `detail` for the fact's own. `own`: the counted fact's own word. `words`: those of a counter
-    that is not made of facts. Nothing said gives `no`. `time`: how long it took, `count`: how often it was said, are summed too.
+    that is not made of facts. Nothing said gives `no`. `time`: how long it took, `count`: how often it was
+    said (of each code the last time only), are summed too.
     """
 
     said: dict[str, str] = {}

@@ -152,19 +152,24 @@ class _Asked:
             wanted.append("x.at >= b.at")
         if mark.before:
             wanted.append("x.at < b.happened")
+        which = ["true"]
         if mark.details:
-            wanted.append(f"x.detail = any ({self._argument(list(mark.details))}::text[])")
+            which.append(f"x.detail = any ({self._argument(list(mark.details))}::text[])")
         if mark.not_details:
-            wanted.append(f"x.detail <> all ({self._argument(list(mark.not_details))}::text[])")
+            which.append(f"x.detail <> all ({self._argument(list(mark.not_details))}::text[])")
         if mark.unit_kind:
-            wanted.append(
+            which.append(
                 f"exists (select from units u where u.unit = x.unit and u.unit_kind = {self._argument(mark.unit_kind)}::text)"
             )
-        where = " and ".join(wanted)
+        about, such = " and ".join(wanted), " and ".join(which)
         if mark.count:
-            return f" left join lateral (select count(*) as times from fact x where {where}) m{place} on true"
+            last = (
+                f"select distinct on (x.kind, x.code) x.detail, x.unit from fact x where {about}"
+                " order by x.kind, x.code, x.at desc, x.version desc"
+            )
+            return f" left join lateral (select count(*) as times from ({last}) x where {such}) m{place} on true"
         return (
-            f" left join lateral (select x.kind, x.detail, x.unit, x.happened from fact x where {where}"
+            f" left join lateral (select x.kind, x.detail, x.unit, x.happened from fact x where {about} and {such}"
             f" order by x.at, x.version limit 1) m{place} on true"
         )
 

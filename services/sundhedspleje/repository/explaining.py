@@ -15,9 +15,13 @@ from services.sundhedspleje.repository import enrolments, in_force
 
 @dataclass(frozen=True)
 class Row:
-    """One programme, in words. `enrolment`: the family's latest in it, with the reasons that were kept with the offer."""
+    """One programme, in words. `step`: where it stands in the Handleguide, and its address.
+
+    `enrolment`: the family's latest in it, with the reasons that were kept with the offer.
+    """
 
     programme: str
+    step: str
     answer: str
     because: str
     lacking: str
@@ -34,14 +38,15 @@ async def explain(store: Store, child: UUID) -> list[Row]:
         today = date_of(await tx.now())
         facts = await enrolments.facts_of(tx, case, today)
         latest = {each.programme: each for each in await enrolments.of_child(tx, child)}
-        rows = []
-        for programme in (await in_force.programmes(tx, case.municipality)).in_force(today):
+        rows, written = [], await in_force.programmes(tx, case.municipality)
+        for programme in written.in_force(today):
             if not programme.for_families:
                 continue
             why, taken = eligibility.explain(programme.offered_to, facts), latest.get(programme.key)
             rows.append(
                 Row(
                     programme.key,
+                    f"{step.title} ({step.address})" if (step := written.step(programme.handleguide)) else "none",
                     _answer(why),
                     "; ".join(finding.says for finding in why.because) or ("it is for every family" if why.met else ""),
                     _lacking(why),
