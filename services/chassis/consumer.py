@@ -699,8 +699,12 @@ async def _standing(tx: Tx, source: str, envelopes: Sequence[Envelope]) -> dict[
 
 
 async def _alone_with(tx: Tx, about: object) -> None:
-    """One at a time learns of a subject or keeps a fact about it, until the transaction ends."""
-    await tx.execute("select pg_advisory_xact_lock(hashtextextended($1, 0))", str(about))
+    """One process of this service at a time learns of a subject or keeps a fact about it, until the transaction ends.
+
+    By the service's schema: another service in the same database keeps facts about the same children in an order of its own,
+    and the two would wait for each other in a circle.
+    """
+    await tx.execute("select pg_advisory_xact_lock(hashtextextended(current_schema() || ' ' || $1, 0))", str(about))
 
 
 async def _write_letter(tx: Tx, envelope: Envelope, reason: str, record: Record | None = None) -> None:

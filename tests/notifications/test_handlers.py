@@ -4,6 +4,7 @@ import asyncio
 from datetime import date
 from uuid import UUID, uuid4
 
+from services.chassis.consumer import _alone_with
 from services.chassis.service import Received
 from services.events.daycare import StartPlanned
 from services.events.directory import AbsenceEnded, AbsenceRegistered, UnitChanged
@@ -209,7 +210,7 @@ async def test_a_fact_about_a_child_that_another_process_learns_of_meanwhile_is_
     await telling.world.running.relays["daycare"].once()
 
     async with telling.world.store("notifications").transaction() as other:
-        await other.execute("select pg_advisory_xact_lock(hashtextextended($1, 0))", str(child))
+        await _alone_with(other, child)
         hearing = asyncio.create_task(consumer.once())
         while not await other.fetchval(_SOMEONE_WAITS):
             assert not hearing.done(), "heard without a look at who else is learning of the child"
@@ -218,6 +219,20 @@ async def test_a_fact_about_a_child_that_another_process_learns_of_meanwhile_is_
 
     assert await telling.world.sql("notifications", "select from kept where about = $1", child) == []
     assert ("inge", "inbox", "delivered") in await telling.told(child, "start_planned")
+
+
+async def test_another_service_that_learns_of_the_same_child_holds_nobody_up(telling: Telling) -> None:
+    """Services share a database, and each hears of children in an order of its own: two would wait for each other in a circle."""
+    child, consumer = uuid4(), telling.world.running.consumers["notifications"]
+    await telling.say(child, start(telling, child))
+    await telling.world.running.relays["daycare"].once()
+
+    async with telling.world.store("registry").transaction() as neighbour, asyncio.timeout(60):
+        await _alone_with(neighbour, child)
+        while await consumer.once():
+            pass
+
+    assert len(await telling.world.sql("notifications", "select from kept where about = $1", child)) == 1
 
 
 _SOMEONE_WAITS = """

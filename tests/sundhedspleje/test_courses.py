@@ -3,7 +3,6 @@
 import asyncio
 from dataclasses import dataclass
 from datetime import date, timedelta
-from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -15,8 +14,7 @@ from services.events.envelope import Seat
 from services.events.persons import ChildDied
 from services.events.registry import TovholderChanged
 from tests.support.heard import ELSEWHERE, Heard
-from tests.support.issuer import Issuer
-from tests.support.world import Answer, Installation, Someone
+from tests.support.world import Answer, Someone
 
 GROUP, COURSES, ENROLMENTS = "familiegruppe", "/sundhedspleje/courses", "/sundhedspleje/enrolments"
 
@@ -374,51 +372,6 @@ async def test_a_talk_a_forum_and_a_consultation_are_held_with_who_took_part(tow
 
     not_family = await town.her.post(ENROLMENTS, {"child": str(child), "programme": "aaben-konsultation"})
     assert not_family.problem == "this-is-not-offered-to-families"
-
-
-SIXTH = """\
-title: Vores egen indsats
-programmes:
-  - key: naboskab
-    title: Naboskab
-    kind: group
-    effective_from: 2020-01-01
-    offered_to: {all: [{child: born}]}
-    team: [nabo]
-    sessions: {min: 1, max: 2}
-    capacity: 3
-"""
-
-
-async def test_a_sixth_municipality_is_a_folder_of_yaml_and_no_code(
-    installation: Installation, issuer: Issuer, tmp_path: Path
-) -> None:
-    """The sealing key of a new municipality is the operator's to put; everything else stands in its one folder."""
-    (tmp_path / "0989-naboby").mkdir()
-    (tmp_path / "0989-naboby" / "programmes.yaml").write_text(SIXTH)
-    name = f"world_{uuid4().hex[:12]}"
-    await asyncio.to_thread(installation.clone, name)
-
-    async with installation.world(issuer, name, plans_folder=tmp_path) as world:
-        heard = Heard(world, "sundhedspleje", "0989")
-        team = await heard.unit("sundhedspleje")
-        nurse = await heard.professional(team, "sundhedspleje")
-        town = Town(heard, team, nurse, nurse, await heard.unit("institution"))
-        await town.competent(nurse, "nabo")
-        course = await town.course(programme="naboskab", capacity=3)
-        child = await town.child()
-        enrolment = await town.offer(child, "naboskab", grounds=[])
-        await town.ask(f"{ENROLMENTS}/{enrolment}/acceptance", {"course": course})
-        await town.ask(f"{COURSES}/{course}/start")
-        session = await town.session(course)
-        await town.ask(f"/sundhedspleje/sessions/{session}/held", {"attendance": {enrolment: "attended"}})
-        await town.ask(f"{COURSES}/{course}/end", {})
-
-        shown = (await town.her.get("/sundhedspleje/programmes")).body
-        assert (shown["title"], [each["key"] for each in shown["programmes"]]) == ("Vores egen indsats", ["naboskab"])
-        assert (await town.her.get(f"{ENROLMENTS}/{enrolment}")).body["state"] == "completed"
-
-    await asyncio.to_thread(installation.drop, name)
 
 
 async def test_a_professional_sees_the_sessions_ahead_the_families_in_something_and_the_codes_to_choose_from(town: Town) -> None:

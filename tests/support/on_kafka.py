@@ -70,9 +70,10 @@ class OnKafka(World):
         """Until all that was said has been heard: what a broker still holds back is waited for."""
         async with asyncio.timeout(60):
             while True:
-                moved = sum([await relay.once() for relay in self.running.relays.values()])
+                # All at once, as they run outside of tests: one after the other each waits for what none of them has said.
+                moved = sum(await asyncio.gather(*(relay.once() for relay in self.running.relays.values())))
                 behind = await self._behind()
-                heard = [await self.running.consumers[name].once(wait_seconds=0.3) for name in behind]
+                heard = await asyncio.gather(*(self.running.consumers[name].once(wait_seconds=0.3) for name in behind))
                 if not moved and not behind and not sum(heard):
                     return
 

@@ -16,14 +16,15 @@ class Mark(_Strict):
     """What else was said of the same thing or child until the quarter had settled; the first of it counts.
 
     `said`: kind of fact → its word, `detail` for the fact's own. `own`: the counted fact's own word. `words`: those of a counter
-    that is not made of facts. Nothing said gives `no`. `time`: how long it took, `count`: how often it was
-    said (of each code the last time only), are summed too.
+    that is not made of facts. `unless`: taken back by this of the same thing. Nothing said gives `no`. `time`: how long it took,
+    `count`: how often it was said (of each code the last time only), are summed too.
     """
 
     said: dict[str, str] = {}
     same: Literal["thing", "child"] = "thing"
     later: bool = False
     before: bool = False
+    unless: tuple[str, ...] = ()
     unit_kind: str | None = None
     details: tuple[str, ...] = ()
     not_details: tuple[str, ...] = ()

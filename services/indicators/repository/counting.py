@@ -152,6 +152,11 @@ class _Asked:
             wanted.append("x.at >= b.at")
         if mark.before:
             wanted.append("x.at < b.happened")
+        if mark.unless:
+            kinds = self._argument(list(mark.unless))
+            wanted.append(
+                f"not exists (select from fact y where y.thing = x.thing and y.kind = any ({kinds}::text[]) and y.at < $2)"
+            )
         which = ["true"]
         if mark.details:
             which.append(f"x.detail = any ({self._argument(list(mark.details))}::text[])")
