@@ -9,7 +9,7 @@ from babel.support import NullTranslations
 
 from services.portal.domain import care_words
 from services.portal.domain.deadlines import Deadline
-from services.portal.words import family, systems
+from services.portal.words import family, systems, waiting
 
 
 def _(text: str) -> str:
@@ -416,6 +416,7 @@ REFUSALS = {
     "a-sor-number-stands-for-one-unit": _("En anden enhed har allerede det SOR-nummer."),
     **family.REFUSALS,
     **systems.REFUSALS,
+    **waiting.REFUSALS,
     **care_words.REFUSALS,
 }
 
@@ -543,5 +544,6 @@ ALL: dict[str, dict[str, str]] = {
     "refusal": REFUSALS,
     **family.ALL,
     **systems.ALL,
+    **waiting.ALL,
     **care_words.ALL,
 }

@@ -301,6 +301,36 @@ class CourseOut(CourseLine):
     families: list[FamilyOut] | None = None
 
 
+class SessionDay(BaseModel):
+    """A session that lies ahead."""
+
+    number: int
+    on_date: date
+
+
+class TakesPart(BaseModel):
+    """What a family is offered, waits for or takes part in. `turn`: the place on the waiting list, from 1.
+
+    `unit` holds it; `place`, `begins_on` and `ends_on` are the group's, where there is one.
+    """
+
+    enrolment: UUID
+    state: str
+    programme: ProgrammeLine
+    turn: int | None
+    unit: UUID
+    place: str | None
+    begins_on: date | None
+    ends_on: date | None
+    sessions: list[SessionDay]
+
+
+class TakesPartOut(BaseModel):
+    """All that is not yet over, the oldest first."""
+
+    takes_part: list[TakesPart]
+
+
 class CoursesOut(BaseModel):
     """A page of courses. `next`: give it as `after` for the next page."""
 
