@@ -146,6 +146,34 @@ async def test_what_a_family_must_be_told_afterwards_waits_until_somebody_says_h
     await closed(inge, lone, stranger)
 
 
+async def test_the_receiver_of_an_underretning_sees_whom_it_is_about_and_no_log_of_the_child_tells_of_it(world: World) -> None:
+    child = await child_of(world, "Mor Underrettet", "1503901246")
+    body = {"to_unit": world.names["social"], "text": "Vi er bekymrede."}
+    given = await world.as_professional("inge").post(f"/sundhedspleje/cases/{child}/underretninger", body)
+    number = given.body["id"]
+    rikke, mona = await logged_in(world, "rikke"), await logged_in(world, "mona")
+    place, about = f"/portal/underretninger/{number}", f"/sundhedspleje/underretninger/{number}/child"
+
+    for path in ("/portal/underretninger", place):
+        assert "Mor Underrettet" in (await rikke.get(path)).text, path
+        assert "Mor Underrettet" not in (await mona.get(path)).text
+    seen = {
+        who: (await world.as_professional(who).get(about)).status for who in ("thomas", "inge", "mona", "birgit", "skovby-lead")
+    }
+    assert seen == {"thomas": 200, "inge": 200, "mona": 404, "birgit": 404, "skovby-lead": 404}
+    assert (await world.as_professional("rikke").get(f"/persons/{child}")).status == 404
+
+    # Who looked stands under the underretning's own number; at persons a service has asked, as services do.
+    looked = await world.sql(
+        "sundhedspleje", "select professional from access where subject = $1 and class = 'identity'", uuid.UUID(number)
+    )
+    assert {str(row["professional"]) for row in looked} == {world.names[who] for who in ("rikke", "thomas", "inge")}
+    known = await world.sql("persons", "select party, purpose, professional from access where subject = $1", uuid.UUID(child))
+    assert {world.names[who] for who in ("rikke", "thomas")}.isdisjoint({str(row["professional"]) for row in known})
+    assert "underretning" not in {row["purpose"] for row in known}
+    await closed(rikke, mona)
+
+
 async def test_a_leader_sees_stand_ins_and_reopened_cases_and_the_letters_that_were_written(outward: World) -> None:
     world = outward
     stood_in, reopened = await child_of(world, "Mor Vikar", "1503901244"), await child_of(world, "Mor Genåbnet", "1603901245")
