@@ -3,7 +3,7 @@
 import asyncio
 import uuid
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,8 @@ import pytest
 from services.chassis.calendar import date_of
 from services.events import Event
 from services.events.sundhedspleje import DisclosedByLaw, PlusPladsAsked
+from services.portal import pages
+from tests.portal.test_family_pages import at_home
 from tests.portal.test_pages import Browser, child_of, logged_in
 from tests.support.issuer import Issuer
 from tests.support.world import Installation, World
@@ -56,6 +58,56 @@ async def handed_over(world: World, child: str, by: str, to: str, unit: str) -> 
     answered = await world.as_professional(to).post(f"/registry/handovers/{offered.body['id']}/acceptance", {})
     assert answered.status == 200, answered.body
     await world.settle()
+
+
+async def returned_letter(world: World) -> str:
+    """A child of whom something was passed on by Sundhedsloven s. 43(2): the mother's letter about it comes back."""
+    mother = {"identifiers": [{"system": "urn:oid:1.2.208.176.1.2", "value": "1503901243"}], "name": "Søs Attrap"}
+    by_hand = {"mother": mother, "due_on": "2027-06-01", "reason": "not-notified", "unit": world.names["intake"]}
+    child = (await world.as_professional("inge").post("/persons/children", by_hand)).body["child"]
+    await world.settle()
+    about = {"child": uuid.UUID(child), "municipality": "0990", "to_unit": uuid.UUID(world.names["social"])}
+    by, at = uuid.UUID(world.names["inge"]), await world.now()
+    said = DisclosedByLaw(overlevering=uuid.uuid4(), given_by=by, given_at=at, **about)  # type: ignore[arg-type]
+    await say(world, child, said)
+    await world.tick()
+    # The letter comes back from the post.
+    [laid] = await world.sql("notifications", "select id from delivery where kind = 'disclosed_by_law' and state = 'sent'")
+    folder = world.settings.letters_folder
+    assert folder is not None
+    await asyncio.to_thread((folder / "0990" / f"{laid['id']}.receipt.json").write_text, '{"state": "returned"}')
+    await world.tick()
+    return str(child)
+
+
+async def in_a_group(world: World, child: str) -> str:
+    """The child's family has said yes to a group of Anna's that meets next week; the day on which it does."""
+    lone, anna = world.as_professional("lone"), world.as_professional("anna")
+    today = date_of(await world.now())
+    entry = "{{key: gruppe, title: Familiegruppe, kind: group, effective_from: {on}, sessions: {{min: 1, max: 6}}, capacity: 8}}"
+    on = (today + timedelta(days=1)).isoformat()
+    content = f"title: Indsatser\nprogrammes:\n  - {entry.format(on=on)}\n"
+    kept = await lone.post("/sundhedspleje/programme-file", {"content": content, "from_on": on})
+    assert kept.status == 200, kept.body
+    await world.advance(timedelta(days=1))
+    await handed_over(world, child, "inge", "anna", "nord")
+    days = {"begins_on": on, "ends_on": (today + timedelta(days=60)).isoformat()}
+    group = {
+        "programme": "gruppe", "unit": world.names["nord"], **days, "capacity": 8, "team": [world.names["anna"]],
+        "place": "Kulturhuset, sal 2",
+    }  # fmt: skip
+    course = await anna.post("/sundhedspleje/courses", group)
+    assert course.status == 201, course.body
+    session = {"on_date": (today + timedelta(days=8)).isoformat()}
+    assert (await anna.post(f"/sundhedspleje/courses/{course.body['id']}/sessions", session)).status == 201
+    offered = await anna.post(
+        "/sundhedspleje/enrolments", {"child": child, "programme": "gruppe", "grounds": ["wants-a-network"]}
+    )
+    assert offered.status == 201, offered.body
+    yes = await anna.post(f"/sundhedspleje/enrolments/{offered.body['id']}/acceptance", {"course": course.body["id"]})
+    assert yes.status == 200, yes.body
+    await world.settle()
+    return session["on_date"]
 
 
 async def closed(*browsers: Browser) -> None:
@@ -105,21 +157,7 @@ async def test_a_plusplads_that_a_programme_asks_for_waits_on_pages_until_it_is_
 
 async def test_what_a_family_must_be_told_afterwards_waits_until_somebody_says_how_they_know(outward: World) -> None:
     world = outward
-    mother = {"identifiers": [{"system": "urn:oid:1.2.208.176.1.2", "value": "1503901243"}], "name": "Søs Attrap"}
-    by_hand = {"mother": mother, "due_on": "2027-06-01", "reason": "not-notified", "unit": world.names["intake"]}
-    child = (await world.as_professional("inge").post("/persons/children", by_hand)).body["child"]
-    await world.settle()
-    about = {"child": uuid.UUID(child), "municipality": "0990", "to_unit": uuid.UUID(world.names["social"])}
-    by, at = uuid.UUID(world.names["inge"]), await world.now()
-    said = DisclosedByLaw(overlevering=uuid.uuid4(), given_by=by, given_at=at, **about)  # type: ignore[arg-type]
-    await say(world, child, said)
-    await world.tick()
-    # The letter comes back from the post.
-    [laid] = await world.sql("notifications", "select id from delivery where kind = 'disclosed_by_law' and state = 'sent'")
-    folder = world.settings.letters_folder
-    assert folder is not None
-    await asyncio.to_thread((folder / "0990" / f"{laid['id']}.receipt.json").write_text, '{"state": "returned"}')
-    await world.tick()
+    child = await returned_letter(world)
     inge, lone, stranger = [await logged_in(world, name) for name in ("inge", "lone", "elin")]
 
     # The tovholder has it in her week, the leader among what nobody was told.
@@ -144,6 +182,20 @@ async def test_what_a_family_must_be_told_afterwards_waits_until_somebody_says_h
     assert place not in (await inge.get("/portal/")).text
     assert place not in (await lone.get("/portal/leder")).text
     await closed(inge, lone, stranger)
+
+
+async def test_a_family_sees_its_courses_with_place_and_days_under_what_is_planned(world: World) -> None:
+    number = "1503901247"
+    child = await child_of(world, "Mor Med Gruppe", number)
+    on = date.fromisoformat(await in_a_group(world, child))
+    family = await at_home(world, "mother-of-a-group", number)
+
+    page = " ".join((await family.get("/portal/familie")).text.split())
+    assert "<strong>Familiegruppe</strong> – I har sagt ja" in page
+    assert "Kulturhuset, sal 2, Sundhedspleje Nord" in page
+    assert f"Næste gange: {pages.day(on, 'da')}" in page
+    assert (await world.as_professional("mona").get(f"/sundhedspleje/cases/{child}/taking-part")).status == 404
+    await closed(family)
 
 
 async def test_the_receiver_of_an_underretning_sees_whom_it_is_about_and_no_log_of_the_child_tells_of_it(world: World) -> None:
