@@ -41,13 +41,11 @@ class OfAWorld(Town):
             await session.http.aclose()
 
 
-async def _looked_at(visitor: Visitor, path: str, pictures: Path | None = None) -> None:
+async def _looked_at(visitor: Visitor, path: str) -> None:
     for language in ("en", "da"):
         await visitor.goto(f"/portal/sprog/{language}?til={path}")
         await visitor.check(f"{path}, {language}")
     await visitor.fits(path)
-    if pictures:
-        await visitor.page.screenshot(path=pictures / f"{path.strip('/').replace('/', '-')[:60]}.png", full_page=True)
 
 
 async def test_what_waits_for_somebody_is_accessible_and_done_on_pages(
@@ -66,13 +64,9 @@ async def test_what_waits_for_somebody_is_accessible_and_done_on_pages(
     await returned_letter(world)
     town = OfAWorld(str(world.http.base_url).rstrip("/"), None, world.settings, browser, Checks(checks.modules, checks.java))  # type: ignore[arg-type]
     town.world = world
-    import os
-
-    pictures = Path(os.environ["PICTURES"]) if os.environ.get("PICTURES") else None
-
     async with town.at(await logged_in(world, "mona")) as mona:
         for path in ("/portal/leder", "/portal/pluspladser", asked):
-            await _looked_at(mona, path, pictures)
+            await _looked_at(mona, path)
         await mona.goto("/portal/")
         await mona.page.click("a.what:has-text('Svar, om en plusplads')")
         await mona.page.click("summary:has-text('Der er ingen plusplads')")
@@ -83,9 +77,9 @@ async def test_what_waits_for_somebody_is_accessible_and_done_on_pages(
         assert "Pluspladsen er reserveret." in await mona.text()
         await mona.check("plusplads, held")
     async with town.at(await logged_in(world, "inge")) as inge:
-        await _looked_at(inge, "/portal/", pictures)
+        await _looked_at(inge, "/portal/")
         await inge.page.click("a.what:has-text('Nåede ikke frem')")
-        await _looked_at(inge, inge.page.url.removeprefix(town.url), pictures)
+        await _looked_at(inge, inge.page.url.removeprefix(town.url))
         await inge.page.click("button:has-text('Gem')")
         assert "Vælg, hvordan det er fortalt." in await inge.page.inner_text("#error-summary")
         await inge.check("untold with errors")
@@ -94,7 +88,7 @@ async def test_what_waits_for_somebody_is_accessible_and_done_on_pages(
         assert "I telefonen" in await inge.text()
         await inge.check("told")
     async with town.at(await logged_in(world, "lone")) as lone:
-        await _looked_at(lone, ABOUT, pictures)
+        await _looked_at(lone, ABOUT)
         await lone.page.click("button:has-text('Opret abonnementet')")
         assert "Vælg, hvilket system det er til." in await lone.page.inner_text("#error-summary")
         await lone.check("subscription with errors")
@@ -105,7 +99,7 @@ async def test_what_waits_for_somebody_is_accessible_and_done_on_pages(
         await lone.check("subscription, made")
     await in_a_group(world, child)
     async with town.at(await at_home(world, "mother-who-waits", number)) as mother:
-        await _looked_at(mother, "/portal/familie", pictures)
+        await _looked_at(mother, "/portal/familie")
         assert "Kulturhuset, sal 2" in await mother.text()
 
     assert await asyncio.to_thread(town.checks.invalid, tmp_path) == []

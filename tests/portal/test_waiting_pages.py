@@ -84,25 +84,25 @@ async def in_a_group(world: World, child: str) -> str:
     """The child's family has said yes to a group of Anna's that meets next week; the day on which it does."""
     lone, anna = world.as_professional("lone"), world.as_professional("anna")
     today = date_of(await world.now())
-    entry = "{{key: gruppe, title: Familiegruppe, kind: group, effective_from: {on}, sessions: {{min: 1, max: 6}}, capacity: 8}}"
     on = (today + timedelta(days=1)).isoformat()
-    content = f"title: Indsatser\nprogrammes:\n  - {entry.format(on=on)}\n"
+    entry = f"key: gruppe, title: Familiegruppe, kind: group, effective_from: {on}, capacity: 8, places: [sal]"
+    sessions = "sessions: {min: 1, max: 6}"
+    places = "[{key: sal, title: 'Kulturhuset, sal 2'}]"
+    content = f"title: Indsatser\nplaces: {places}\nprogrammes:\n  - {{{entry}, {sessions}}}\n"
     kept = await lone.post("/sundhedspleje/programme-file", {"content": content, "from_on": on})
     assert kept.status == 200, kept.body
     await world.advance(timedelta(days=1))
     await handed_over(world, child, "inge", "anna", "nord")
     days = {"begins_on": on, "ends_on": (today + timedelta(days=60)).isoformat()}
-    group = {
+    held = {
         "programme": "gruppe", "unit": world.names["nord"], **days, "capacity": 8, "team": [world.names["anna"]],
-        "place": "Kulturhuset, sal 2",
+        "place": "sal",
     }  # fmt: skip
-    course = await anna.post("/sundhedspleje/courses", group)
+    course = await anna.post("/sundhedspleje/courses", held)
     assert course.status == 201, course.body
     session = {"on_date": (today + timedelta(days=8)).isoformat()}
     assert (await anna.post(f"/sundhedspleje/courses/{course.body['id']}/sessions", session)).status == 201
-    offered = await anna.post(
-        "/sundhedspleje/enrolments", {"child": child, "programme": "gruppe", "grounds": ["wants-a-network"]}
-    )
+    offered = await anna.post("/sundhedspleje/enrolments", {"child": child, "programme": "gruppe"})
     assert offered.status == 201, offered.body
     yes = await anna.post(f"/sundhedspleje/enrolments/{offered.body['id']}/acceptance", {"course": course.body["id"]})
     assert yes.status == 200, yes.body

@@ -116,8 +116,6 @@ SHOWN_ELSEWHERE = {
     *product(("holder", "deputy"), ("visits", "mother", "overlevering", "programmes")),
     *product(("health-visitor",), ("mother", "overlevering", "programmes")),
     ("team", "programmes"),
-    # By the underretning alone: tests/portal/test_waiting_pages.py.
-    ("assessor", "identity"),
 }
 OF_THE_SENDER = Address("/midwife/notifications/{notification}/withdrawal", _MIDWIFE, {"reason": "no-such-reason"})
 

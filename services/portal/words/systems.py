@@ -1,4 +1,4 @@
-"""What the services' codes are called where an administrator gives a system a subscription."""
+"""What the services' codes are called on administrators' pages: what a system may hear of, and parts of visit plans."""
 
 
 def _(text: str) -> str:
@@ -42,4 +42,10 @@ REFUSALS = {
     "there-is-no-kafka-here": _("Installationen har ingen Kafka. Vælg en webadresse."),
     "this-kind-does-not-leave": _("En af hændelserne sendes ikke til systemer."),
 }
-ALL: dict[str, dict[str, str]] = {"heard-kind": HEARD_KINDS}
+PLAN_PARTS = {
+    "contact": _("Besøg"),
+    "criterion": _("Kriterium"),
+    "decline-reason": _("Grund til et nej"),
+    "need-visit-reason": _("Grund til behovsbesøg"),
+}
+ALL: dict[str, dict[str, str]] = {"heard-kind": HEARD_KINDS, "plan-part": PLAN_PARTS}

@@ -34,6 +34,7 @@ WHY_FAILED = {
     "mail-server-away": _("mailserveren svarede ikke"),
     "mail-server-slow": _("mailserveren svarede for sent"),
     "accepted": _("taget imod"),
+    "laid-for-print": _("lagt til print"),
 }
 REFUSALS = {
     "it-is-answered-already": _("Der er allerede svaret på det."),

@@ -32,12 +32,13 @@ async def see_taking_part(child_ref: UUID, request: Looking) -> Response:
                 continue
             found = each.course or each.waits_for
             course = await courses.course(look.tx, found) if found else None
+            place = next((it.title for it in written.places if course and it.key == course.place), None)
             sessions = await courses.sessions_of(look.tx, course.id) if course else []
             out.append(
                 TakesPart(
                     enrolment=each.id, state=each.state, programme=line(written, each.programme, each.kind),
                     turn=await enrolments.turn_of(look.tx, each), unit=course.unit if course else each.unit,
-                    place=course.place if course else None, begins_on=course.begins_on if course else None,
+                    place=place, begins_on=course.begins_on if course else None,
                     ends_on=course.ends_on if course else None,
                     sessions=[
                         SessionDay(number=it.number, on_date=it.on_date)

@@ -127,8 +127,7 @@ async def see_whom_it_is_about(number: UUID, request: Looking) -> Response:
             raise NotFound("There is no such underretning, or not for you.")
         standing, relations = await stands(look.tx, found.child, look.caller, look.at)
         relations |= _to_underretning(found, look.caller)
-        sees = may(relations, "underretning", "see") and may(relations, "identity", "see")
-        require(sees, may(relations, "underretning", "see"))
+        require(may(relations, "underretning", "see"), may(relations, "underretning", "see"))
         await look.saw(number, "identity", "underretning")
         child = standing.case.merged_into or found.child
     return answer(200, (await _whom(request.runtime, child)).model_dump(mode="json"))

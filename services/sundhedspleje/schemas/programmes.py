@@ -311,7 +311,7 @@ class SessionDay(BaseModel):
 class TakesPart(BaseModel):
     """What a family is offered, waits for or takes part in. `turn`: the place on the waiting list, from 1.
 
-    `unit` holds it; `place`, `begins_on` and `ends_on` are the group's, where there is one.
+    `unit` holds it; `place` (as the municipality calls it), `begins_on` and `ends_on` are the group's, where there is one.
     """
 
     enrolment: UUID
@@ -438,7 +438,7 @@ class MethodTrainedOut(BaseModel):
 
 
 class FileIn(_Strict):
-    """A whole programmes.yaml, and the day from which it holds."""
+    """A whole programmes.yaml or visits.yaml, and the day from which it holds."""
 
     content: str = Field(min_length=1, max_length=200_000)
     from_on: date
@@ -468,6 +468,24 @@ class FileDifference(BaseModel):
     what: Literal["new", "changed", "ended"]
     on: date
     fields: list[str]
+
+
+class VisitFileDifference(BaseModel):
+    """A contact, a criterion or a reason by its code: what becomes of it from which day on."""
+
+    part: Literal["contact", "criterion", "decline-reason", "need-visit-reason"]
+    code: str
+    what: Literal["new", "changed", "ended"]
+    on: date
+    fields: list[str]
+
+
+class VisitFileComparedOut(BaseModel):
+    """What changes from which day on. `file` null: nothing was kept, it was a comparison only."""
+
+    file: UUID | None
+    from_on: date
+    changes: list[VisitFileDifference]
 
 
 class FileComparedOut(BaseModel):
