@@ -10,7 +10,8 @@ from services.chassis.store import Tx
 from services.daycare import domain, repository
 from services.daycare.domain import Child, Decision, places
 from services.daycare.domain import transition as transitions
-from services.daycare.domain.asked import Asked, already_held
+from services.daycare.domain.asked import Asked, already_held, due_on
+from services.daycare.domain.transition import setting_on
 from services.daycare.repository import asked as stored_asked
 from services.daycare.repository import places as stored_places
 from services.daycare.repository import transitions as stored_transitions
@@ -144,7 +145,11 @@ async def ask_for_plusplads(received: Received[PlusPladsAsked], tx: Tx) -> None:
     event = received.event
     await _known(tx, event.child)
     await stored_places.take_turns(tx, event.unit)
-    asked = Asked(event.enrolment, event.child, event.municipality, event.unit, event.programme, event.method)
+    today = date_of(await tx.now())
+    days = setting_on(await stored_transitions.settings_of(tx, event.municipality), today).plusplads_days
+    asked = Asked(
+        event.enrolment, event.child, event.municipality, event.unit, event.programme, event.method, due_on(today, days)
+    )  # fmt: skip
     held = already_held(asked, await stored_places.holdings_of(tx, event.child))
     await stored_asked.ask(tx, replace(asked, state="reserved", holding=held) if held else asked, await tx.now())
 

@@ -248,13 +248,14 @@ class NoPlusPladsIn(_Strict):
 
 
 class AskedOut(BaseModel):
-    """A plusplads that a programme asks for, and what became of it."""
+    """A plusplads that a programme asks for, and what became of it. `due_on`: the last day to answer."""
 
     id: UUID
     child: UUID
     unit: UUID
     programme: str
     method: str
+    due_on: date
     state: Literal["open", "reserved", "declined", "lapsed"]
     holding: UUID | None
     reason: str | None
@@ -311,11 +312,15 @@ class BoardOut(BaseModel):
 
 
 class SettingIn(_Strict):
-    """A municipality's rule from a day on: whether the baton goes along with a start, when people are told what is missing."""
+    """A municipality's rule from a day on: whether the baton goes along with a start, when people are told what is missing.
+
+    `plusplads_days`: within so many days an institution answers whether it holds the plusplads that a programme asks for.
+    """
 
     from_on: date
     baton: BatonRule
     warn_days: int = Field(14, ge=1, le=90)
+    plusplads_days: int = Field(7, ge=1, le=90)
 
 
 class SettingsOut(BaseModel):

@@ -176,8 +176,12 @@ class RuleIn(_Strict):
 
 
 class SubscriptionIn(_Strict):
-    """Where to, and what. `topic`: a Kafka topic of one's own, which this client's principal alone may read."""
+    """Where to, and what. `topic`: a Kafka topic of one's own, which this client's principal alone may read.
 
+    `client_id`: the municipality's own system that it is for, where an administrator makes it; a system makes its own.
+    """
+
+    client_id: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = None
     channel: Literal["webhook", "topic"] = "webhook"
     url: Annotated[str, StringConstraints(min_length=8, max_length=2000)] | None = None
     rules: list[RuleIn] = Field(min_length=1, max_length=20)
@@ -219,6 +223,17 @@ class SubscriptionOut(BaseModel):
 
 class SubscriptionsOut(_Strict):
     subscriptions: list[SubscriptionOut]
+
+
+class SystemOut(_Strict):
+    """A municipality's own system, and the kinds of events that its role lets it hear."""
+
+    client_id: str
+    kinds: list[str]
+
+
+class SystemsOut(_Strict):
+    systems: list[SystemOut]
 
 
 class SubscriptionChangeOut(_Strict):

@@ -347,6 +347,37 @@ class PeersCase(BaseModel):
     born_on: date | None = None
 
 
+class FamilySession(BaseModel):
+    number: int
+    on_date: date
+
+
+class FamilyProgramme(BaseModel):
+    """What a programme is called."""
+
+    title: str
+    kind: str
+
+
+class FamilyCourse(BaseModel):
+    """What the family is offered, waits for or takes part in, as it sees it itself; `sessions` that lie ahead."""
+
+    enrolment: UUID
+    state: str
+    programme: FamilyProgramme
+    turn: int | None = None
+    unit: UUID
+    unit_name: str | None = None
+    place: str | None = None
+    begins_on: date | None = None
+    ends_on: date | None = None
+    sessions: list[FamilySession] = []
+
+
+class PeersTakesPart(BaseModel):
+    takes_part: list[FamilyCourse] = []
+
+
 class FamilyTovholder(_Strict):
     """Who, where, since when, and at what address at work; null where the directory has nothing."""
 
@@ -380,6 +411,7 @@ class FamilyChild(_Strict):
     handover: FamilyHandover | None = None
     starts: list[FamilyStart] | None = None
     visits: list[FamilyVisit] | None = None
+    courses: list[FamilyCourse] | None = None
     unavailable: list[str]
 
 

@@ -17,8 +17,8 @@ ID, PAGE = "form", "page"
 _LONGEST = 20_000
 # A municipality's whole file.
 _LONGER = {"content": 200_000, "file": 200_000}
-# The one form that takes a file, and the field it stands in: read as text, kept nowhere as a file.
-_FILES = {"/portal/administration/programmer/se": "file"}
+# The forms that take a file, and the field it stands in: read as text, kept nowhere as a file.
+_FILES = {"/portal/administration/programmer/se": "file", "/portal/administration/besoegsplaner/se": "file"}
 A_PAGE = re.compile(r"/portal/[\w/?=&.%:+-]{0,400}")
 
 

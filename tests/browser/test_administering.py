@@ -267,7 +267,18 @@ def _today() -> date:
 
 PLACES = [
     *(ADMIN + place for place in ("", "/enheder", "/enheder/{nord}", "/medarbejdere", "/medarbejdere/{anna}", "/modtagelse")),
-    *(ADMIN + place for place in ("/modtagelse/{intake}", "/kalender", "/hjemmel", "/programmer", "/abonnementer", "/historik")),
+    *(
+        ADMIN + place
+        for place in (
+            "/modtagelse/{intake}",
+            "/kalender",
+            "/hjemmel",
+            "/programmer",
+            "/besoegsplaner",
+            "/abonnementer",
+            "/historik",
+        )
+    ),
     *("/portal/tal", "/portal/leder", "/portal/find", "/portal/barn/{child}/samtykker", "/portal/barn/{child}/breve"),
     *("/portal/barn/{child}/adgang", "/portal/barn/{child}"),
 ]

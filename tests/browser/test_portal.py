@@ -3,9 +3,11 @@
 import asyncio
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from services.portal.repository import Key
 from tests.browser.people import Town, Visitor
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
@@ -58,8 +60,35 @@ async def test_a_child_is_handed_on_and_its_receiver_sees_it_come_without_a_relo
         assert (await town.facts(child))[-1] in ("supporter_joined", "handover_effected", "tovholder_changed")
 
 
-async def test_log_out_at_the_provider_ends_the_session_here(town: Town) -> None:
+async def _first_token_is_over(town: Town, visitor: Visitor) -> Any:
+    """As it is some minutes after the log-in: no service takes the session's token any more.
+
+    What the session kept, and its key.
+    """
+    [secret] = [it["value"] for it in await visitor.context.cookies() if it["name"] == "portal"]
+    key = Key(secret)
+    kept = key.open(await town.as_owner("select content from portal.web_session where id = $1", key.id))
+    over = {**kept, "tokens": {**kept["tokens"], "access": "over", "until": 0}}
+    await town.as_owner("update portal.web_session set content = $2 where id = $1 returning 1", key.id, key.close(over))
+    return kept["tokens"], key
+
+
+async def test_a_session_outlives_its_tokens_until_log_out_at_the_provider_ends_it(town: Town) -> None:
     async with town.visitor("anna") as anna:
+        # Two pages at once, and then a form: the provider takes each refresh token once, and nobody is sent to the log-in.
+        first, key = await _first_token_is_over(town, anna)
+        other = await anna.context.new_page()
+        await asyncio.gather(anna.goto("/portal/"), other.goto(f"{town.url}/portal/find"))
+        assert [anna.page.url, other.url] == [f"{town.url}/portal/", f"{town.url}/portal/find"]
+        second, _ = await _first_token_is_over(town, anna)
+        assert first["refresh"] != second["refresh"]
+        await other.check("#purpose-1")
+        await other.click("button:has-text('Søg')")
+        assert "log-ind" not in other.url
+        now = key.open(await town.as_owner("select content from portal.web_session where id = $1", key.id))["tokens"]
+        assert now["access"] not in ("over", first["access"], second["access"])
+        await other.close()
+
         await anna.page.goto(f"{town.issuer}/session/end?client_id=portal")
         await anna.page.click("button:has-text('Log ud')")
 

@@ -1,6 +1,7 @@
 """A programme that is through asks the institution that goes on for a plusplads: a task until it is reserved or declined."""
 
 from dataclasses import replace
+from datetime import date
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -21,7 +22,7 @@ from services.events.sundhedspleje import PlusPladsAsked
 from tests.daycare.test_places_and_transitions import House, house  # noqa: F401 - a fixture
 
 UNIT = uuid4()
-ASKED = Asked(uuid4(), uuid4(), "0990", UNIT, "familietraening", "cos-p")
+ASKED = Asked(uuid4(), uuid4(), "0990", UNIT, "familietraening", "cos-p", date(2026, 3, 9))
 LEADER, COLLEAGUE = Asker(uuid4(), frozenset({UNIT}), frozenset({UNIT})), Asker(uuid4(), frozenset({UNIT}))
 
 
@@ -55,6 +56,7 @@ async def test_what_a_programme_asks_for_is_the_institutions_task_until_it_is_re
     leader, nurse, pedagogue = house.as_(house.leader), house.as_(house.nurse), house.as_(house.pedagogue)
     path = "/daycare/asked-pluspladser"
     one, two, three, four = [await house.child() for _ in range(4)]
+    await house.office.post("/daycare/settings", {"from_on": await house.day(0), "baton": "moves", "plusplads_days": 3})
     first, second = await ask(house, one), await ask(house, two)
 
     async def listed(who: Any, query: str) -> list[str]:
@@ -64,7 +66,9 @@ async def test_what_a_programme_asks_for_is_the_institutions_task_until_it_is_re
     before = [
         await listed(who, query) for who, query in ((leader, "of=led"), (nurse, "of=me"), (pedagogue, f"unit={house.unit}"))
     ]
-    unseen = await listed(stranger, f"unit={house.unit}")
+    unseen = [*await listed(stranger, f"unit={house.unit}"), *await listed(stranger, "of=municipality")]
+    everywhere = (await house.office.get(f"{path}?of=municipality")).body["asked"]
+    seen = [(await who.get(f"{path}/{first}")).status for who in (leader, nurse, pedagogue, house.office, stranger)]
     refused = [(await who.post(f"{path}/{first}/reservation", {})).status for who in (pedagogue, stranger)]
 
     # The leader reserves it for one child; there is none for the other, and she says so.
@@ -76,6 +80,9 @@ async def test_what_a_programme_asks_for_is_the_institutions_task_until_it_is_re
 
     assert before == [sorted((first, second))] * 3
     assert (unseen, refused) == ([], [403, 404])
+    # The placement office sees all; each has its last day by the municipality's own setting.
+    assert {(it["id"], it["due_on"]) for it in everywhere} == {(first, await house.day(3)), (second, await house.day(3))}
+    assert seen == [200, 200, 200, 200, 404]
     assert (reserved.status, again.body) == (200, reserved.body)
     board = (await nurse.get(f"/daycare/plusplads/{reserved.body['holding']}")).body
     assert (board["child"], board["method"], board["state"]) == (str(one), "cos-p", "held")

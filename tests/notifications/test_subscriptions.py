@@ -170,11 +170,11 @@ async def test_what_may_not_be_subscribed_to_is_refused_with_the_reason(telling_
         answered = await who.post(SUBSCRIPTIONS, body)
         return answered.status, answered.problem, answered.body.get("why")
 
-    assert await refused(telling.someone("lone"), {"url": receiver.url(), "rules": rules}) == (
-        403,
-        "only-a-system-subscribes",
-        None,
-    )
+    assert (await refused(telling.someone("elin"), {"url": receiver.url(), "rules": rules}))[:2] == (
+        403, "only-an-administrator-keeps-subscriptions",
+    )  # fmt: skip
+    foreign = {"url": receiver.url(), "rules": rules, "client_id": "placement-havby"}
+    assert (await refused(system, foreign))[:2] == (403, "a-system-subscribes-for-itself")
     assert (await refused(telling.world.as_client("vans-gateway"), {"url": receiver.url(), "rules": rules}))[0] == 403
     assert await refused(system, {"url": "https://evil.example.com/", "rules": rules}) == (
         403, "the-host-is-not-registered", "host-not-registered",
@@ -245,11 +245,42 @@ async def test_the_administrator_sees_and_keeps_the_subscriptions_of_the_municip
         ("secret", None), ("resumed", None), ("paused", None), ("made", "record-havby"),
     ]  # fmt: skip
     assert {it["by_professional"] for it in history[:3]} == {telling.world.names["lone"]}
-    # Other people, another municipality's administrator, and people who would subscribe.
+    # Other people, and another municipality's administrator.
     assert (await telling.someone("elin").get(SUBSCRIPTIONS)).problem == "only-an-administrator-keeps-subscriptions"
     assert (await telling.someone("elin").post(f"{place}/pause")).status == 403
     assert (await telling.someone("skovby-leader").get(place)).status == 404
     assert (await telling.someone("skovby-leader").post(f"{place}/pause")).status == 404
-    wanted = {"url": receiver.url("/own"), "rules": [BATON]}
-    assert (await lone.post(SUBSCRIPTIONS, wanted)).problem == "only-a-system-subscribes"
     assert (await lone.delete(place)).body["state"] == "ended"
+
+
+async def test_the_administrator_makes_a_subscription_for_a_system_of_the_municipality_and_for_no_other(
+    telling_all: Telling, receiver: Receiver
+) -> None:
+    telling = telling_all
+    lone, record = telling.someone("lone"), await telling.system("record-havby")
+    for client_id, municipality, roles in (("record-skovby", "0991", ("record-system",)), ("deaf", HAVBY, ())):
+        await telling.system(client_id, municipality, roles)
+    wanted = {"client_id": "record-havby", "url": receiver.url("/all"), "rules": [BATON]}
+
+    offered = (await lone.get(f"{SUBSCRIPTIONS}/systems")).body["systems"]
+    made, again = [await lone.post(SUBSCRIPTIONS, wanted, key="once") for _ in range(2)]
+    await telling.register()
+    await telling.give_out()
+
+    # It belongs to the system, which keeps it as one of its own; the history says who made it.
+    assert {it["client_id"]: "tovholder_changed" in it["kinds"] for it in offered} == {
+        "placement-havby": False, "record-havby": True,
+    }  # fmt: skip
+    assert (made.status, made.body["client_id"], made.body["id"]) == (201, "record-havby", again.body["id"])
+    assert "secret" not in again.body
+    [first, *_] = receiver.came
+    assert Webhook(made.body["secret"]).verify(first.body, first.headers)["subscription"] == made.body["id"]
+    assert [it["id"] for it in (await record.get(SUBSCRIPTIONS)).body["subscriptions"]] == [made.body["id"]]
+    [line] = (await lone.get(f"{SUBSCRIPTIONS}/{made.body['id']}/history")).body["changes"]
+    assert (line["what"], line["by_professional"]) == ("made", telling.world.names["lone"])
+    # Another municipality's system, one that may hear nothing, one that is none, a ward, and no name at all.
+    for named in ("record-skovby", "deaf", "nobody", "maternity-havby", None):
+        refused = await lone.post(SUBSCRIPTIONS, {**wanted, "client_id": named})
+        assert (refused.status, refused.problem) == (422, "no-such-system-of-the-municipality"), named
+    for other in (telling.someone("elin"), record):
+        assert (await other.get(f"{SUBSCRIPTIONS}/systems")).problem == "only-an-administrator-keeps-subscriptions"

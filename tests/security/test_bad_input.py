@@ -61,6 +61,7 @@ CHANGES: dict[str, Any] = {
     "/directory/professionals/{professional}/departure": {},
     "/directory/municipalities/{municipality}": {"closing_age": 6},
     "/sundhedspleje/programme-file/{number}/withdrawal": None,
+    "/sundhedspleje/visit-plan-file/{number}/withdrawal": None,
     "/directory/professionals/{professional}": {"seats": []},
     "/directory/professionals/{professional}/competences": {"competences": []},
     "/directory/professionals/{professional}/return": {"seats": [{"unit": str(uuid.UUID(int=2))}]},
@@ -160,7 +161,7 @@ NAMING_A_CHILD: dict[str, Any] = {
 NAMING_A_CHILD_IN_THE_QUERY = (
     "/daycare/starts?child={child}", "/daycare/starts?unit={maelkevejen}", "/daycare/arrivals?unit={maelkevejen}",
     "/daycare/asked-pluspladser?unit={maelkevejen}", "/daycare/asked-pluspladser?of=me", "/registry/caseloads?unit={syd}",
-    "/sundhedspleje/configuration",
+    "/daycare/asked-pluspladser?of=municipality", "/sundhedspleje/configuration",
     "/daycare/plusplads?unit={maelkevejen}", "/daycare/agreements?unit={maelkevejen}", "/notifications/deliveries?child={child}",
     "/notifications/deliveries?recipient={dorte}", "/notifications/deliveries?recipient=me",
     "/notifications/deliveries?state=failed",

@@ -104,6 +104,15 @@ async def test_a_group_is_held_from_the_offer_to_who_goes_on_with_the_family(tow
     assert {each["enrolment"] for each in shown["families"]} == {first["id"], third["id"]}
     assert (await town.her.get(f"{ENROLMENTS}/{second['id']}")).body["text"] == "Flytter sammen med farmor."
 
+    # What the family itself sees: the group's place and the days ahead, its own turn, and nobody else.
+    taking = [
+        (await town.her.get(f"/sundhedspleje/cases/{each['child']}/taking-part")).body["takes_part"] for each in (first, third)
+    ]
+    assert [(each["state"], each["turn"], each["place"]) for (each,) in taking] == [
+        ("accepted", None, None),
+        ("waiting", 1, None),
+    ]
+
     # It begins; sessions are held, each with who was there.
     await town.ask(f"{COURSES}/{course}/start")
     for number in range(4):

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
+from datetime import date, timedelta
 from typing import Literal
 from uuid import UUID
 
@@ -24,7 +25,10 @@ class ItIsAnsweredAlready(RuleViolated):
 
 @dataclass(frozen=True)
 class Asked:
-    """An institution is asked to hold a plusplads for a child, to go on in the method of a programme."""
+    """An institution is asked to hold a plusplads for a child, to go on in the method of a programme.
+
+    `due_on`: the last day to answer; after it the task is overdue and stays open.
+    """
 
     id: UUID
     child: UUID
@@ -32,6 +36,7 @@ class Asked:
     unit: UUID
     programme: str
     method: str
+    due_on: date
     state: State = "open"
     holding: UUID | None = None
     reason: WhyNoPlusPlads | None = None
@@ -79,6 +84,11 @@ def reserve(asked: Asked, holding: UUID, by: UUID | None) -> Answered:
         answered_by=by,
     )  # fmt: skip
     return Answered(reserved, (said,))
+
+
+def due_on(asked_on: date, days: int) -> date:
+    """The last day to answer; `days`: the municipality's own."""
+    return asked_on + timedelta(days=days)
 
 
 def already_held(asked: Asked, own: Iterable[Holding]) -> UUID | None:

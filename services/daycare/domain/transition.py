@@ -74,11 +74,16 @@ class SettingsOfAPastDayStand(RuleViolated):
 
 @dataclass(frozen=True)
 class Setting:
-    """A municipality's rule from a day on. `warn_days`: so long before the start what is missing is put before people."""
+    """A municipality's rule from a day on.
+
+    `warn_days`: so long before the start what is missing is put before people. `plusplads_days`: an institution answers within
+    so many days whether it holds a plusplads that a programme asks for.
+    """
 
     from_on: date
     baton: BatonRule = "tovholder-decides"
     warn_days: int = 14
+    plusplads_days: int = 7
 
 
 DEFAULT: Final = Setting(date.min)

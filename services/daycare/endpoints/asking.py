@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from services.chassis.calendar import date_of
 from services.chassis.errors import NotFound, NotUnderstood
 from services.chassis.ids import new_id
-from services.chassis.request import Change, OpenChange, Reading, answer, change, reading
+from services.chassis.request import Change, OpenChange, OpenReading, Reading, answer, change, reading
 from services.chassis.route import UsualRoute
 from services.chassis.service import runtime_of
 from services.daycare import domain, repository
@@ -32,32 +32,49 @@ Looking = Annotated[Reading, Depends(reading(runtime))]
 async def see_asked(
     request: Looking,
     unit: UUID | None = None,
-    of: Literal["me", "led"] | None = None,
+    of: Literal["me", "led", "municipality"] | None = None,
     after: UUID | None = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 50,
 ) -> Response:
-    """What is still to be decided: of a `unit`, of the caller's own children (`of=me`), or of the units that the caller leads.
+    """What is still to be decided: of a `unit`, of the caller's own children (`of=me`), of the units that the caller leads,
+    or of the whole municipality (`of=municipality`), for the placement office.
 
     As far as the caller may see the child's place: a page may be short.
     """
     if (unit is None) == (of is None):
-        raise NotUnderstood("Name a unit, or say whose: `of=me` or `of=led`.")
+        raise NotUnderstood("Name a unit, or say whose: `of=me`, `of=led` or `of=municipality`.")
     async with request.begin() as look:
         asking = asker(look.caller)
-        units = [unit] if unit else sorted(asking.leads) if of == "led" else []
+        units = [unit] if unit else sorted(asking.leads) if of == "led" else None if of == "municipality" else []
         found = await stored.open_in(look.tx, units, asking.professional if of == "me" else None, after, limit)
         standings = await repository.standings(look.tx, {it.child for it in found}, asking.professional, date_of(look.at))
-        shown = []
-        for it in found:
-            standing = standings.get(it.child)
-            related = domain.relations(standing.child, asking, standing.stands) if standing else frozenset[str]()
-            own = await repository.unit_of(look.tx, it.unit, it.municipality)
-            if own and not own.private and it.unit in asking.works_in:
-                related |= {"daycare"}
-            if may(related, "place", "see"):
-                await look.saw(it.child, "place", "asked")
-                shown.append(_out(it))
+        shown = [_out(it) for it in found if await _sees(look, it, standings.get(it.child))]
         return answer(200, AskedPageOut(asked=shown, next=found[-1].id if len(found) == limit else None).model_dump())
+
+
+@router.get("/asked-pluspladser/{number}", response_model=AskedOut)
+async def see_one_asked(number: UUID, request: Looking) -> Response:
+    """What was asked for, and what became of it; for whoever may see the child's place."""
+    async with request.begin() as look:
+        asked = await stored.one(look.tx, number)
+        professional, today = look.caller.professional, date_of(look.at)
+        standings = await repository.standings(look.tx, {asked.child}, professional, today) if asked else {}
+        if asked is None or not await _sees(look, asked, standings.get(asked.child)):
+            raise NotFound("There is no such task, or not for you.")
+        return answer(200, _out(asked).model_dump(mode="json"))
+
+
+async def _sees(look: OpenReading, it: Asked, standing: repository.Standing | None) -> bool:
+    """Whether the caller may see the child's place; logged where they may. A private unit hears by the parents alone."""
+    asking = asker(look.caller)
+    related = domain.relations(standing.child, asking, standing.stands) if standing else frozenset[str]()
+    own = await repository.unit_of(look.tx, it.unit, it.municipality)
+    if own and not own.private and it.unit in asking.works_in:
+        related |= {"daycare"}
+    sees = may(related, "place", "see")
+    if sees:
+        await look.saw(it.child, "place", "asked")
+    return sees
 
 
 @router.post("/asked-pluspladser/{number}/reservation", response_model=AskedOut)

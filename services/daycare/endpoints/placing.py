@@ -232,7 +232,7 @@ async def set_rules(body: SettingIn, request: Changing) -> Response:
         assert municipality is not None, "the placement office is a municipality's"
         if body.from_on < date_of(opened.at):
             raise transition_rules.SettingsOfAPastDayStand
-        setting = transition_rules.Setting(body.from_on, body.baton, body.warn_days)
+        setting = transition_rules.Setting(body.from_on, body.baton, body.warn_days, body.plusplads_days)
         await transitions.save_setting(opened.tx, municipality, setting, opened.at)
         said = BatonRuleSet(municipality=municipality, from_on=body.from_on, baton=body.baton)
         opened.tx.publish(subject_of_municipality(municipality), said)

@@ -68,16 +68,18 @@ async def meetings_of(tx: Tx, start: UUID) -> list[Meeting]:
 
 
 async def settings_of(tx: Tx, municipality: str) -> list[Setting]:
-    rows = await tx.fetch("select from_on, baton, warn_days from setting where municipality = $1 order by from_on", municipality)
+    rows = await tx.fetch(
+        "select from_on, baton, warn_days, plusplads_days from setting where municipality = $1 order by from_on", municipality
+    )
     return [Setting(**row) for row in rows]
 
 
 async def save_setting(tx: Tx, municipality: str, setting: Setting, at: datetime) -> None:
     await tx.execute(
-        "insert into setting (municipality, from_on, baton, warn_days, recorded_at) values ($1, $2, $3, $4, $5)"
-        " on conflict (municipality, from_on) do update set baton = excluded.baton, warn_days = excluded.warn_days,"
-        " recorded_at = excluded.recorded_at",
-        *(municipality, setting.from_on, setting.baton, setting.warn_days, at),
+        "insert into setting (municipality, from_on, baton, warn_days, plusplads_days, recorded_at)"
+        " values ($1, $2, $3, $4, $5, $6) on conflict (municipality, from_on) do update set baton = excluded.baton,"
+        " warn_days = excluded.warn_days, plusplads_days = excluded.plusplads_days, recorded_at = excluded.recorded_at",
+        *(municipality, setting.from_on, setting.baton, setting.warn_days, setting.plusplads_days, at),
     )
 
 

@@ -30,6 +30,14 @@ class OnlyAnAdministratorKeepsSubscriptions(NotAllowed):
     """Subscriptions belong to systems; the municipality's administrator sees, pauses, tests and ends those of its own systems."""
 
 
+class NoSuchSystemOfTheMunicipality(NotUnderstood):
+    """An administrator names a system of the municipality's own, active in the directory, whose role lets it hear something."""
+
+
+class ASystemSubscribesForItself(NotAllowed):
+    """A system makes subscriptions of its own; only the municipality's administrator makes one for another."""
+
+
 class TheHostIsNotRegistered(NotAllowed):
     """Webhooks go to hosts that the operator of this installation has registered, by https, and to no private network."""
 
@@ -83,6 +91,16 @@ class Subscriber:
 
 
 @dataclass(frozen=True)
+class Owner:
+    """The system that a subscription belongs to, and what it may hear of."""
+
+    client_id: str
+    municipality: str | None
+    organisation: str | None
+    hears: Subscriber
+
+
+@dataclass(frozen=True)
 class Fact:
     """What is asked about an event. `units`: those it names and the tovholder's; `senders`: who told of the child."""
 
@@ -120,6 +138,12 @@ def classes_of(subscriber: Subscriber) -> frozenset[str]:
     if subscriber.kind == "municipality":
         return frozenset(class_ for role in subscriber.roles for class_ in _table()["roles"].get(role, ()))
     return frozenset(_table()["sender"]) if subscriber.kind == "organisation" and subscriber.sends_for - {"*"} else frozenset()
+
+
+def hears(subscriber: Subscriber) -> list[str]:
+    """The kinds of events a subscriber may hear of at all, by name."""
+    allowed = classes_of(subscriber)
+    return sorted(kind for kind, class_ in leaves().items() if class_ in allowed)
 
 
 def may_subscribe(subscriber: Subscriber) -> None:

@@ -1,7 +1,7 @@
 """Who was told of what, whether they have seen it, who was not told, and what can be done about it."""
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
@@ -35,13 +35,14 @@ async def deliveries(
     child: UUID | None = None,
     recipient: Annotated[str | None, Query(pattern=r"^(me|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$")] = None,
     state: State | None = None,
+    of: Annotated[Literal["me"] | None, Query(description="Of what failed only what is one's own to mend.")] = None,
     after: UUID | None = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> Response:
     """One's own deliveries (`recipient=me`); a child's, for those concerned with it; what failed, for those who can act."""
     async with request.begin() as look:
         whom = look.caller.professional if recipient == "me" else UUID(recipient) if recipient else None
-        rows = await _found(look, child, whom, state, after, limit)
+        rows = await _found(look, child, whom, state, of == "me", after, limit)
         await _saw(look, rows)
     return _page(rows, limit, request.runtime.settings)
 
@@ -162,7 +163,7 @@ async def _saw(look: OpenReading, rows: Sequence[Any]) -> None:
 
 
 async def _found(
-    look: OpenReading, child: UUID | None, whom: UUID | None, state: State | None, after: UUID | None, limit: int
+    look: OpenReading, child: UUID | None, whom: UUID | None, state: State | None, own: bool, after: UUID | None, limit: int
 ) -> list[Any]:
     caller = look.caller
     if whom and (whom == caller.professional or caller.is_service):
@@ -171,5 +172,6 @@ async def _found(
         await related(look, child, "see")
         return await repository.about_child(look.tx, child, whom, state, after, limit)
     if state == "failed" and not whom and (caller.professional or caller.is_service):
-        return await repository.not_delivered(look.tx, caller.professional, led_by(caller), caller.is_service, after, limit)
+        led, everything = led_by(caller), caller.is_service
+        return await repository.not_delivered(look.tx, caller.professional, led, everything, own, after, limit)
     raise NotFound("Ask for a child, for your own deliveries (recipient=me), or for those that failed (state=failed).")

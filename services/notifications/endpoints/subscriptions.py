@@ -1,4 +1,4 @@
-"""Integrators' subscriptions: made by the system that owns them; seen and kept in order by it and the administrator."""
+"""Integrators' subscriptions: made by the system that owns them or the administrator; seen and kept in order by both."""
 
 import base64
 from datetime import datetime
@@ -30,6 +30,8 @@ from services.notifications.schemas import (
     SubscriptionIn,
     SubscriptionOut,
     SubscriptionsOut,
+    SystemOut,
+    SystemsOut,
 )
 
 router = APIRouter(prefix="/subscriptions", route_class=UsualRoute)
@@ -43,14 +45,19 @@ class ThisKindDoesNotLeave(NotUnderstood):
     "", status_code=201, summary="Subscribe to events by webhook or on a topic of one's own", response_model=SubscriptionOut
 )
 async def subscribe(request: Changing, body: SubscriptionIn) -> Response:
-    """The answer shows the secret, once: a repeated request gets none. Only what this system may hear comes."""
+    """The answer shows the secret, once: a repeated request gets none. Only what this system may hear comes.
+
+    The administrator makes one for a system of the municipality's own by naming it; it then belongs to that system.
+    """
     settings = request.runtime.settings
+    await _may_change(request)
     async with request.begin() as begun:
-        rules.may_subscribe(outward.subscriber_of(begun.caller))
+        owner = await _owner(begun, body.client_id)
+        rules.may_subscribe(owner.hears)
         _checked(settings, body)
-        number, principal = new_id(), f"User:{begun.caller.client_id}" if body.channel == "topic" else None
+        number = new_id()
         stored = [rule.model_dump(mode="json", exclude_defaults=True) for rule in body.rules]
-        await outward.add(begun.tx, number, begun.caller, body.channel, body.url, principal, stored)
+        await outward.add(begun.tx, number, owner, body.channel, body.url, stored)
         await outward.remember(begun.tx, number, begun.caller, "made")
         secret = await _new_secret(begun, settings, number, begun.at) if body.channel == "webhook" else None
         row = await outward.own(begun.tx, begun.caller.client_id, number)
@@ -93,6 +100,18 @@ async def _may_change(request: Change) -> None:
 async def all_own(request: Looking) -> Response:
     rows = await _seen(request)
     return answer(200, {"subscriptions": [_shown(row) for row in rows]})
+
+
+@router.get("/systems", summary="For the administrator: the municipality's systems that may subscribe", response_model=SystemsOut)
+async def systems(request: Looking) -> Response:
+    """And the kinds of events that each may hear of."""
+    async with request.begin() as look:
+        caller = look.caller
+        found = await outward.systems_of(look.tx, caller.party.municipality or "")
+    if not await _administers(request.runtime, caller):
+        raise rules.OnlyAnAdministratorKeepsSubscriptions
+    shown = [SystemOut(client_id=it.client_id, kinds=rules.hears(it.hears)) for it in found if rules.classes_of(it.hears)]
+    return answer(200, SystemsOut(systems=shown).model_dump(mode="json"))
 
 
 @router.get("/{subscription}", summary="How one's subscription stands", response_model=SubscriptionOut)
@@ -198,6 +217,20 @@ async def replay(request: Changing, subscription: UUID, body: ReplayIn) -> Respo
         oldest = await outward.oldest_kept(begun.tx, row)
         await outward.set_sent(begun.tx, subscription, rules.replay_from(body.from_sequence, oldest, row["sequence"]))
         return await _answered(begun, subscription)
+
+
+async def _owner(begun: OpenChange, named: str | None) -> rules.Owner:
+    """The asking system itself, or the one that an administrator names."""
+    own = outward.owner_of(begun.caller)
+    if own is not None:
+        if named not in (None, own.client_id):
+            raise rules.ASystemSubscribesForItself
+        return own
+    known = await outward.systems_of(begun.tx, begun.caller.party.municipality or "")
+    found = next((it for it in known if it.client_id == named and rules.classes_of(it.hears)), None)
+    if found is None:
+        raise rules.NoSuchSystemOfTheMunicipality
+    return found
 
 
 def _checked(settings: Settings, body: SubscriptionIn) -> None:

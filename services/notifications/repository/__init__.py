@@ -291,17 +291,23 @@ async def to_recipient(
 
 
 async def not_delivered(
-    tx: Tx, professional: UUID | None, led: Sequence[UUID], everything: bool, after: UUID | None, limit: int
+    tx: Tx, professional: UUID | None, led: Sequence[UUID], everything: bool, own: bool, after: UUID | None, limit: int
 ) -> list[Any]:
-    """What failed and is shown to a professional, or concerns a child whose tovholder's unit, or whose intake, they lead."""
+    """What failed and is a professional's to mend.
+
+    On their list, or for the family of a child whose tovholder they are; unless `own`, also of children whose tovholder's
+    unit, or whose intake, they lead.
+    """
     return await tx.fetch(
         """
         select * from delivery d where state = 'failed' and ($1 or shown_to = $2
-            or exists (select from child_case c where c.child = d.about and c.holder_unit = any ($3))
-            or exists (select from intake i where i.municipality = d.municipality and $2 in (i.lead, i.deputy, i.leader)))
+            or (to_whom = 'family' and exists (select from child_case c where c.child = d.about and c.holder = $2))
+            or (not $6 and exists (select from child_case c where c.child = d.about and c.holder_unit = any ($3)))
+            or (not $6 and exists (select from intake i where i.municipality = d.municipality
+              and $2 in (i.lead, i.deputy, i.leader))))
           and ($4::uuid is null or id > $4) order by id limit $5
         """,
-        *(everything, professional, list(led), after, limit),
+        *(everything, professional, list(led), after, limit, own),
     )
 
 

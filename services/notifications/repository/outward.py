@@ -11,7 +11,7 @@ from services.chassis.ids import new_id
 from services.chassis.party import Caller
 from services.chassis.store import Connection, Store, Tx
 from services.notifications.domain import outward
-from services.notifications.domain.outward import Fact, Rule, Subscriber
+from services.notifications.domain.outward import Fact, Owner, Rule, Subscriber
 
 # -- What is heard ----------------------------------------------------------------------------------------------------------
 
@@ -303,26 +303,33 @@ async def topics_are_ready(store: Store, subscriptions: Iterable[UUID]) -> None:
 # -- The owner's part -------------------------------------------------------------------------------------------------------
 
 
-def subscriber_of(caller: Caller) -> Subscriber:
-    return Subscriber(
-        caller.party.kind if caller.professional is None else "professional",
-        caller.party.municipality,
-        frozenset(caller.sends_for),
-        caller.roles,
-    )
-
-
-async def add(
-    tx: Tx, number: UUID, caller: Caller, channel: str, url: str | None, principal: str | None, rules: list[Any]
-) -> None:
+def owner_of(caller: Caller) -> Owner | None:
+    """The asking system itself; None for a person."""
+    if caller.client_id is None:
+        return None
     party = caller.party
+    hears = Subscriber(party.kind, party.municipality, frozenset(caller.sends_for), caller.roles)
+    municipality = party.municipality if party.kind == "municipality" else None
+    return Owner(caller.client_id, municipality, party.organisation if party.kind == "organisation" else None, hears)
+
+
+async def systems_of(tx: Tx, municipality: str) -> list[Owner]:
+    """A municipality's own systems that are active, by name."""
+    rows = await tx.fetch(
+        "select * from client where kind = 'municipality' and municipality = $1 and active order by client_id", municipality
+    )
+    return [Owner(row["client_id"], municipality, None, _subscriber(row)) for row in rows]
+
+
+async def add(tx: Tx, number: UUID, owner: Owner, channel: str, url: str | None, rules: list[Any]) -> None:
+    """`channel` topic: the owner's principal alone may read it."""
+    principal = f"User:{owner.client_id}" if channel == "topic" else None
     await tx.execute(
         """
         insert into subscription (id, client_id, municipality, organisation, channel, url, principal, rules, made_at)
         values ($1, $2, $3, $4, $5, $6, $7, $8, chassis.now())
         """,
-        *(number, caller.client_id, party.municipality if party.kind == "municipality" else None),
-        *(party.organisation if party.kind == "organisation" else None, channel, url, principal, rules),
+        *(number, owner.client_id, owner.municipality, owner.organisation, channel, url, principal, rules),
     )
 
 

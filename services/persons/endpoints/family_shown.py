@@ -1,7 +1,7 @@
 """What the other services say for a family's page, asked at that moment: tovholder, plans, and names for who has looked."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -11,38 +11,50 @@ from services.chassis.service import Runtime
 from services.persons.domain.family import Look, is_told_of
 from services.persons.schemas import (
     FamilyChild,
+    FamilyCourse,
     FamilyHandover,
+    FamilyStart,
     FamilyTovholder,
     PeersBaton,
     PeersCase,
     PeersSeat,
     PeersStarts,
+    PeersTakesPart,
 )
 
 
 async def child(run: Runtime, reference: UUID, is_mother: bool) -> FamilyChild:
     """One child as the others say it now. What one of them does not answer is null, and named in `unavailable`."""
-    baton, starts, case = await asyncio.gather(
+    baton, starts, case, courses = await asyncio.gather(
         _asked(run, "registry", f"/registry/children/{reference}"),
         _asked(run, "daycare", "/daycare/starts", child=reference),
         _asked(run, "sundhedspleje", f"/sundhedspleje/cases/{reference}"),
+        _asked(run, "sundhedspleje", f"/sundhedspleje/cases/{reference}/taking-part"),
     )
+    answers = {"registry": [baton], "daycare": [starts], "sundhedspleje": [case, courses]}
     shown = FamilyChild(
         child=reference,
         is_mother=is_mother,
-        unavailable=[name for name, it in (("registry", baton), ("daycare", starts), ("sundhedspleje", case)) if it is None],
+        unavailable=[name for name, given in answers.items() if None in given],
     )
     if baton:
         await _with_baton(run, shown, PeersBaton.model_validate(baton))
     if starts is not None:
         shown.starts = PeersStarts.model_validate(starts).starts
-        names = await asyncio.gather(*(_name(run, f"/directory/units/{it.unit}") for it in shown.starts))
-        for start, name in zip(shown.starts, names, strict=True):
-            start.unit_name = name
+        await _with_units(run, shown.starts)
     if case is not None:
         found = PeersCase.model_validate(case)
         shown.visits, shown.due_on, shown.born_on = found.visits, found.due_on, found.born_on
+    if courses is not None:
+        shown.courses = PeersTakesPart.model_validate(courses).takes_part
+        await _with_units(run, shown.courses)
     return shown
+
+
+async def _with_units(run: Runtime, found: Sequence[FamilyStart | FamilyCourse]) -> None:
+    names = await asyncio.gather(*(_name(run, f"/directory/units/{it.unit}") for it in found))
+    for each, name in zip(found, names, strict=True):
+        each.unit_name = name
 
 
 async def _with_baton(run: Runtime, shown: FamilyChild, baton: PeersBaton) -> None:

@@ -236,6 +236,8 @@ TASKS = {
     "session": _("Gruppe eller kursus"),
     "gathering": _("Konsultation, oplæg eller forum"),
     "transition": _("Overgang til dagtilbud"),
+    "plusplads": _("Svar, om en plusplads bliver holdt"),
+    "untold": _("Nåede ikke frem"),
 }
 REFUSALS = {
     "only-the-health-visitor-plans-and-holds-visits": _(

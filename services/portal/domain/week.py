@@ -6,13 +6,16 @@ from typing import Literal
 
 from services.portal.domain.deadlines import Deadline, Urgency
 
-Kind = Literal["visit", "joint", "follow-up", "systematic", "session", "gathering", "transition"]
+Kind = Literal["visit", "joint", "follow-up", "systematic", "session", "gathering", "transition", "plusplads", "untold"]
 _ORDER: dict[Urgency, int] = {"overdue": 0, "today": 1, "soon": 2, "later": 3, "none": 4}
 
 
 @dataclass(frozen=True)
 class Task:
-    """One thing. `code`: a visit's kind or an instrument; `title`: a group's own name; `missing`: what a transition lacks."""
+    """One thing. `code`: a visit's kind, an instrument, or what nobody was told.
+
+    `title`: a group's own name; `missing`: what a transition lacks.
+    """
 
     kind: Kind
     due: Deadline
@@ -28,8 +31,8 @@ _WEEK_DAYS = 6
 
 
 def must(task: Task) -> bool:
-    """Whether it cannot wait until next week. Of a visit only the last day presses; what a start lacks always does."""
-    return task.kind == "transition" or task.due.days <= _WEEK_DAYS
+    """Whether it cannot wait until next week. Of a visit only the last day presses; what others wait for always does."""
+    return task.kind in ("transition", "plusplads", "untold") or task.due.days <= _WEEK_DAYS
 
 
 def in_order(tasks: Iterable[Task]) -> list[Task]:

@@ -6,6 +6,7 @@ from starlette.responses import RedirectResponse
 from services.portal.endpoints import (
     administering,
     arriving,
+    asked_places,
     caring,
     child,
     concern,
@@ -29,13 +30,14 @@ from services.portal.endpoints import (
     ruling,
     subscribing,
     transition,
+    untold,
     writing,
 )
 
 router = APIRouter(tags=["portal"], include_in_schema=False)
 for pages_of in (entering, my_page, child, handover, many, notifying, leading, finding, arriving, insight, family):
     router.include_router(pages_of.router, prefix="/portal")
-for pages_of in (caring, home_visits, offering, groups, gatherings, concern, giving, transition, plusplads):
+for pages_of in (caring, home_visits, offering, groups, gatherings, concern, giving, transition, plusplads, asked_places, untold):
     router.include_router(pages_of.router, prefix="/portal")
 for pages_of in (administering, employing, ruling, figures, subscribing, writing):
     router.include_router(pages_of.router, prefix="/portal")

@@ -64,7 +64,7 @@ async def changed(sent: Sent, path: str, body: Any, fields: Mapping[str, str], f
             "POST", service, path, body=body, key=sent.key, version=int(version) if version.isdecimal() else None
         )
     except TheServiceSaysNo as no:
-        if no.code not in (400, 409, 422):
+        if no.code not in (400, 409, 422) and no.problem not in fields:
             raise
         sent.typed.wrong |= _wrong(sent, no, fields, first)
         raise Again from no

@@ -25,12 +25,20 @@ async def see_all(visit: Visiting) -> Response:
         visit.apis.get("sundhedspleje", _LIST, given_by="me", limit=100),
     )
     mine, theirs = given["underretninger"], [it for found in received for it in found["underretninger"]]
-    names, children = await asyncio.gather(
+    names, children, about = await asyncio.gather(
         visit.apis.names_of([it["notifier"] for it in theirs], [it["to_unit"] for it in mine]),
-        visit.apis.children(it["child"] for it in [*mine, *theirs]),
+        visit.apis.children(it["child"] for it in mine),
+        asyncio.gather(*(_about(visit, it["id"]) for it in theirs)),
     )
+    children |= {it["child"]: who for it, who in zip(theirs, about, strict=True) if who}
     return visit.page("concerns.html", received=_clocked(theirs, visit.now), given=_clocked(mine, visit.now), names=names,
                       children=children, receives=bool(units))  # fmt: skip
+
+
+async def _about(visit: Visit, number: object) -> dict[str, Any] | None:
+    """Who it is about, as the underretning itself lets those know whom it concerns."""
+    found: dict[str, Any] | None = await visit.apis.found("sundhedspleje", f"{_LIST}/{number}/child")
+    return found
 
 
 def _clocked(found: list[dict[str, Any]], now: datetime) -> list[dict[str, Any]]:
@@ -92,6 +100,8 @@ async def _one(visit: Visit, number: UUID, status: int = 200) -> Response:
         visit.apis.child(found["child"]), visit.apis.names_of([found["notifier"]], [found["to_unit"]])
     )
     receives = any(str(seat.unit) == found["to_unit"] for seat in visit.caller.seats)
+    if person is None and receives:
+        person = await _about(visit, number)
     return visit.page(
         "concern.html", status, found=found, person=person, names=names, receives=receives,
         concerns=receives or found["notifier"] == str(visit.me), assess=pages.due(found["assess_by"], visit.now),

@@ -8,8 +8,10 @@ from fastapi import APIRouter, Response
 
 from services.chassis.errors import NotAllowed
 from services.portal import pages
+from services.portal.domain.week import in_order
 from services.portal.endpoints.choosing import chosen
 from services.portal.endpoints.visiting import Again, PageRoute, Sending, Visit, Visiting
+from services.portal.endpoints.week import pluspladser_asked, whose_pluspladser
 
 router = APIRouter(prefix="/leder", route_class=PageRoute)
 _MOST = 100
@@ -32,14 +34,16 @@ async def _page(visit: Visit, status: int = 200) -> Response:
     if not visit.leads:
         raise NotAllowed
     apis = visit.apis
-    handovers, loads, people, untold, matters, listed = await asyncio.gather(
+    handovers, loads, people, untold, matters, listed, *asked = await asyncio.gather(
         asyncio.gather(*(_open(visit, unit) for unit in visit.leads)),
         asyncio.gather(*(apis.get("registry", "/registry/caseloads", unit=unit) for unit in visit.leads)),
         asyncio.gather(*(apis.people_of(unit) for unit in visit.leads)),
         apis.found("notifications", "/notifications/untold", limit=_MOST),
         apis.found("registry", "/registry/matters", limit=_MOST),
         asyncio.gather(*(_children(visit, unit, **wanted) for wanted in _LISTS for unit in visit.leads)),
+        *(pluspladser_asked(visit, whose) for whose in whose_pluspladser(visit)),
     )
+    tasks = {it.place: it for week in asked for it in week.tasks}
     number = len(visit.leads)
     unseen, standing_in, reopened = (listed[number * place : number * (place + 1)] for place in range(len(_LISTS)))
     everything = {it["id"]: it for found in handovers for it in found}
@@ -56,7 +60,11 @@ async def _page(visit: Visit, status: int = 200) -> Response:
     )  # fmt: skip
     late = [it for it in everything.values() if it["overdue_at"] or it["due"].urgency == "overdue"]
     children = await apis.children(
-        [*(it["child"] for it in late), *(it["reference"] for found in (*unseen, *standing_in, *reopened) for it in found)]
+        [
+            *(it.child for it in tasks.values()),
+            *(it["child"] for it in late),
+            *(it["reference"] for found in (*unseen, *standing_in, *reopened) for it in found),
+        ]
     )
     spread = [(str(unit), load["caseloads"]) for unit, load in zip(visit.leads, loads, strict=True)]
     charts = [{"unit": unit, "bars": _bars(load)} for unit, load in spread if load]
@@ -70,7 +78,7 @@ async def _page(visit: Visit, status: int = 200) -> Response:
         failed=failed, matters=(matters or {}).get("matters", []), charts=charts, names=names, children=children,
         unseen=[it for found in unseen for it in found], standing_in=[it for found in standing_in for it in found],
         reopened=[it for found in reopened for it in found], seats=sorted(seats, key=lambda it: it[1]),
-        typed=visit.typed_in("/portal/leder/fravaer"),
+        asked=in_order(tasks.values()), typed=visit.typed_in("/portal/leder/fravaer"),
     )  # fmt: skip
 
 

@@ -7,8 +7,10 @@ from uuid import UUID
 from fastapi import APIRouter, Response
 
 from services.portal.apis import as_uuid
+from services.portal.domain.week import in_order
 from services.portal.endpoints.acting import done
 from services.portal.endpoints.visiting import PageRoute, Sending, Visit, Visiting
+from services.portal.endpoints.week import pluspladser_asked, whose_pluspladser
 
 router = APIRouter(prefix="/pluspladser", route_class=PageRoute)
 _AT_FIELDS = {
@@ -25,17 +27,19 @@ async def see_board(visit: Visiting, efter: str = "") -> Response:
 async def _page(visit: Visit, after: UUID | None = None, status: int = 200) -> Response:
     """A child is named to those who may know of its place; others see that a place is held."""
     apis = visit.apis
-    board, held, (waiting, titles) = await asyncio.gather(
+    board, held, (waiting, titles), *asked = await asyncio.gather(
         apis.get("daycare", "/daycare/plusplads", after=after, limit=50),
         apis.found("registry", "/registry/children", holder=visit.me, limit=200),
         _led_to_one(visit),
+        *(pluspladser_asked(visit, whose) for whose in whose_pluspladser(visit)),
     )
+    tasks = {it.place: it for week in asked for it in week.tasks}
     shown = [it for unit in board["units"] for it in unit["holdings"] if it["child"]]
     mine = [it["reference"] for it in (held or {}).get("children", [])]
     have_one = {it["child"] for it in shown}
     waiting = [it for it in waiting if it["child"] not in have_one]
     children, starts, names = await asyncio.gather(
-        apis.children({*have_one, *mine, *(it["child"] for it in waiting)}),
+        apis.children({*have_one, *mine, *(it["child"] for it in waiting), *(it.child for it in tasks.values())}),
         asyncio.gather(*(apis.found("daycare", f"/daycare/starts/{it['start']}") for it in shown if it["start"])),
         apis.names_of([], [unit["unit"] for unit in board["units"]]),
     )
@@ -43,7 +47,7 @@ async def _page(visit: Visit, after: UUID | None = None, status: int = 200) -> R
     places = any(seat.unit_kind == "placement" for seat in visit.caller.seats)
     return visit.page(
         "board.html", status, units=board["units"], next=board["next"], children=children, begins=begins, names=names, mine=mine,
-        waiting=waiting, titles=titles,
+        waiting=waiting, titles=titles, asked=in_order(tasks.values()),
         methods=sorted({method for unit in board["units"] for method in unit["methods"]}), places=places,
         releasable=[it for it in shown if it["state"] == "held" and (places or it["child"] in mine)],
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""For administrators: the systems that hear of the municipality's children: how each stands, its log, pause, a new secret."""
+"""For administrators: the systems that hear of the municipality's children: a new one, how each stands, pause, a new secret."""
 
 import asyncio
 from typing import Any
@@ -6,11 +6,16 @@ from uuid import UUID
 
 from fastapi import APIRouter, Response
 
-from services.portal.endpoints.administering import Administering, Changing
-from services.portal.endpoints.visiting import PageRoute, Sent, Visit
+from services.portal.endpoints.administering import Administering, Changing, changed, own_units
+from services.portal.endpoints.visiting import Again, PageRoute, Sent, Visit
 
 router = APIRouter(prefix="/administration/abonnementer", route_class=PageRoute)
-_LOG = 50
+_PLACE, _LOG = "/portal/administration/abonnementer", 50
+_RULE = "administrator"
+_FIELDS = {
+    "no-such-system-of-the-municipality": "system", "the-host-is-not-registered": "url", "there-is-no-kafka-here": "channel",
+    "this-kind-does-not-leave": "kinds-1", "client_id": "system", "url": "url", "channel": "channel", "rules": "unit",
+}  # fmt: skip
 _DONE = {
     "pause": "subscription-paused", "resume": "subscription-resumed", "test": "subscription-tested",
 }  # fmt: skip
@@ -18,8 +23,42 @@ _DONE = {
 
 @router.get("")
 async def subscriptions(visit: Administering) -> Response:
-    found = await visit.apis.get("notifications", "/notifications/subscriptions")
-    return visit.page("administration_subscriptions.html", subscriptions=found["subscriptions"])
+    return await _all(visit)
+
+
+async def _all(visit: Visit, status: int = 200) -> Response:
+    found, systems, units = await asyncio.gather(
+        visit.apis.get("notifications", "/notifications/subscriptions"),
+        visit.apis.get("notifications", "/notifications/subscriptions/systems"),
+        own_units(visit),
+    )
+    kinds = sorted({kind for it in systems["systems"] for kind in it["kinds"]})
+    return visit.page(
+        "administration_subscriptions.html", status, subscriptions=found["subscriptions"],
+        systems=[(it["client_id"], it["client_id"]) for it in systems["systems"]], kinds=kinds,
+        units=[(it["id"], it["name"]) for it in units], typed=visit.typed_in(_PLACE), place=_PLACE,
+    )  # fmt: skip
+
+
+@router.post("")
+async def made(sent: Changing) -> Response:
+    """The secret is shown in this answer alone; the same form sent again shows that it has been shown."""
+    typed = sent.typed
+    system = typed.must("system", sent.say("Vælg, hvilket system det er til."))
+    channel = "topic" if typed.one("channel") == "topic" else "webhook"
+    url = typed.must("url", sent.say("Skriv systemets webadresse.")) if channel == "webhook" else None
+    rule = {"name": _RULE, "kinds": typed.many("kinds"), "units": [typed.one("unit")] if typed.one("unit") else []}
+    if not typed.wrong:
+        try:
+            body = {"client_id": system, "channel": channel, "url": url, "rules": [rule]}
+            answer = await changed(sent, "/notifications/subscriptions", body, _FIELDS, "system", "notifications")
+        except Again:
+            pass
+        else:
+            if channel == "topic":
+                return sent.to(f"{_PLACE}/{answer.body['id']}", "subscription-made")
+            return await _page(sent, answer.body["id"], {"secret": answer.body.get("secret")})
+    return await _all(sent, 422)
 
 
 @router.get("/{subscription}")
@@ -27,7 +66,7 @@ async def subscription(subscription: UUID, visit: Administering) -> Response:
     return await _page(visit, subscription)
 
 
-async def _page(visit: Visit, subscription: UUID, secret: dict[str, Any] | None = None) -> Response:
+async def _page(visit: Visit, subscription: UUID | str, secret: dict[str, Any] | None = None) -> Response:
     """The newest events first; `secret`: shown this once."""
     place = f"/notifications/subscriptions/{subscription}"
     found = await visit.apis.get("notifications", place)

@@ -1,4 +1,4 @@
-"""What a professional must do this week: visits, sessions, transitions, follow-ups; from the services, in one list."""
+"""What a professional must do this week: visits, sessions, transitions, what others wait for; from all services, in one list."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -30,9 +30,10 @@ class Week:
 async def week_of(visit: Visit) -> Week:
     """Overdue ones too, however old. Whoever works in no unit of a kind is not asked about what is done there."""
     kinds = {seat.unit_kind for seat in visit.caller.seats}
-    asked: list[Awaitable[Week]] = [_transitions(visit, "me")]
+    asked: list[Awaitable[Week]] = [_transitions(visit, "me"), _untold(visit)]
     if visit.leads:
         asked.append(_transitions(visit, "led"))
+    asked += [pluspladser_asked(visit, whose) for whose in whose_pluspladser(visit)]
     if kinds & set(_VISITING):
         asked += [_visits(visit), _follow_ups(visit), _systematic(visit)]
     if kinds & set(_HOLDING):
@@ -102,6 +103,36 @@ async def _gatherings(visit: Visit) -> Week:
         for it in found["gatherings"]
         if it["on_date"] <= _week_s_end(visit)
     ]
+    return Week(tasks, bool(found["next"]))
+
+
+def whose_pluspladser(visit: Visit) -> list[str]:
+    """Whose pluspladser that programmes ask for wait for this person: their own children's, of the daycares they lead, or all."""
+    kinds = {seat.unit_kind for seat in visit.caller.seats}
+    if "placement" in kinds:
+        return ["municipality"]
+    leads = any(seat.leads and seat.unit_kind in ("institution", "dagpleje") for seat in visit.caller.seats)
+    return [*(["me"] if kinds & set(_HOLDING) else []), *(["led"] if leads else [])]
+
+
+async def pluspladser_asked(visit: Visit, whose: str) -> Week:
+    found = await visit.apis.found("daycare", "/daycare/asked-pluspladser", of=whose, limit=_MOST) or {"asked": [], "next": None}
+    tasks = [
+        Task("plusplads", pages.by_day(it["due_on"], visit.now), f"/portal/pluspladser/spurgt/{it['id']}", it["child"])
+        for it in found["asked"]
+    ]
+    return Week(tasks, bool(found["next"]))
+
+
+async def _untold(visit: Visit) -> Week:
+    """What reached nobody and is one's own to mend, among it what a family is told afterwards by Sundhedsloven s. 43(3)."""
+    query = {"state": "failed", "of": "me", "limit": _MOST}
+    found = await visit.apis.found("notifications", "/notifications/deliveries", **query) or {"deliveries": [], "next": None}
+    tasks = [
+        Task("untold", pages.due(it["happened_at"], visit.now), f"/portal/beskeder/{it['id']}", it["about"],
+             it["kind"])
+        for it in found["deliveries"]
+    ]  # fmt: skip
     return Week(tasks, bool(found["next"]))
 
 

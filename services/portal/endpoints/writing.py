@@ -1,6 +1,7 @@
-"""For administrators: the municipality's programmes as a file of YAML, compared before it is kept, in force from a day on."""
+"""For administrators: programmes and visit plans as files of YAML, compared before they are kept, in force from a day on."""
 
 import difflib
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -11,25 +12,74 @@ from services.portal.apis import TheServiceSaysNo
 from services.portal.endpoints.administering import Administering, Changing
 from services.portal.endpoints.visiting import PageRoute, Sent, Visit
 
-router = APIRouter(prefix="/administration/programmer", route_class=PageRoute)
-_PLACE, _FILE = "/portal/administration/programmer", "/sundhedspleje/programme-file"
+router = APIRouter(prefix="/administration", route_class=PageRoute)
 _FIELDS = {"a-day-of-effect-lies-ahead": "from_on", "another-file-is-coming": "from_on"}
 
 
-@router.get("")
-async def file(visit: Administering) -> Response:
-    return await _page(visit)
+@dataclass(frozen=True)
+class _File:
+    """A kind of file: its page, its address at the service, and the template that says what it is about."""
+
+    place: str
+    api: str
+    template: str
 
 
-async def _page(visit: Visit, status: int = 200, mistakes: tuple[str, ...] = (), compared: Any = None) -> Response:
+_PROGRAMMES = _File("/portal/administration/programmer", "/sundhedspleje/programme-file", "administration_programmes.html")
+_VISITS = _File("/portal/administration/besoegsplaner", "/sundhedspleje/visit-plan-file", "administration_visit_plans.html")
+
+
+@router.get("/programmer")
+async def programmes(visit: Administering) -> Response:
+    return await _page(visit, _PROGRAMMES)
+
+
+@router.post("/programmer/se")
+async def compare_programmes(sent: Changing) -> Response:
+    """Every mistake with its line, or what would change; nothing is kept. A file goes before the text in the field."""
+    return await _compared(sent, _PROGRAMMES)
+
+
+@router.post("/programmer")
+async def keep_programmes(sent: Changing) -> Response:
+    return await _kept(sent, _PROGRAMMES)
+
+
+@router.post("/programmer/{number}/tilbage")
+async def take_programmes_back(number: UUID, sent: Changing) -> Response:
+    """A coming file, before its day."""
+    return await _taken_back(sent, _PROGRAMMES, number)
+
+
+@router.get("/besoegsplaner")
+async def visit_plans(visit: Administering) -> Response:
+    return await _page(visit, _VISITS)
+
+
+@router.post("/besoegsplaner/se")
+async def compare_visit_plans(sent: Changing) -> Response:
+    return await _compared(sent, _VISITS)
+
+
+@router.post("/besoegsplaner")
+async def keep_visit_plans(sent: Changing) -> Response:
+    return await _kept(sent, _VISITS)
+
+
+@router.post("/besoegsplaner/{number}/tilbage")
+async def take_visit_plans_back(number: UUID, sent: Changing) -> Response:
+    return await _taken_back(sent, _VISITS, number)
+
+
+async def _page(visit: Visit, of: _File, status: int = 200, mistakes: tuple[str, ...] = (), compared: Any = None) -> Response:
     """`compared`: what the text in the form would change; only then it can be kept."""
-    found = await visit.apis.get("sundhedspleje", _FILE)
+    found = await visit.apis.get("sundhedspleje", of.api)
     files = found["files"]
     names = await visit.apis.names_of([*(it["uploaded_by"] for it in files), *(it["withdrawn_by"] for it in files)])
-    typed = visit.typed_in(f"{_PLACE}/se") if visit.typed.action.endswith("/se") else visit.typed_in(_PLACE)
+    typed = visit.typed_in(f"{of.place}/se") if visit.typed.action.endswith("/se") else visit.typed_in(of.place)
     content = typed.one("content") or found["content"].rstrip()
     return visit.page(
-        "administration_programmes.html", status, files=files, names=names, mistakes=mistakes, compared=compared, typed=typed,
+        of.template, status, files=files, names=names, mistakes=mistakes, compared=compared, typed=typed, place=of.place,
         content=content, today=visit.today.isoformat(), lines=_lines(found["content"], content) if compared else [],
     )  # fmt: skip
 
@@ -40,24 +90,21 @@ def _lines(before: str, after: str) -> list[tuple[str, str]]:
     return [(line[:1], line[1:]) for line in list(told)[2:]]
 
 
-@router.post("/se")
-async def compare(sent: Changing) -> Response:
-    """Every mistake with its line, or what would change; nothing is kept. A file goes before the text in the field."""
-    compared, mistakes = await _asked(sent, dry_run=True)
+async def _compared(sent: Sent, of: _File) -> Response:
+    compared, mistakes = await _asked(sent, of, dry_run=True)
     if compared is None:
-        return await _page(sent, 422, mistakes)
-    return await _page(sent, compared=compared)
+        return await _page(sent, of, 422, mistakes)
+    return await _page(sent, of, compared=compared)
 
 
-@router.post("")
-async def keep(sent: Changing) -> Response:
-    compared, mistakes = await _asked(sent, dry_run=False)
+async def _kept(sent: Sent, of: _File) -> Response:
+    compared, mistakes = await _asked(sent, of, dry_run=False)
     if compared is None:
-        return await _page(sent, 422, mistakes)
-    return sent.to(_PLACE, "configured")
+        return await _page(sent, of, 422, mistakes)
+    return sent.to(of.place, "configured")
 
 
-async def _asked(sent: Sent, dry_run: bool) -> tuple[Any, tuple[str, ...]]:
+async def _asked(sent: Sent, of: _File, dry_run: bool) -> tuple[Any, tuple[str, ...]]:
     typed = sent.typed
     if typed.one("file"):
         typed.fields["content"] = [typed.one("file")]
@@ -68,7 +115,7 @@ async def _asked(sent: Sent, dry_run: bool) -> tuple[Any, tuple[str, ...]]:
     query = {"dry_run": True} if dry_run else None
     try:
         body = {"content": content + "\n", "from_on": on}
-        return (await sent.apis.ask("POST", "sundhedspleje", _FILE, query, body, sent.key)).body, ()
+        return (await sent.apis.ask("POST", "sundhedspleje", of.api, query, body, sent.key)).body, ()
     except TheServiceSaysNo as no:
         if no.code not in (409, 422):
             raise
@@ -81,8 +128,6 @@ async def _asked(sent: Sent, dry_run: bool) -> tuple[Any, tuple[str, ...]]:
         return None, mistakes
 
 
-@router.post("/{number}/tilbage")
-async def take_back(number: UUID, sent: Changing) -> Response:
-    """A coming file, before its day."""
-    await sent.post("sundhedspleje", f"{_FILE}/{number}/withdrawal", {})
-    return sent.to(_PLACE, "configuration-dropped")
+async def _taken_back(sent: Sent, of: _File, number: UUID) -> Response:
+    await sent.post("sundhedspleje", f"{of.api}/{number}/withdrawal", {})
+    return sent.to(of.place, "configuration-dropped")

@@ -9,7 +9,7 @@ from babel.support import NullTranslations
 
 from services.portal.domain import care_words
 from services.portal.domain.deadlines import Deadline
-from services.portal.words import family
+from services.portal.words import family, systems, waiting
 
 
 def _(text: str) -> str:
@@ -415,6 +415,8 @@ REFUSALS = {
     "a-login-belongs-to-one-professional": _("En anden medarbejder har allerede det log ind."),
     "a-sor-number-stands-for-one-unit": _("En anden enhed har allerede det SOR-nummer."),
     **family.REFUSALS,
+    **systems.REFUSALS,
+    **waiting.REFUSALS,
     **care_words.REFUSALS,
 }
 
@@ -541,5 +543,7 @@ ALL: dict[str, dict[str, str]] = {
     "sign": SIGNS,
     "refusal": REFUSALS,
     **family.ALL,
+    **systems.ALL,
+    **waiting.ALL,
     **care_words.ALL,
 }

@@ -98,7 +98,13 @@ LETTER_STATES = {
 UNAVAILABLE = {
     "registry": _("hvem der er tovholder"),
     "daycare": _("start i dagtilbud"),
-    "sundhedspleje": _("besøg"),
+    "sundhedspleje": _("besøg og forløb"),
+}
+TAKING_PART = {
+    "offered": _("I har fået tilbuddet og kan sige ja eller nej til jeres sundhedsplejerske"),
+    "accepted": _("I har sagt ja"),
+    "waiting": _("I står på ventelisten"),
+    "running": _("I er i gang"),
 }
 REFUSALS = {
     "the-consent-is-already-withdrawn": _("Samtykket er allerede trukket tilbage."),
@@ -126,4 +132,5 @@ ALL: dict[str, dict[str, str]] = {
     "letter-kind": LETTER_KINDS,
     "letter-state": LETTER_STATES,
     "unavailable": UNAVAILABLE,
+    "taking-part": TAKING_PART,
 }

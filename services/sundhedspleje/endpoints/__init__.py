@@ -22,6 +22,7 @@ from services.sundhedspleje.endpoints import (
     programme_files,
     programmes,
     screenings,
+    taking_part,
     underretninger,
     working,
 )
@@ -51,6 +52,7 @@ router.include_router(programmes.router)
 router.include_router(courses.router)
 router.include_router(gatherings.router)
 router.include_router(working.router)
+router.include_router(taking_part.router)
 router.include_router(programme_files.router)
 
 _DAYCARE = ("institution", "dagpleje")

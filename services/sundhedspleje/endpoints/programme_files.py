@@ -1,7 +1,7 @@
-"""A municipality's programmes as a file: what holds now, a new one with its day, checked and compared before it takes effect."""
+"""A municipality's programmes and visit plans as files: what holds now, a new one with its day, compared before it holds."""
 
-from datetime import date
-from typing import Annotated
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
@@ -10,15 +10,21 @@ from services.chassis.calendar import date_of
 from services.chassis.errors import CallerIsUnknown, NotAllowed, NotFound, NotUnderstood, RuleViolated
 from services.chassis.ids import new_id
 from services.chassis.party import Caller
-from services.chassis.request import Change, OpenChange, answer
+from services.chassis.request import Change, OpenChange, Reading, answer
 from services.chassis.route import UsualRoute
+from services.sundhedspleje.domain import visit_files
 from services.sundhedspleje.domain.programmes import definitions
 from services.sundhedspleje.domain.programmes.definitions import Programmes
+from services.sundhedspleje.domain.visits import VisitPlans
 from services.sundhedspleje.endpoints.related import Changing, Looking
 from services.sundhedspleje.repository import plans, written
-from services.sundhedspleje.schemas.programmes import FileComparedOut, FileIn, FileLine, FileOut
+from services.sundhedspleje.repository.written import PROGRAMMES, VISITS, Name
+from services.sundhedspleje.schemas.programmes import FileComparedOut, FileIn, FileLine, FileOut, VisitFileComparedOut
 
-router = APIRouter(prefix="/programme-file", route_class=UsualRoute)
+router = APIRouter(route_class=UsualRoute)
+DryRun = Annotated[bool, Query(description="Check and compare; keep nothing.")]
+# The differences; a refusal where the file makes no sense, or rewrites what stands.
+Compare = Callable[[OpenChange, str, FileIn], Awaitable[list[Any]]]
 
 
 class OnlyAnAdministratorWritesProgrammes(NotAllowed):
@@ -26,6 +32,10 @@ class OnlyAnAdministratorWritesProgrammes(NotAllowed):
 
 
 class TheProgrammesMakeNoSense(NotUnderstood):
+    """`mistakes` says for each place what is wrong and what is allowed; nothing was kept."""
+
+
+class TheVisitPlansMakeNoSense(NotUnderstood):
     """`mistakes` says for each place what is wrong and what is allowed; nothing was kept."""
 
 
@@ -41,56 +51,99 @@ class OnlyAComingFileIsTakenBack(RuleViolated):
     """What has taken effect stands; a new file changes it from another day on."""
 
 
-@router.get("", response_model=FileOut, summary="The file that holds today, the one that is coming, and those before")
+@router.get("/programme-file", response_model=FileOut, summary="The file that holds today, what is coming, and those before")
 async def see_file(request: Looking) -> Response:
     """For the municipality's own people: it names no family."""
+    return await _seen(request, PROGRAMMES)
+
+
+@router.post("/programme-file", response_model=FileComparedOut, summary="A new file from a day on; dry_run: only what changes")
+async def write_file(request: Changing, body: FileIn, dry_run: DryRun = False) -> Response:
+    """Every mistake is told with its line. What has taken effect is not rewritten: families were offered it."""
+    return await _written(request, body, dry_run, PROGRAMMES, _programmes)
+
+
+@router.post("/programme-file/{number}/withdrawal", response_model=FileLine, summary="Take a coming file back before its day")
+async def take_back(number: UUID, request: Changing) -> Response:
+    return await _taken_back(request, number, PROGRAMMES)
+
+
+@router.get("/visit-plan-file", response_model=FileOut, summary="The visit plans that hold today, what is coming, those before")
+async def see_visit_file(request: Looking) -> Response:
+    """For the municipality's own people: it names no family."""
+    return await _seen(request, VISITS)
+
+
+@router.post(
+    "/visit-plan-file", response_model=VisitFileComparedOut, summary="New visit plans from a day on; dry_run: only what changes"
+)
+async def write_visit_file(request: Changing, body: FileIn, dry_run: DryRun = False) -> Response:
+    """Every mistake is told with its line. A plan that has taken effect is not rewritten: visits were planned by it."""
+    return await _written(request, body, dry_run, VISITS, _visits)
+
+
+@router.post(
+    "/visit-plan-file/{number}/withdrawal", response_model=FileLine, summary="Take coming visit plans back before their day"
+)
+async def take_visit_file_back(number: UUID, request: Changing) -> Response:
+    return await _taken_back(request, number, VISITS)
+
+
+async def _seen(request: Reading, name: Name) -> Response:
     async with request.begin() as look:
         municipality = _municipality(look.caller)
-        content = await written.text(look.tx, municipality, date_of(look.at))
-        lines = [FileLine(**row) for row in await written.all_of(look.tx, municipality)]
+        content = await written.text(look.tx, municipality, date_of(look.at), name)
+        lines = [FileLine(**row) for row in await written.all_of(look.tx, municipality, name)]
     return answer(200, FileOut(content=content, on=date_of(look.at), files=lines).model_dump(mode="json"))
 
 
-@router.post("", response_model=FileComparedOut, summary="A new file from a day on; dry_run: only what it would change")
-async def write_file(
-    request: Changing,
-    body: FileIn,
-    dry_run: Annotated[bool, Query(description="Check and compare; keep nothing.")] = False,
-) -> Response:
-    """Every mistake is told with its line. What has taken effect is not rewritten: families were offered it."""
+async def _written(request: Change, body: FileIn, dry_run: bool, name: Name, compare: Compare) -> Response:
     await _only_an_administrator(request)
     async with request.begin() as opened:
         municipality, today = _municipality(opened.caller), date_of(opened.at)
-        compared = await _compared(opened, municipality, body, today)
-        if await written.coming(opened.tx, municipality, today):
+        if body.from_on <= today:
+            raise ADayOfEffectLiesAhead
+        compared = await compare(opened, municipality, body)
+        if await written.coming(opened.tx, municipality, today, name):
             raise AnotherFileIsComing
-        number = None if dry_run else new_id()
-        if number and opened.caller.professional:
-            await written.keep(opened.tx, number, municipality, body.content, body.from_on, opened.caller.professional, opened.at)
-        out = FileComparedOut(file=number, from_on=body.from_on, changes=[vars(it) for it in compared])
+        number, by = None if dry_run else new_id(), opened.caller.professional
+        if number and by:
+            await written.keep(opened.tx, number, municipality, name, body.content, body.from_on, by, opened.at)
+        model = FileComparedOut if name == PROGRAMMES else VisitFileComparedOut
+        out = model.model_validate({"file": number, "from_on": body.from_on, "changes": [vars(it) for it in compared]})
         return await opened.answer(200, out.model_dump(mode="json"))
 
 
-async def _compared(opened: OpenChange, municipality: str, body: FileIn, today: date) -> list[definitions.Difference]:
-    if body.from_on <= today:
-        raise ADayOfEffectLiesAhead
+async def _programmes(opened: OpenChange, municipality: str, body: FileIn) -> list[Any]:
     try:
-        after = plans.read_text(body.content, Programmes, written.FILE)
+        after = plans.read_text(body.content, Programmes, PROGRAMMES)
     except plans.TheFileMakesNoSense as error:
         raise TheProgrammesMakeNoSense(mistakes=list(error.mistakes)[:100]) from error
     before = await written.programmes(opened.tx, municipality, body.from_on)
     if mistakes := definitions.rewritten(before, after, body.from_on):
-        raise TheProgrammesMakeNoSense(mistakes=[f"{written.FILE}: {it}" for it in mistakes[:100]])
-    return definitions.differences(before, after, body.from_on)
+        raise TheProgrammesMakeNoSense(mistakes=[f"{PROGRAMMES}: {it}" for it in mistakes[:100]])
+    return list(definitions.differences(before, after, body.from_on))
 
 
-@router.post("/{number}/withdrawal", response_model=FileLine, summary="Take a coming file back before its day")
-async def take_back(number: UUID, request: Changing) -> Response:
+async def _visits(opened: OpenChange, municipality: str, body: FileIn) -> list[Any]:
+    try:
+        after = plans.read_text(body.content, VisitPlans, VISITS)
+    except plans.TheFileMakesNoSense as error:
+        raise TheVisitPlansMakeNoSense(mistakes=list(error.mistakes)[:100]) from error
+    before = await written.visit_plans(opened.tx, municipality, body.from_on)
+    offered = await written.programmes(opened.tx, municipality, body.from_on)
+    named = {kind for it in offered.in_force(body.from_on) for kind in it.visits}
+    if mistakes := visit_files.rewritten(before, after, body.from_on, named):
+        raise TheVisitPlansMakeNoSense(mistakes=[f"{VISITS}: {it}" for it in mistakes[:100]])
+    return list(visit_files.differences(before, after, body.from_on))
+
+
+async def _taken_back(request: Change, number: UUID, name: Name) -> Response:
     await _only_an_administrator(request)
     async with request.begin() as opened:
         municipality = _municipality(opened.caller)
-        coming = await written.coming(opened.tx, municipality, date_of(opened.at))
-        known = {row["id"]: row for row in await written.all_of(opened.tx, municipality)}
+        coming = await written.coming(opened.tx, municipality, date_of(opened.at), name)
+        known = {row["id"]: row for row in await written.all_of(opened.tx, municipality, name)}
         if number not in known:
             raise NotFound("There is no such file, or not for you.")
         if coming is None or coming["id"] != number or opened.caller.professional is None:
@@ -102,7 +155,7 @@ async def take_back(number: UUID, request: Changing) -> Response:
 
 def _municipality(caller: Caller) -> str:
     if caller.party.kind != "municipality" or caller.party.municipality is None:
-        raise NotAllowed("A municipality's programmes are for its own people and systems.")
+        raise NotAllowed("A municipality's programmes and visit plans are for its own people and systems.")
     return caller.party.municipality
 
 

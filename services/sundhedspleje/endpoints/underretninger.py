@@ -12,6 +12,7 @@ from services.chassis.ids import new_id
 from services.chassis.party import Caller
 from services.chassis.request import OpenChange, answer
 from services.chassis.route import UsualRoute
+from services.chassis.service import Runtime
 from services.events.access import may
 from services.events.envelope import Seat
 from services.events.sundhedspleje import UnderretningAcknowledged, UnderretningAssessed, UnderretningGiven
@@ -23,6 +24,7 @@ from services.sundhedspleje.endpoints.related import Changing, Limit, Looking, d
 from services.sundhedspleje.repository import underretninger
 from services.sundhedspleje.schemas import (
     AssessmentIn,
+    ConcernedOut,
     MadeOut,
     UnderretningerOut,
     UnderretningGivenOut,
@@ -110,6 +112,35 @@ async def see_underretning(number: UUID, request: Looking) -> Response:
         text = await underretninger.text_of(look.tx, request.runtime.settings.secrets, found)
         out = UnderretningOut.model_validate({**_line(found), "assessment": found.assessment, "text": text})
         return answer(200, out.model_dump())
+
+
+@router.get("/underretninger/{number}/child", response_model=ConcernedOut)
+async def see_whom_it_is_about(number: UUID, request: Looking) -> Response:
+    """Who the child is, for those whom the underretning concerns: persons is asked at that moment, nothing of it is kept here.
+
+    Logged here under the underretning's own number, and at persons as this service's asking: no line of the child's log
+    tells that there is an underretning.
+    """
+    async with request.begin() as look:
+        found = await underretninger.underretning(look.tx, number)
+        if found is None:
+            raise NotFound("There is no such underretning, or not for you.")
+        standing, relations = await stands(look.tx, found.child, look.caller, look.at)
+        relations |= _to_underretning(found, look.caller)
+        require(may(relations, "underretning", "see"), may(relations, "underretning", "see"))
+        await look.saw(number, "identity", "underretning")
+        child = standing.case.merged_into or found.child
+    return answer(200, (await _whom(request.runtime, child)).model_dump(mode="json"))
+
+
+async def _whom(run: Runtime, child: UUID) -> ConcernedOut:
+    """An unborn child, or one without a name yet, is known by its mother."""
+    person = await run.peers.get("persons", f"/persons/{child}")
+    mother = None
+    if not person.get("name") and person.get("mother"):
+        mother = (await run.peers.get("persons", f"/persons/{person['mother']}")).get("name")
+    shown = {name: person.get(name) for name in ("status", "name", "born_at", "due_on")}
+    return ConcernedOut.model_validate({"child": child, **shown, "mother_name": mother})
 
 
 @router.post("/underretninger/{number}/assessment", response_model=MadeOut)

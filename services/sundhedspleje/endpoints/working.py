@@ -15,7 +15,7 @@ from services.sundhedspleje.domain.programmes.courses import Course, Session
 from services.sundhedspleje.endpoints import programmes
 from services.sundhedspleje.endpoints.related import Limit, Looking, last_of, stands, visited_by
 from services.sundhedspleje.repository import courses as stored
-from services.sundhedspleje.repository import enrolments, in_force, plans
+from services.sundhedspleje.repository import enrolments, in_force, plans, written
 from services.sundhedspleje.schemas.working import (
     ChoicesOut,
     CriterionChoice,
@@ -35,8 +35,8 @@ async def see_choices(request: Looking) -> Response:
         municipality = look.caller.party.municipality
         if municipality is None:
             raise NotAllowed("These codes are a municipality's.")
-        own = request.runtime.settings.plans_folder
-        visits, screenings = plans.visit_plans(municipality, own), plans.screenings(municipality, own)
+        visits = await written.visit_plans(look.tx, municipality, date_of(look.at))
+        screenings = plans.screenings(municipality, request.runtime.settings.plans_folder)
         instruments = [
             InstrumentChoice(code=it.code, whose=it.whose, lowest=it.range[0], highest=it.range[1], results=it.results)
             for it in screenings.instruments

@@ -26,7 +26,8 @@ _LOOKED_AT: WeakKeyDictionary[Store, dict[tuple[str, What], tuple[Written, date]
 
 
 async def visit_plans(tx: Tx, municipality: str) -> VisitPlans:
-    found = await _in_force(tx, municipality, "visit-plan", plans.visit_plans(municipality, tx.store.settings.plans_folder))
+    now = await written.visit_plans(tx, municipality, date_of(await tx.now()))
+    found = await _in_force(tx, municipality, "visit-plan", now)
     assert isinstance(found, VisitPlans)
     return found
 
@@ -72,8 +73,7 @@ async def take_effect(tx: Tx, municipality: str, today: date) -> None:
 
     What is there when a municipality is looked at for the first time has been in force before, and is not said.
     """
-    folder = tx.store.settings.plans_folder
-    await _look(tx, municipality, "visit-plan", plans.visit_plans(municipality, folder), today)
+    await _look(tx, municipality, "visit-plan", await written.visit_plans(tx, municipality, today), today)
     await _look(tx, municipality, "programme", await written.programmes(tx, municipality, today), today)
 
 
@@ -130,7 +130,7 @@ async def ignored(tx: Tx, municipality: str) -> list[str]:
     folder = tx.store.settings.plans_folder
     today = date_of(await tx.now())
     says: dict[What, Written] = {
-        "visit-plan": plans.visit_plans(municipality, folder),
+        "visit-plan": await written.visit_plans(tx, municipality, today),
         "programme": await written.programmes(tx, municipality, today),
     }
     changed = [

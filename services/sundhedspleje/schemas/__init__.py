@@ -457,6 +457,17 @@ class UnderretningOut(UnderretningLine):
     text: str | None
 
 
+class ConcernedOut(BaseModel):
+    """Who an underretning is about. `mother_name`: only where the child has no name of its own yet."""
+
+    child: UUID
+    status: str | None
+    name: str | None
+    born_at: datetime | None
+    due_on: date | None
+    mother_name: str | None
+
+
 class UnderretningerOut(BaseModel):
     """A page of underretninger. `next`: give it as `after` for the next page."""
 

@@ -301,6 +301,36 @@ class CourseOut(CourseLine):
     families: list[FamilyOut] | None = None
 
 
+class SessionDay(BaseModel):
+    """A session that lies ahead."""
+
+    number: int
+    on_date: date
+
+
+class TakesPart(BaseModel):
+    """What a family is offered, waits for or takes part in. `turn`: the place on the waiting list, from 1.
+
+    `unit` holds it; `place` (as the municipality calls it), `begins_on` and `ends_on` are the group's, where there is one.
+    """
+
+    enrolment: UUID
+    state: str
+    programme: ProgrammeLine
+    turn: int | None
+    unit: UUID
+    place: str | None
+    begins_on: date | None
+    ends_on: date | None
+    sessions: list[SessionDay]
+
+
+class TakesPartOut(BaseModel):
+    """All that is not yet over, the oldest first."""
+
+    takes_part: list[TakesPart]
+
+
 class CoursesOut(BaseModel):
     """A page of courses. `next`: give it as `after` for the next page."""
 
@@ -408,7 +438,7 @@ class MethodTrainedOut(BaseModel):
 
 
 class FileIn(_Strict):
-    """A whole programmes.yaml, and the day from which it holds."""
+    """A whole programmes.yaml or visits.yaml, and the day from which it holds."""
 
     content: str = Field(min_length=1, max_length=200_000)
     from_on: date
@@ -438,6 +468,24 @@ class FileDifference(BaseModel):
     what: Literal["new", "changed", "ended"]
     on: date
     fields: list[str]
+
+
+class VisitFileDifference(BaseModel):
+    """A contact, a criterion or a reason by its code: what becomes of it from which day on."""
+
+    part: Literal["contact", "criterion", "decline-reason", "need-visit-reason"]
+    code: str
+    what: Literal["new", "changed", "ended"]
+    on: date
+    fields: list[str]
+
+
+class VisitFileComparedOut(BaseModel):
+    """What changes from which day on. `file` null: nothing was kept, it was a comparison only."""
+
+    file: UUID | None
+    from_on: date
+    changes: list[VisitFileDifference]
 
 
 class FileComparedOut(BaseModel):
