@@ -67,7 +67,7 @@ def test_a_test_of_what_is_not_there_is_skipped_with_its_reason_and_fails_where_
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
     (tmp_path / "test_engine.py").write_text(NEEDS_WHAT_IS_NOT_THERE)
 
-    settings = ["-q", "-p", "tests.nothing_skipped", "-c", tmp_path / "pytest.ini"]
+    settings = ["-q", "-p", "tests.nothing_skipped", "-c", str(tmp_path / "pytest.ini")]
 
     ended = subprocess.run(
         [sys.executable, "-m", "pytest", *settings, tmp_path / "test_engine.py"],
