@@ -64,7 +64,14 @@ def whole() -> dict[str, Any]:
     """OpenAPI of all services."""
     app = FastAPI(title=TITLE, version=VERSION, summary=SUMMARY)
     serve(app, catalogue.SERVICES)
-    return app.openapi()
+    described = app.openapi()
+    for content in described["paths"].values():
+        for operation in content.values():
+            for parameter in operation.get("parameters", ()):
+                if parameter["name"] == "idempotency-key":
+                    # Read as if it could be absent, so that its absence is answered in words of its own: 400, and what it is for.
+                    parameter |= {"required": True, "schema": {"type": "string", "minLength": 1, "maxLength": 200}}
+    return described
 
 
 def part(service: str) -> dict[str, Any]:

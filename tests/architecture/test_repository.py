@@ -147,6 +147,20 @@ def test_every_link_between_pages_leads_somewhere() -> None:
     assert [f"{page.relative_to(ROOT)}: {link}" for page, link in links if not (page.parent / link).exists()] == []
 
 
+def test_what_the_first_page_says_decides_a_promise_stands_in_the_file_it_links_to() -> None:
+    page = (ROOT / "README.md").read_text().partition("## From a promise to the line")[2].partition("\n## ")[0]
+    cells = [cell for line in page.splitlines() if line.startswith("| ") for cell in line.split(" | ")[1:]]
+    looked_up = 0
+
+    for cell in cells:
+        linked = [ROOT / link for link in re.findall(r"\]\(([^)]+)\)", cell)]
+        for name in re.findall(r"`(\w+)`", re.sub(r"\[[^]]*\]", "", cell)):
+            looked_up += 1
+            assert any(re.search(rf"\b{name}\b", path.read_text()) for path in linked if path.is_file()), f"{name}: {cell}"
+
+    assert looked_up >= 6
+
+
 @pytest.mark.xdist_group("kept-together")
 def test_tests_of_one_group_run_in_one_process(request: pytest.FixtureRequest) -> None:
     distributed = bool(getattr(request.config.option, "loadgroup", False))

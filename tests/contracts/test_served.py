@@ -9,6 +9,13 @@ from services import capability, catalogue
 from services.app import create_app
 from services.chassis.settings import Settings
 
+# Questions that carry a body; a message, whose own ids serve; a pass, of which the one before stands. `decisions` keeps what
+# it was asked and answered, as an access log does, and changes nothing else.
+WITHOUT_A_KEY = {
+    "/fhir/$process-message", "/persons/lookup", "/persons/search", "/persons/decisions", "/persons/family/pass",
+    "/registry/bulk-handovers/preview", "/sundhedspleje/overleveringer/preview",
+}  # fmt: skip
+
 
 @pytest.fixture(params=catalogue.names())
 async def process(request: pytest.FixtureRequest) -> AsyncIterator[httpx2.AsyncClient]:
@@ -24,6 +31,18 @@ async def test_the_openapi_of_the_whole_is_the_same_in_every_process(process: ht
 
     assert told == capability.whole()
     assert {path.split("/")[1] for path in told["paths"]} >= set(catalogue.names())
+
+
+def test_every_change_asks_for_an_idempotency_key_and_may_be_held_to_a_version() -> None:
+    changing = {
+        path: {parameter["name"]: parameter["required"] for parameter in operation.get("parameters", ())}
+        for path, content in capability.whole()["paths"].items()
+        for method, operation in content.items()
+        if method != "get"
+    }
+
+    assert {path for path, headers in changing.items() if not headers.get("idempotency-key")} == WITHOUT_A_KEY
+    assert {path for path, headers in changing.items() if "if-match" not in headers} == WITHOUT_A_KEY
 
 
 async def test_the_capability_statement_needs_no_log_in_and_says_where_to_get_one(process: httpx2.AsyncClient) -> None:

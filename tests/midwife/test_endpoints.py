@@ -130,6 +130,9 @@ async def test_a_municipality_that_is_not_active_is_not_the_callers_fault(ward: 
     [
         {"kind": "adoption"},
         {"surprise": 1},
+        {"receiver": None},
+        {"receiver": {}},
+        {"receiver": {"sor": ""}},
         {"mother": {"identifiers": []}},
         {"mother": {"identifiers": [{**A_NUMBER, "value": "12"}]}},
     ],

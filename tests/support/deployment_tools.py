@@ -4,7 +4,7 @@ import os
 import subprocess
 from pathlib import Path
 
-import pytest
+from services.demo.installed import NotInstalled
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = (
@@ -15,8 +15,8 @@ COMES_WITH = {"helm": "deploy/deployment-tools", "promtool": "deploy/deployment-
 
 
 def run(tool: str, *arguments: str | Path, folder: Path = ROOT) -> "subprocess.CompletedProcess[str]":
-    """Run a tool to its end and give back how it ended. Fails the test, naming the command to install it, where it is absent."""
+    """Run a tool to its end and give back how it ended. NotInstalled, naming the command to install it, where it is absent."""
     program = next((place / tool for place in FOLDERS if (place / tool).is_file()), None)
     if program is None:
-        pytest.fail(f"{tool} is not installed: run {COMES_WITH.get(tool, 'deploy/setup test')}", pytrace=False)
+        raise NotInstalled(f"{tool} is not installed: run {COMES_WITH.get(tool, 'deploy/setup test')}")
     return subprocess.run([program, *arguments], cwd=folder, capture_output=True, text=True, timeout=120)
