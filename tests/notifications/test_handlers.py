@@ -4,7 +4,7 @@ import asyncio
 from datetime import date
 from uuid import UUID, uuid4
 
-from services.chassis.consumer import _alone_with
+from services.chassis.consumer.handling import alone_with
 from services.chassis.service import Received
 from services.events.daycare import StartPlanned
 from services.events.directory import AbsenceEnded, AbsenceRegistered, UnitChanged
@@ -210,7 +210,7 @@ async def test_a_fact_about_a_child_that_another_process_learns_of_meanwhile_is_
     await telling.world.running.relays["daycare"].once()
 
     async with telling.world.store("notifications").transaction() as other:
-        await _alone_with(other, child)
+        await alone_with(other, child)
         hearing = asyncio.create_task(consumer.once())
         while not await other.fetchval(_SOMEONE_WAITS):
             assert not hearing.done(), "heard without a look at who else is learning of the child"
@@ -228,7 +228,7 @@ async def test_another_service_that_learns_of_the_same_child_holds_nobody_up(tel
     await telling.world.running.relays["daycare"].once()
 
     async with telling.world.store("registry").transaction() as neighbour, asyncio.timeout(60):
-        await _alone_with(neighbour, child)
+        await alone_with(neighbour, child)
         while await consumer.once():
             pass
 

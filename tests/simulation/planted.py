@@ -8,6 +8,7 @@ from typing import Any
 
 from services.chassis import consumer, relay, request
 from services.chassis.bus import BusIsAway, Mark, Record
+from services.chassis.consumer import versions
 from services.registry.endpoints import changing
 from tests.simulation.bus import SimulatedReader, SimulatedWriter
 from tests.simulation.play import Simulator
@@ -164,11 +165,11 @@ def begun_at_the_end(_: Simulator) -> Iterator[None]:
 @contextmanager
 def inbox_in_its_own_transaction(_: Simulator) -> Iterator[None]:
     """What was applied is noted after the effect's commit: a crash in between applies it again."""
-    apply, advance, save = consumer.Consumer._apply, consumer.Consumer._advance, consumer._Versions.save
+    apply, advance, save = consumer.Consumer._apply, consumer.Consumer._advance, versions.Versions.save
     applied: dict[Any, Any] = {}
 
     async def looked(_: consumer.Consumer, tx: Any, source: str, __: Any, envelopes: Any) -> Any:
-        return await consumer._standing(tx, source, envelopes)
+        return await versions.standing(tx, source, envelopes)
 
     async def later(self: Any, _: Any) -> None:
         applied[asyncio.current_task()] = self
@@ -184,7 +185,7 @@ def inbox_in_its_own_transaction(_: Simulator) -> Iterator[None]:
     with (
         _instead(consumer.Consumer, "_apply", then_noted),
         _instead(consumer.Consumer, "_advance", looked),
-        _instead(consumer._Versions, "save", later),
+        _instead(versions.Versions, "save", later),
     ):
         yield
 
