@@ -25,6 +25,7 @@ class Mark(_Strict):
     later: bool = False
     before: bool = False
     unless: tuple[str, ...] = ()
+    same_unit: bool = False
     unit_kind: str | None = None
     details: tuple[str, ...] = ()
     not_details: tuple[str, ...] = ()

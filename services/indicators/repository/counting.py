@@ -152,6 +152,8 @@ class _Asked:
             wanted.append("x.at >= b.at")
         if mark.before:
             wanted.append("x.at < b.happened")
+        if mark.same_unit:
+            wanted.append("x.unit = b.unit")
         if mark.unless:
             kinds = self._argument(list(mark.unless))
             wanted.append(
