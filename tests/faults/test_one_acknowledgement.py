@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import AsyncIterator, Iterator
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -51,8 +52,9 @@ def content_with_one() -> Iterator[None]:
         yield
 
 
-async def _lost(brokers: Brokers, topic: str) -> set[int]:
+async def _lost(brokers: Brokers) -> set[int]:
     """What was acknowledged and is gone, when a leader dies whose followers were a moment behind."""
+    topic = f"relayed-{uuid.uuid4().hex}"
     settings = Settings(kafka_bootstrap=brokers.bootstrap, bus="kafka")
     await _made(settings, topic)
     writer = KafkaWriter(settings)
@@ -61,7 +63,8 @@ async def _lost(brokers: Brokers, topic: str) -> set[int]:
         os.kill(brokers.pid(follower), signal.SIGSTOP)
     try:
         sending = asyncio.create_task(writer.put(topic, [Sent(0, b"meanwhile", position=2)]))
-        await asyncio.wait({sending}, timeout=0.8)
+        # Content with one, it is answered at once; else it waits for those who sleep.
+        await asyncio.wait({sending}, timeout=3)
         acknowledged = {1, 2} if sending.done() and sending.exception() is None else {1}
         brokers.kill_one(_LEADER)
     finally:
@@ -103,11 +106,15 @@ async def _standing(settings: Settings, topic: str) -> set[int] | None:
 
 
 async def test_with_all_acknowledgements_nothing_is_lost(brokers: Brokers) -> None:
-    assert await _lost(brokers, "careful") == set()
+    assert await _lost(brokers) == set()
 
 
-async def test_one_acknowledgement_is_found(brokers: Brokers) -> None:
-    with content_with_one():
-        lost = [await _lost(brokers, f"careless-{number}") for number in range(FOUND_WITHIN_RUNS)]
+async def test_one_acknowledgement_is_found(brokers: Brokers, record_property: Callable[[str, object], None]) -> None:
+    for number in range(1, FOUND_WITHIN_RUNS + 1):
+        with content_with_one():
+            lost = await _lost(brokers)
+        if lost:
+            record_property("found by run", number)
+            return
 
-    assert {2} in lost, f"not found within {FOUND_WITHIN_RUNS} runs"
+    pytest.fail(f"not found within {FOUND_WITHIN_RUNS} runs")
