@@ -1,12 +1,13 @@
 """Apache Kafka through aiokafka, away from its unsafe defaults; a client that met an error is thrown away, never mended."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.errors import KafkaError, OffsetOutOfRangeError
+from aiokafka.errors import KafkaError, OffsetOutOfRangeError, ProducerClosed
 from aiokafka.helpers import create_ssl_context
 
 from services.chassis.bus import BusIsAway, Mark, Record, source_of_topic, topic_of
@@ -47,9 +48,21 @@ async def _stopped(client: AIOKafkaProducer | AIOKafkaConsumer) -> None:
     try:
         await asyncio.wait_for(client.stop(), 5)
     except asyncio.CancelledError:
+        await _cut_off(client)
         _pass_on_cancellation()
     except Exception as error:
         logger().warning("kafka.client_discarded", why=type(error).__name__)
+        await _cut_off(client)
+
+
+async def _cut_off(client: AIOKafkaProducer | AIOKafkaConsumer) -> None:
+    """Ends what a stop() that came to no end leaves behind: a producer's sender goes on for ever with what nobody waits for."""
+    if isinstance(client, AIOKafkaProducer):
+        if client._sender.sender_task is not None:
+            client._sender.sender_task.cancel()
+        client._message_accumulator.fail_all(ProducerClosed())
+    with contextlib.suppress(Exception):
+        await asyncio.wait_for(client._client.close() if isinstance(client, AIOKafkaConsumer) else client.client.close(), 5)
 
 
 def _pass_on_cancellation() -> None:

@@ -1,6 +1,8 @@
 """What is promised of the bus holds on both: the embedded one and a real Apache Kafka broker."""
 
 import asyncio
+import os
+import signal
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -10,11 +12,11 @@ import pytest
 import yaml
 from confluent_kafka.admin import AdminClient
 
-from services.chassis import topics
-from services.chassis.bus import EmbeddedReader, Reader
+from services.chassis import kafka, topics
+from services.chassis.bus import BusIsAway, EmbeddedReader, Reader
 from services.chassis.consumer import Consumer
 from services.chassis.ids import new_id
-from services.chassis.kafka import KafkaReader
+from services.chassis.kafka import KafkaReader, KafkaWriter, Sent
 from services.demo.kafka import KafkaBroker
 from tests.chassis.conftest import TEMPLATE
 from tests.support.rails import NAMES, Ground, Rails, WordSaid
@@ -247,3 +249,27 @@ async def test_what_someone_else_put_on_a_topic_is_laid_aside(broker: KafkaBroke
         assert await rails.numbers(subject) == [1]
     await asyncio.to_thread(remove_topics, broker, *NAMES)
     await asyncio.to_thread(ground.drop, settings.database_name)
+
+
+@pytest.mark.kafka
+@pytest.mark.xdist_group("kafka")
+async def test_a_writer_that_gave_up_leaves_nobody_behind_who_tries_for_ever(
+    broker: KafkaBroker, ground: Ground, topic_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kafka, "_ACK_SECONDS", 2)
+    settings = ground.settings("nothing", bus="kafka", kafka_bootstrap=broker.bootstrap)
+    await asyncio.to_thread(topics.make, settings, topic_file)
+    before = asyncio.all_tasks()
+    writer = KafkaWriter(settings)
+    await writer.put("tovholder.speaker", [Sent(0, b"in time", position=1)])
+    os.kill(broker.pid, signal.SIGSTOP)
+
+    try:
+        with pytest.raises(BusIsAway):
+            await writer.put("tovholder.speaker", [Sent(0, b"late", position=2)])
+        if left := asyncio.all_tasks() - before:
+            _, still = await asyncio.wait(left, timeout=5)
+            assert not still
+    finally:
+        os.kill(broker.pid, signal.SIGCONT)
+    await asyncio.to_thread(remove_topics, broker, *NAMES)

@@ -16,7 +16,7 @@ from services.demo import story
 from services.demo import town as demo_town
 from services.midwife.fhir.codes import X_ECPR
 from tests.faults.history import History, Operation, Seat
-from tests.faults.town import Town, until
+from tests.faults.town import PATIENCE, Town, until
 
 SEATS = (("anna", "nord"), ("birgit", "nord"), ("dorte", "nord"), ("dorte", "syd"), ("elin", "syd"), ("ditte", "intake"))
 LEADER, STRANGER = story.LEADER, "skovby-lead"
@@ -140,7 +140,7 @@ class Load:
     def _ended_early(self) -> bool:
         return any(task.done() for task in self._clients)
 
-    async def until_answered(self, seconds: float = 120.0) -> None:
+    async def until_answered(self, seconds: float = PATIENCE) -> None:
         """Until a change that was asked after now has been answered well."""
         since, seen = _clock(), len(self.history.operations)
 

@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import asyncpg
 
@@ -105,10 +105,11 @@ def _paused(service: str) -> Play:
     async def play(at: Breaking) -> str:
         process = at.town.processes[service]
         async with AsyncExitStack() as stack:
-            other = await _beside(at, stack, service)
+            sleepers = await _holders(at.town, service)
+            await _beside(at, stack, service)
             process.pause()
             try:
-                await until(lambda: _leases_of_others(at.town, service, other), "another holds the leases")
+                await until(lambda: _taken_over(at.town, service, sleepers), "another holds the leases")
                 await at.lasts(_LEASE_SECONDS * 2)
             finally:
                 process.wake()
@@ -118,10 +119,23 @@ def _paused(service: str) -> Play:
     return play
 
 
-async def _leases_of_others(town: Town, service: str, other: Process) -> bool | None:
-    """Somebody holds every relay's lease, and it is not the sleeper, whose leases have run out."""
-    rows = await town.look(service, "select bool_and(until > clock_timestamp()) as held from relay")
-    return (bool(rows[0]["held"]) and other.has_started) or None
+_LEASES = "(select holder, until from relay union all select holder, until from lease where name = 'clock') leases"
+
+
+async def _holders(town: Town, service: str) -> list[UUID]:
+    """Who holds the leases of a service's relay and clock."""
+    rows = await town.look(service, f"select distinct holder from {_LEASES} where holder is not null")
+    return [row["holder"] for row in rows]
+
+
+async def _taken_over(town: Town, service: str, sleepers: Sequence[UUID]) -> bool | None:
+    """Somebody holds every one of these leases, and it is none of those, whose leases have run out."""
+    (row,) = await town.look(
+        service,
+        f"select bool_and(until > clock_timestamp() and holder <> all ($1)) as held from {_LEASES}",
+        sleepers,
+    )
+    return row["held"] or None
 
 
 async def _beside(at: Breaking, stack: AsyncExitStack, service: str, start: Start | None = None) -> Process:
@@ -449,18 +463,18 @@ def faults() -> list[Fault]:
         Fault("F1", f"kill -9 of {name}", _killed(name), long=name not in ("registry", "notifications"))
         for name in catalogue.names()
     ]
+    slept = [Fault("F2", f"{name} sleeps past its leases", _paused(name), long=name != "registry") for name in catalogue.names()]
     return [
         *killed,
         Fault("F1", "kill -9 of all services", _all_killed),
-        Fault("F2", "registry sleeps past its leases", _paused("registry")),
-        Fault("F2", "notifications sleeps past its leases", _paused("notifications"), long=True),
-        Fault("F2", "persons sleeps past its leases", _paused("persons"), long=True),
+        *slept,
         Fault("F3", "broker kill -9 and back", _broker_away),
         Fault("F3", "one broker of three kill -9", _one_broker_away, long=True),
         Fault("F5", "PostgreSQL kill -9 and back", _postgres_killed),
         Fault("F6", "backends terminated", _backends_terminated),
         Fault("F6", "cut between commit and answer", _answers_lost),
         Fault("F8", "registry – postgres cut", _line(_registry_and_postgres, "cut")),
+        Fault("F8", "everyone – postgres cut", _line(_everyone_and_postgres, "cut"), long=True),
         Fault("F8", "everyone – postgres half open", _line(_everyone_and_postgres, "silent", half_open=True)),
         Fault("F8", "everyone – postgres slow", _line(_everyone_and_postgres, "slow"), long=True),
         Fault("F8", "everyone – broker half open", _line(_everyone_and_brokers, "silent")),

@@ -56,8 +56,9 @@ async def run(
     tell: Callable[[str], object] = lambda _: None,
 ) -> Run:
     """Plays rounds of all faults (or once those given) until the time is over, then waits, looks and checks."""
+    # The clients' draws must not shift the plan's: how many there have been by then is a matter of the machine.
     chance = random.Random(seed)
-    load = Load(town, chance, size.aim)
+    load = Load(town, random.Random(f"{seed} people"), size.aim)
     at = Breaking(town, load, chance, size.operations, size.backlog, old_code=old_code)
     sampler = Sampler(town)
     began = now()

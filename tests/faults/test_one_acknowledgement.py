@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import AsyncIterator, Iterator
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -22,12 +23,12 @@ from tests.faults.town import until
 pytestmark = [pytest.mark.faults, pytest.mark.kafka, pytest.mark.long, pytest.mark.xdist_group("faults")]
 
 FOUND_WITHIN_RUNS = 3
-_LEADER, _FOLLOWER = 2, 3
+_LEADER, _FOLLOWERS = 2, (3, 1)
 
 
 @pytest.fixture(scope="module")
 async def brokers(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Brokers]:
-    # The follower must not be given up while it is stopped, however slow this machine is.
+    # Followers must not be given up while they are stopped, however slow this machine is.
     cluster = Brokers(tmp_path_factory.mktemp("three"), ["relay"], 3, {"broker.session.timeout.ms": "12000"})
     await cluster.lay_wires()
     try:
@@ -51,20 +52,24 @@ def content_with_one() -> Iterator[None]:
         yield
 
 
-async def _lost(brokers: Brokers, topic: str) -> set[int]:
-    """What was acknowledged and is gone, when a leader dies whose follower was a moment behind."""
+async def _lost(brokers: Brokers) -> set[int]:
+    """What was acknowledged and is gone, when a leader dies whose followers were a moment behind."""
+    topic = f"relayed-{uuid.uuid4().hex}"
     settings = Settings(kafka_bootstrap=brokers.bootstrap, bus="kafka")
     await _made(settings, topic)
     writer = KafkaWriter(settings)
     await writer.put(topic, [Sent(0, b"before", position=1)])
-    os.kill(brokers.pid(_FOLLOWER), signal.SIGSTOP)
+    for follower in _FOLLOWERS:
+        os.kill(brokers.pid(follower), signal.SIGSTOP)
     try:
         sending = asyncio.create_task(writer.put(topic, [Sent(0, b"meanwhile", position=2)]))
-        await asyncio.wait({sending}, timeout=0.8)
+        # Content with one, it is answered at once; else it waits for those who sleep.
+        await asyncio.wait({sending}, timeout=3)
         acknowledged = {1, 2} if sending.done() and sending.exception() is None else {1}
         brokers.kill_one(_LEADER)
     finally:
-        os.kill(brokers.pid(_FOLLOWER), signal.SIGCONT)
+        for follower in _FOLLOWERS:
+            os.kill(brokers.pid(follower), signal.SIGCONT)
     with contextlib.suppress(BusIsAway):
         await sending
         acknowledged.add(2)
@@ -80,7 +85,7 @@ async def _made(settings: Settings, topic: str) -> None:
     async def make() -> bool | None:
         try:
             await admin.start()
-            made = await admin.create_topics([NewTopic(topic, -1, -1, replica_assignments={0: [_LEADER, _FOLLOWER]})])
+            made = await admin.create_topics([NewTopic(topic, -1, -1, replica_assignments={0: [_LEADER, *_FOLLOWERS]})])
         except Exception:
             return None
         return all(error[1] == 0 for error in made.topic_errors) or None
@@ -101,11 +106,15 @@ async def _standing(settings: Settings, topic: str) -> set[int] | None:
 
 
 async def test_with_all_acknowledgements_nothing_is_lost(brokers: Brokers) -> None:
-    assert await _lost(brokers, "careful") == set()
+    assert await _lost(brokers) == set()
 
 
-async def test_one_acknowledgement_is_found(brokers: Brokers) -> None:
-    with content_with_one():
-        lost = [await _lost(brokers, f"careless-{number}") for number in range(FOUND_WITHIN_RUNS)]
+async def test_one_acknowledgement_is_found(brokers: Brokers, record_property: Callable[[str, object], None]) -> None:
+    for number in range(1, FOUND_WITHIN_RUNS + 1):
+        with content_with_one():
+            lost = await _lost(brokers)
+        if lost:
+            record_property("found by run", number)
+            return
 
-    assert {2} in lost, f"not found within {FOUND_WITHIN_RUNS} runs"
+    pytest.fail(f"not found within {FOUND_WITHIN_RUNS} runs")
