@@ -117,7 +117,7 @@ class Peers:
         return answer
 
     async def in_name_of(
-        self, headers: dict[str, str], method: str, service: str, path: str, params: dict[str, str], body: Any = None
+        self, headers: dict[str, str], method: str, service: str, path: str, params: dict[str, str | list[str]], body: Any = None
     ) -> httpx2.Response:
         """A peer's answer, whatever it is, to a request under somebody else's token. TryAgainSoon where the peer is away."""
         sent = dict(headers)
