@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -106,7 +106,7 @@ def _births(count: int) -> Iterator[dict[str, Any]]:
     letters = "ABCDEFGHJKLMNPQRSTUVWXYZ"
     for number in range(count):
         born = datetime.now(UTC) - timedelta(days=random.randrange(330), hours=2)
-        day = datetime(1990, 1, 1) + timedelta(days=random.randrange(4000))
+        day = date(1990, 1, 1) + timedelta(days=random.randrange(4000))
         value = f"{day:%d%m%y}{random.choice('17')}{random.choice(letters)}{random.choice(letters)}{random.randrange(10)}"
         yield {
             "kind": "birth", "message_id": str(uuid4()), "receiver": {"sor": town.sor_of("intake")},

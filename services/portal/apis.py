@@ -14,7 +14,7 @@ from services.chassis.errors import LogInAgain, Problem, TryAgainSoon
 
 # Names of employees and units are no secret within their municipality, and asked for on every page.
 _NAMES_SECONDS = 60
-_AT_ONCE = 8
+_AT_ONCE = 12
 # The most that persons names in one answer.
 _NAMED_AT_ONCE = 100
 
@@ -141,7 +141,10 @@ class Apis:
         return {each["person"]: each for some in found for each in some["people"]}
 
     async def child(self, reference: object) -> dict[str, Any] | None:
-        """One child as persons shows it, the reading logged there. A child without a name yet is known by its mother's, for those who may see her: `mother_name`."""
+        """One child as persons shows it, the reading logged there.
+
+        A child without a name yet is known by its mother's, for those who may see her: `mother_name`.
+        """
         found = await self.found("persons", f"/persons/{reference}")
         if found and not found.get("name") and found.get("mother"):
             mother = await self.found("persons", f"/persons/{found['mother']}")

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import asyncpg
 import pytest
@@ -115,6 +114,8 @@ async def _entered(page: Page, username: str, password: str) -> None:
 async def _sessions(world: World) -> int:
     connection = await asyncpg.connect(owner_dsn(world.settings))
     try:
-        return int(await connection.fetchval("select count(*) from portal.web_session where ended_at is null and login is not null"))
+        return int(
+            await connection.fetchval("select count(*) from portal.web_session where ended_at is null and login is not null")
+        )
     finally:
         await connection.close()

@@ -32,10 +32,16 @@ async def test_a_list_names_those_whom_one_may_see_and_leaves_out_all_others_and
     for who in ("karen", "skovby-lead"):
         assert (await world.as_professional(who).get(NAMED, params={"person": [first, woman]})).body == {"people": []}
 
-    rows = await world.sql("persons", "select subject::text, professional::text, class, purpose from access where at > now() - interval '1 day'")
+    rows = await world.sql(
+        "persons", "select subject::text, professional::text, class, purpose from access where at > now() - interval '1 day'"
+    )
     logged = [(row["subject"], row["class"]) for row in rows if row["professional"] == world.names["birgit"]]
     assert logged == [(first, "identity")]
-    logged = [(row["subject"], row["class"]) for row in rows if row["professional"] == world.names["inge"] and row["purpose"] == "supervision"]
+    logged = [
+        (row["subject"], row["class"])
+        for row in rows
+        if row["professional"] == world.names["inge"] and row["purpose"] == "supervision"
+    ]
     assert set(logged) == {(first, "identity"), (second, "identity"), (woman, "mother")}
 
 

@@ -25,7 +25,7 @@ _TOKEN_SECONDS = 40
 
 @dataclass
 class Keycloak:
-    """One server, its database in memory. `portal`: where the portal is reached; `keys`: the clients' public keys by client id."""
+    """One server, its database in memory. `portal`: where the portal is; `keys`: the clients' public keys by client id."""
 
     folder: Path
     portal: str
@@ -52,7 +52,8 @@ class Keycloak:
         (home / "data" / "import" / f"{_REALM}-realm.json").write_text(json.dumps(self._realm(), ensure_ascii=False))
         environment = {
             **os.environ, "JAVA": str(installed("java", "keycloak")), "JAVA_OPTS_KC_HEAP": "-Xms64m -Xmx512m",
-            "JAVA_OPTS_APPEND": "-XX:TieredStopAtLevel=1", "KC_BOOTSTRAP_ADMIN_USERNAME": _ADMIN, "KC_BOOTSTRAP_ADMIN_PASSWORD": _ADMIN,
+            "JAVA_OPTS_APPEND": "-XX:TieredStopAtLevel=1",
+            "KC_BOOTSTRAP_ADMIN_USERNAME": _ADMIN, "KC_BOOTSTRAP_ADMIN_PASSWORD": _ADMIN,
         }  # fmt: skip
         command = ["bash", str(home / "bin" / "kc.sh"), "start-dev", "--import-realm", "--db=dev-mem", "--cache=local",
                    "--http-host=127.0.0.1", f"--http-port={self.port}", f"--hostname={self._root}"]  # fmt: skip
@@ -90,12 +91,14 @@ class Keycloak:
         return realm | {"accessTokenLifespan": _TOKEN_SECONDS, "users": list(_users()), "clients": [self._portal(), *machines]}
 
     def _portal(self) -> dict[str, Any]:
-        return _client("portal", self.keys["portal"]) | {
-            "standardFlowEnabled": True, "redirectUris": [f"{self.portal}/portal/callback"],
+        # Full scope: only who has the role `offline_access` in it may be given a refresh token.
+        return _client("portal") | {
+            "standardFlowEnabled": True, "fullScopeAllowed": True, "redirectUris": [f"{self.portal}/portal/callback"],
             "defaultClientScopes": ["basic"], "optionalClientScopes": ["profile", "offline_access", "tovholder"],
             "attributes": _signed(self.keys["portal"]) | {
                 "pkce.code.challenge.method": "S256", "post.logout.redirect.uris": f"{self.portal}/portal/farvel",
-                "backchannel.logout.url": f"{self.portal}/portal/backchannel-logout", "backchannel.logout.session.required": "true",
+                "backchannel.logout.url": f"{self.portal}/portal/backchannel-logout",
+                "backchannel.logout.session.required": "true",
                 "backchannel.logout.revoke.offline.tokens": "true",
             },
         }  # fmt: skip
@@ -116,13 +119,14 @@ def _machine(client: str, key: PublicKey) -> dict[str, Any]:
     subject = {"claim.name": "sub", "claim.value": client, "jsonType.label": "String", "access.token.claim": "true"}
     mapper = {"name": "subject", "protocol": "openid-connect", "protocolMapper": "oidc-hardcoded-claim-mapper", "config": subject}
     named = subject | {"claim.name": "client_id"}
-    return _client(client, key) | {
-        "standardFlowEnabled": False, "serviceAccountsEnabled": True, "defaultClientScopes": [], "optionalClientScopes": ["tovholder"],
+    return _client(client) | {
+        "standardFlowEnabled": False, "serviceAccountsEnabled": True,
+        "defaultClientScopes": [], "optionalClientScopes": ["tovholder"],
         "protocolMappers": [mapper, {**mapper, "name": "client", "config": named}], "attributes": _signed(key),
     }  # fmt: skip
 
 
-def _client(client: str, key: PublicKey) -> dict[str, Any]:
+def _client(client: str) -> dict[str, Any]:
     return {"clientId": client, "enabled": True, "protocol": "openid-connect", "publicClient": False,
             "clientAuthenticatorType": "client-jwt", "directAccessGrantsEnabled": False, "fullScopeAllowed": False}  # fmt: skip
 
@@ -131,5 +135,6 @@ def _signed(key: PublicKey) -> dict[str, str]:
     """Keys on both sides are ES256; an access token says by its type that it is one (RFC 9068, 2.1)."""
     return {
         "use.jwks.string": "true", "jwks.string": json.dumps({"keys": [key]}), "token.endpoint.auth.signing.alg": "ES256",
-        "id.token.signed.response.alg": "ES256", "access.token.signed.response.alg": "ES256", "access.token.header.type.rfc9068": "true",
+        "id.token.signed.response.alg": "ES256", "access.token.signed.response.alg": "ES256",
+        "access.token.header.type.rfc9068": "true",
     }  # fmt: skip

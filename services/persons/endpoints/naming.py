@@ -33,7 +33,9 @@ async def named(
         roles = await many.relations(looking.tx, secrets, looking.caller, found, looking.at)
         shown = [one for one in found if may(roles[one.id], _class_of(one), "see")]
         with_mother = [one for one in shown if one.mother and may(roles[one.id], "mother", "see")]
-        mothers = await many.named(looking.tx, secrets, [one.mother for one in with_mother if one.mother and not one.value("name")])
+        mothers = await many.named(
+            looking.tx, secrets, [one.mother for one in with_mother if one.mother and not one.value("name")]
+        )
         for one in [*(one for one in shown if not one.merged_into), *mothers]:
             await looking.saw(one.id, _class_of(one), purpose)
     known = {one.id: one for one in mothers}
