@@ -39,7 +39,9 @@ GROUPS: dict[Callable[[Installation], list[Figure]], tuple[str, ...]] = {
     webhooks.webhooks: ("webhooks_p99_s", "webhooks_p50_s", "webhooks_lost"),
     pages.pages: (
         *("page_my_page_p95_ms", "page_my_page_p50_ms", "page_my_page_refused", "page_my_page_per_s"),
+        *("page_my_page_portal_cpu_ms", "page_my_page_services_cpu_ms"),
         *("page_child_p95_ms", "page_child_p50_ms", "page_child_refused", "page_child_per_s"),
+        *("page_child_portal_cpu_ms", "page_child_services_cpu_ms"),
         *("page_first_kb", "page_after_kb", "my_page_live_s", "my_page_live_p50_s"),
     ),
     moving.moving: ("relay_events_per_s", "apply_events_per_s"),
