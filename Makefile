@@ -36,7 +36,7 @@ test: ## static checks and all tests, with real PostgreSQL and real Kafka
 	@deploy/test -m "not long"
 
 test-long: ## the tests of `make test` and those that take minutes
-	@$(setup) test
+	@$(setup) test keycloak
 	@deploy/test
 
 screenshots: ## the portal's main pages as pictures in docs/, taken in Chromium

@@ -55,12 +55,13 @@ class Installation:
         self.postgres.start()
         self.kafka.start()
         people = [OidcUser(person.sub, person.username, person.name, person.password) for person in town.people()]
+        self._ports = {name: free_port() for name in catalogue.names()}
+        back = [REDIRECT, f"{self.portal_url}/portal/callback"]
         machines = [MachineClient(client, self.keys[client], "tovholder") for client in town.client_ids()]
         self.provider = OidcProvider(
             self.folder / "provider",
-            OidcConfiguration(AUDIENCE, people, [WebClient("portal", self.keys["portal"], [REDIRECT])], machines),
+            OidcConfiguration(AUDIENCE, people, [WebClient("portal", self.keys["portal"], back)], machines),
         ).start()
-        self._ports = {name: free_port() for name in catalogue.names()}
         self.settings = self._settings()
         prepare(self.postgres.dsn(), self.settings, catalogue.names())
         migrate(self.settings, catalogue.names())
@@ -75,7 +76,7 @@ class Installation:
     def _settings(self) -> Settings:
         return Settings(
             database_port=self.postgres.port or 0, secrets_folder=self.folder / "secrets", bus="kafka", kafka_bootstrap=self.kafka.bootstrap,
-            issuer=self.provider.issuer, audience=AUDIENCE, partitions=self.partitions, log_level="info", pool_size=10,
+            issuer=self.provider.issuer, audience=AUDIENCE, partitions=self.partitions, log_level="info", pool_size=10, portal_url=self.portal_url,
             service_urls={name: f"http://127.0.0.1:{port}" for name, port in self._ports.items()},
         )  # fmt: skip
 
@@ -83,6 +84,10 @@ class Installation:
         store = Store(self.settings, "directory")
         await town.settle_in(store, self.provider.issuer)
         await store.close()
+
+    @property
+    def portal_url(self) -> str:
+        return f"http://127.0.0.1:{self._ports['portal']}"
 
     def port(self, service: str) -> int:
         return self._ports[service]

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 import orjson
 
-from benchmarks.figures import Figure
+from benchmarks.figures import Figure, part_of
 from benchmarks.installation import Installation
 from services.chassis.store import Store
 from services.demo.processes import free_port
@@ -49,7 +49,7 @@ class Endpoints:
             self.came[event] = time.time()
 
 
-def webhooks(installation: Installation, events: int = _EVENTS) -> list[Figure]:
+def webhooks(installation: Installation) -> list[Figure]:
     """Each event concerns one endpoint. Registry and notifications in processes of their own, over real Kafka."""
     endpoints, children = Endpoints(), [uuid4() for _ in range(_ENDPOINTS)]
     port = endpoints.port = free_port()
@@ -59,7 +59,7 @@ def webhooks(installation: Installation, events: int = _EVENTS) -> list[Figure]:
         TOVHOLDER_WEBHOOK_NETWORKS=json.dumps([f"127.0.0.1/32:{port}", "127.0.0.1/32:1"]),
     )
     _subscribe(installation, port, children)
-    waits, lost = asyncio.run(_played(installation, endpoints, children, events))
+    waits, lost = asyncio.run(_played(installation, endpoints, children, part_of(_EVENTS)))
     installation.end()
     return [
         Figure("webhooks_p99_s", waits[int(len(waits) * 0.99)], "s", None, "≤ 2"),

@@ -15,6 +15,9 @@ from services.chassis.errors import CannotBeApplied, TryAgainSoon
 from services.chassis.ids import new_id
 from services.chassis.settings import Settings
 
+# A page of the portal asks a dozen things at once, and twenty people open pages. Connections are kept: each would be made anew.
+_CONNECTIONS = httpx2.Limits(max_connections=60, max_keepalive_connections=60)
+
 
 @cache
 def trusted() -> ssl.SSLContext:
@@ -76,7 +79,7 @@ class Peers:
 
     def __init__(self, settings: Settings, service: str) -> None:
         self._settings = settings
-        self._http = httpx2.AsyncClient(verify=trusted(), timeout=5, limits=httpx2.Limits(max_connections=20))
+        self._http = httpx2.AsyncClient(verify=trusted(), timeout=5, limits=_CONNECTIONS)
         self._token = OwnToken(settings, f"service-{service}", self._http)
 
     async def get(self, service: str, path: str, **query: Any) -> Any:
@@ -117,7 +120,7 @@ class Peers:
         return answer
 
     async def in_name_of(
-        self, headers: dict[str, str], method: str, service: str, path: str, params: dict[str, str], body: Any = None
+        self, headers: dict[str, str], method: str, service: str, path: str, params: dict[str, str | list[str]], body: Any = None
     ) -> httpx2.Response:
         """A peer's answer, whatever it is, to a request under somebody else's token. TryAgainSoon where the peer is away."""
         sent = dict(headers)

@@ -52,6 +52,24 @@ class NamedOut(_Strict):
     more: bool
 
 
+class NameOut(_Strict):
+    """`mother_name`: for a child without a name. `merged_into`: this reference lives on as that one, and nothing else is said."""
+
+    person: UUID
+    kind: str
+    status: str | None = None
+    name: str | None = None
+    born_at: AwareDatetime | None = None
+    due_on: date | None = None
+    mother_name: str | None = None
+    protected: bool = False
+    merged_into: UUID | None = None
+
+
+class NamesOut(_Strict):
+    people: list[NameOut]
+
+
 class PersonFound(_Strict):
     person: UUID
     kind: Literal["child", "adult"]

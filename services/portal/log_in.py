@@ -1,5 +1,6 @@
 """Log-in by OpenID Connect: authorization code with PKCE, private_key_jwt, refresh with rotation, and both kinds of log-out."""
 
+import math
 import secrets
 import time
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ _RENEWED = "openid profile tovholder"
 _SCOPE = f"{_RENEWED} offline_access"
 _ALGORITHMS = ["ES256", "PS256", "EdDSA"]
 _DESCRIPTION_SECONDS = 300
+# Words that nobody has signed do not drive us to ask the provider more often than this.
+_FORGED_SECONDS = 5
 _LEEWAY_SECONDS = 60
 _ASSERTION_SECONDS = 60
 _LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"
@@ -34,6 +37,10 @@ class TheLogOutTokenIsNotGood(LogInAgain):
     """What came as the provider's word that somebody logged out is not that."""
 
     status = 400
+
+
+class _SignedByNoKnownKey(LogInAgain):
+    """Forged, or signed by a key that the provider has had since we asked for its keys."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +62,7 @@ class LogIn:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._described: tuple[float, dict[str, Any], KeySet] | None = None
+        self._asked_again_at = -math.inf
 
     @property
     def callback(self) -> str:
@@ -85,14 +93,14 @@ class LogIn:
 
     async def enter(self, entering: dict[str, Any], code: str) -> Entered:
         """Tokens for the code, the ID token checked (OpenID Connect Core 3.1.3.7)."""
-        described, keys = await self._provider()
+        described, _ = await self._provider()
         given = await self._asked(
             described, lambda client: client.fetch_token(
                 described["token_endpoint"], grant_type="authorization_code", code=code, code_verifier=entering["verifier"],
                 redirect_uri=self.callback, resource=self._settings.audience,
             ),
         )  # fmt: skip
-        claims = self._claims(str(given.get("id_token", "")), keys)
+        claims = await self._claims(str(given.get("id_token", "")))
         if claims.get("nonce") != entering["nonce"]:
             raise LogInAgain("The log-in belongs to another attempt.")
         tokens = _tokens(given, str(given["id_token"]), str(claims.get("name") or claims.get("preferred_username") or ""))
@@ -121,9 +129,8 @@ class LogIn:
 
     async def logged_out(self, token: str) -> tuple[str | None, str | None]:
         """Whom the provider's logout token names: (login, its session), at least one of them (Back-Channel Logout 1.0, 2.6)."""
-        _, keys = await self._provider()
         try:
-            claims = self._claims(token, keys, typ="logout+jwt")
+            claims = await self._claims(token, typ="logout+jwt")
         except LogInAgain as error:
             raise TheLogOutTokenIsNotGood from error
         login, session = claims.get("sub"), claims.get("sid")
@@ -131,11 +138,23 @@ class LogIn:
             raise TheLogOutTokenIsNotGood
         return login, session
 
-    def _claims(self, token: str, keys: KeySet, typ: str | None = None) -> dict[str, Any]:
+    async def _claims(self, token: str, typ: str | None = None) -> dict[str, Any]:
+        """A provider takes new keys into use when it likes: for one unknown to us its keys are asked for once more."""
+        _, keys = await self._provider()
+        try:
+            return self._claims_by(keys, token, typ)
+        except _SignedByNoKnownKey:
+            if time.monotonic() - self._asked_again_at < _FORGED_SECONDS:
+                raise
+        self._asked_again_at = time.monotonic()
+        _, keys = await self._provider(again=True)
+        return self._claims_by(keys, token, typ)
+
+    def _claims_by(self, keys: KeySet, token: str, typ: str | None) -> dict[str, Any]:
         try:
             found = jwt.decode(token, keys, algorithms=_ALGORITHMS)
         except (JoseError, ValueError, KeyError, TypeError) as error:
-            raise LogInAgain("The provider's word was not signed by it.") from error
+            raise _SignedByNoKnownKey("The provider's word was not signed by it.") from error
         claims, now = dict(found.claims), time.time()
         audience = claims.get("aud")
         if typ and str(found.header.get("typ", "")).lower() != typ:
@@ -170,9 +189,9 @@ class LogIn:
         client.register_client_auth_method(method)
         return client
 
-    async def _provider(self) -> tuple[dict[str, Any], KeySet]:
+    async def _provider(self, again: bool = False) -> tuple[dict[str, Any], KeySet]:
         """What the provider says of itself, and its keys; asked for again every five minutes, old ones while it is away."""
-        if self._described and time.monotonic() - self._described[0] < _DESCRIPTION_SECONDS:
+        if not again and self._described and time.monotonic() - self._described[0] < _DESCRIPTION_SECONDS:
             return self._described[1], self._described[2]
         try:
             async with httpx2.AsyncClient(timeout=5) as http:

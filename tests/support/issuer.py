@@ -23,10 +23,15 @@ class Issuer:
     """
 
     def __init__(self, clients: dict[str, dict[str, Any]]) -> None:
-        self._key = ECKey.generate_key("P-256", {"kid": str(uuid.uuid4()), "alg": "ES256", "use": "sig"})
         self._clients = clients
+        self.asked_for_keys = 0
+        self.change_key()
         self._server: ThreadingHTTPServer | None = None
         self.url = ""
+
+    def change_key(self) -> None:
+        """From now on another key signs, and the former one is not shown any more."""
+        self._key = ECKey.generate_key("P-256", {"kid": str(uuid.uuid4()), "alg": "ES256", "use": "sig"})
 
     def listen(self, note: Path) -> Self:
         """Starts to answer, and writes down address and key for those who join."""
@@ -73,6 +78,7 @@ class Issuer:
                         200, {"issuer": issuer.url, "jwks_uri": f"{issuer.url}/jwks", "token_endpoint": f"{issuer.url}/token"}
                     )
                 elif self.path == "/jwks":
+                    issuer.asked_for_keys += 1
                     self._say(200, {"keys": [issuer._key.as_dict(private=False)]})
                 else:
                     self._say(404, {})

@@ -21,7 +21,7 @@ from services.persons import repository
 from services.persons.domain import disclosure, matching
 from services.persons.domain.identifiers import Identifier, current_first, preferred
 from services.persons.endpoints import consents as consenting
-from services.persons.endpoints import family, family_letters, lives, looks, searching
+from services.persons.endpoints import family, family_letters, lives, looks, naming, searching
 from services.persons.endpoints.related import living, related
 from services.persons.repository import Person, consents
 from services.persons.repository import lives as lives_repository
@@ -296,3 +296,4 @@ router.include_router(family_letters.router)
 router.include_router(consenting.router)
 router.include_router(looks.router)
 router.include_router(searching.router)
+router.include_router(naming.router)

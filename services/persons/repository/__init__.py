@@ -470,14 +470,11 @@ async def person_of(tx: Tx, secrets: Secrets, person: UUID, to_change: bool = Fa
 
 
 async def _opened(tx: Tx, secrets: Secrets, rows: Sequence[asyncpg.Record]) -> Person:
-    """The first, the oldest, read together with all that live on as it: of facts told twice the newest word stands."""
+    """The first, the oldest, read together with all that live on as it."""
     row = rows[0]
-    facts: dict[str, Fact] = {}
     contact: dict[str, str] = {}
     own_contact: dict[str, str] = {}
     for one in reversed(rows):
-        for name, fact in (await _facts(tx, secrets, one)).items():
-            facts[name] = fact if name not in facts or facts[name].at <= fact.at else facts[name]
         if one["contact"]:
             seal = await seal_of(tx, secrets, one["municipality"], one["id"])
             own_contact = orjson.loads(seal.open(one["contact"], _CONTACT))
@@ -499,7 +496,7 @@ async def _opened(tx: Tx, secrets: Secrets, rows: Sequence[asyncpg.Record]) -> P
         do_not_contact=any(one["do_not_contact"] for one in rows),
         **{name: row[name] for name in _OF_THIS_RECORD},
         merged_into=row["survivor"] if row["merged_into"] else None,
-        facts=facts,
+        facts=newest([await _facts(tx, secrets, one) for one in rows]),
         contact=contact,
         own_contact=own_contact,
         claims=await claims_of(tx, secrets, row["id"]),
@@ -513,12 +510,24 @@ async def _facts(tx: Tx, secrets: Secrets, row: asyncpg.Record) -> dict[str, Fac
     """What one record says by itself."""
     if not row["particulars"]:
         return {}
-    seal = await seal_of(tx, secrets, row["municipality"], row["id"])
-    stored = orjson.loads(seal.open(row["particulars"], _PARTICULARS))
+    return facts_in(await seal_of(tx, secrets, row["municipality"], row["id"]), row["particulars"])
+
+
+def facts_in(seal: Seal, particulars: bytes) -> dict[str, Fact]:
+    stored = orjson.loads(seal.open(particulars, _PARTICULARS))
     return {
         name: Fact(_DATED[name](value) if name in _DATED else value, datetime.fromisoformat(at).astimezone(UTC))
         for name, (value, at) in stored.items()
     }
+
+
+def newest(said: Sequence[Mapping[str, Fact]]) -> dict[str, Fact]:
+    """What records of one person say together, the oldest record first: of facts told twice the newest word stands."""
+    facts: dict[str, Fact] = {}
+    for one in reversed(said):
+        for name, fact in one.items():
+            facts[name] = fact if name not in facts or facts[name].at <= fact.at else facts[name]
+    return facts
 
 
 async def find(tx: Tx, secrets: Secrets, identifiers: Iterable[Identifier], municipality: str) -> asyncpg.Record | None:
@@ -571,12 +580,17 @@ async def address_is_masked(tx: Tx, person: Person, on: date) -> bool:
 # How a caller stands to a person ---------------------------------------------------------------------------------------
 
 
-async def relations(tx: Tx, caller: Caller, person: Person) -> frozenset[str]:
-    """To a child, or to an adult through the children she is mother or guardian of."""
+def of_a_system(caller: Caller, municipality: str) -> frozenset[str]:
+    """How one who is no professional stands to the people of a municipality."""
     if caller.is_service:
         return frozenset({"service"})
+    return caller.roles & {"placement"} if caller.party.municipality == municipality else frozenset()
+
+
+async def relations(tx: Tx, caller: Caller, person: Person) -> frozenset[str]:
+    """To a child, or to an adult through the children she is mother or guardian of."""
     if caller.professional is None:
-        return caller.roles & {"placement"} if caller.party.municipality == person.municipality else frozenset()
+        return of_a_system(caller, person.municipality)
     children = [person.id, *([person.merged_into] if person.merged_into else [])]
     if person.kind == "adult":
         rows = await tx.fetch(

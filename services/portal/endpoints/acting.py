@@ -1,5 +1,6 @@
 """What a form on a page does: one change at a service, then another page; or the same page again with what is wrong."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -35,8 +36,12 @@ async def done(
 
 async def people_to_choose(visit: Visit, units: list[dict[str, Any]]) -> list[tuple[str, str]]:
     """(`professional.unit`, name and unit) of everybody who works in these units."""
-    found = [(unit, await visit.apis.people_of(unit["id"])) for unit in units]
-    return [(f"{person['id']}.{unit['id']}", f"{person['name']}, {unit['name']}") for unit, people in found for person in people]
+    found = await asyncio.gather(*(visit.apis.people_of(unit["id"]) for unit in units))
+    return [
+        (f"{person['id']}.{unit['id']}", f"{person['name']}, {unit['name']}")
+        for unit, people in zip(units, found, strict=True)
+        for person in people
+    ]
 
 
 async def units_of(visit: Visit, *kinds: str) -> list[dict[str, Any]]:

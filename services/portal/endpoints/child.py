@@ -12,7 +12,7 @@ from services.portal import pages
 from services.portal.apis import as_uuid
 from services.portal.domain.deadlines import age_in_words
 from services.portal.domain.timeline import Happening, drawn
-from services.portal.endpoints.drawing import plans_of
+from services.portal.endpoints.drawing import plans_of, transitions_of
 from services.portal.endpoints.visiting import Again, PageRoute, Sending, Visit, Visiting
 
 router = APIRouter(route_class=PageRoute)
@@ -41,9 +41,11 @@ async def see_child(ref: UUID, visit: Visiting) -> Response:
     enrolled = (enrolled or {}).get("enrolments", [])
     chain, facts = (links or {}).get("assignments", []), [_fact(it) for it in (events or {}).get("events", [])]
     starts, told = (starts or {}).get("starts", []), (told or {}).get("deliveries", [])
-    family = await _family(visit, person)
-    names = await _names(visit, child, chain, facts, starts, told)
-    happened = [*_of_chain(chain, names), *_of_handovers(facts, names), *await plans_of(visit, case, enrolled, starts, names)]
+    family, names, transitions = await asyncio.gather(
+        _family(visit, person), _names(visit, child, chain, facts, starts, told), transitions_of(visit, starts)
+    )
+    plans = plans_of(visit, case, enrolled, transitions, names)
+    happened = [*_of_chain(chain, names), *_of_handovers(facts, names), *plans]
     holder = child["tovholder"]
     mine = holder is not None and holder["professional"] == str(visit.me)
     return visit.page(

@@ -12,13 +12,21 @@ from services.portal.endpoints.visiting import Visit
 _RUNS = ("offered", "accepted", "waiting", "running")
 
 
-async def plans_of(
-    visit: Visit, case: Any, enrolled: list[dict[str, Any]], starts: list[dict[str, Any]], names: dict[str, str]
-) -> list[Happening]:
-    """Visits, programmes, and each transition with its overlevering and its meetings."""
+Transition = tuple[dict[str, Any], dict[str, Any] | None]
+
+
+async def transitions_of(visit: Visit, starts: list[dict[str, Any]]) -> list[Transition]:
+    """Each start that was not cancelled, with its transition for those who may see it."""
     ahead = [it for it in starts if it["state"] != "cancelled"]
     known = await asyncio.gather(*(visit.apis.found("daycare", f"/daycare/starts/{it['id']}/transition") for it in ahead))
-    meetings = [it for one in known if one for it in one["meetings"] if it["state"] in ("planned", "held")]
+    return list(zip(ahead, known, strict=True))
+
+
+def plans_of(
+    visit: Visit, case: Any, enrolled: list[dict[str, Any]], transitions: list[Transition], names: dict[str, str]
+) -> list[Happening]:
+    """Visits, programmes, and each transition with its overlevering and its meetings."""
+    meetings = [it for _, one in transitions if one for it in one["meetings"] if it["state"] in ("planned", "held")]
     given = (case or {}).get("overleveringer") or []
     say = visit.say
     return [
@@ -26,7 +34,7 @@ async def plans_of(
         *_of_programmes(visit, enrolled),
         *(Happening("start", say("Overlevering"), datetime.fromisoformat(it["given_at"])) for it in given),
         *(Happening("start", say("Møde med forældrene"), _day(it["held_on"])) for it in meetings),
-        *(Happening("start", _named(visit, it, names), _day(it["starts_on"])) for it in ahead),
+        *(Happening("start", _named(visit, it, names), _day(it["starts_on"])) for it, _ in transitions),
     ]
 
 

@@ -38,16 +38,16 @@ async def my_page(visit: Visiting, efter: str = "") -> Response:
     )
     for_absent = [it for colleague in away for it in colleague["waiting"]]
     everything = [*waiting, *sent, *for_absent]
-    names = await visit.apis.names_of(
-        [*(seat["professional"] for it in everything for seat in (it["giver"], it["receiver"]))],
-        [*(seat["unit"] for it in everything for seat in (it["giver"], it["receiver"]))],
-    )
-    children = await visit.apis.children(
-        [
-            *(it["child"] for it in everything),
-            *(it["reference"] for it in [*held["children"], *unseen]),
-            *(it.child for it in week.tasks if it.child),
-        ]
+    seats = [seat for it in everything for seat in (it["giver"], it["receiver"])]
+    names, children = await asyncio.gather(
+        visit.apis.names_of([seat["professional"] for seat in seats], [seat["unit"] for seat in seats]),
+        visit.apis.children(
+            [
+                *(it["child"] for it in everything),
+                *(it["reference"] for it in [*held["children"], *unseen]),
+                *(it.child for it in week.tasks if it.child),
+            ]
+        ),
     )
     return visit.page(
         "my_page.html", waiting=_ordered(waiting, visit.now), sent=_ordered(sent, visit.now),
@@ -62,8 +62,10 @@ async def my_page(visit: Visiting, efter: str = "") -> Response:
 async def waiting_again(visit: Visiting) -> Response:
     """The list of what waits for an answer alone, for a page that is open."""
     waiting = await _waiting(visit)
-    names = await visit.apis.names_of([it["giver"]["professional"] for it in waiting], [it["giver"]["unit"] for it in waiting])
-    children = await visit.apis.children([it["child"] for it in waiting])
+    names, children = await asyncio.gather(
+        visit.apis.names_of([it["giver"]["professional"] for it in waiting], [it["giver"]["unit"] for it in waiting]),
+        visit.apis.children([it["child"] for it in waiting]),
+    )
     return visit.page("waiting.html", waiting=_ordered(waiting, visit.now), names=names, children=children, live=_live(waiting))
 
 
@@ -110,20 +112,24 @@ async def _unseen(visit: Visit) -> list[dict[str, Any]]:
 
 async def _away(visit: Visit) -> list[dict[str, Any]]:
     """Colleagues who are away today and have named this person, with what waits for them."""
-    people = [person for seat in visit.caller.seats for person in await visit.apis.people_of(seat.unit)]
+    units = await asyncio.gather(*(visit.apis.people_of(seat.unit) for seat in visit.caller.seats))
+    people = [person for unit in units for person in unit]
     others = {
         person["id"]: person
         for person in people
         if any(seat["deputy"] and seat["deputy"]["professional"] == str(visit.me) for seat in person["seats"])
     }
     found = await asyncio.gather(*(visit.apis.found("directory", f"/directory/professionals/{id}") for id in others))
-    away = []
-    for person in found:
-        absence = next((it for it in (person or {}).get("absences", ()) if _is_away(it, visit)), None)
-        if person and absence:
-            waiting = [it for it in await _open(visit, to=person["id"]) if it["state"] == "proposed"]
-            away.append({"person": person, "absence": absence, "waiting": _ordered(waiting, visit.now)})
-    return away
+    absent = [
+        (person, absence)
+        for person in found
+        if person and (absence := next((it for it in person["absences"] if _is_away(it, visit)), None))
+    ]
+    waiting = await asyncio.gather(*(_open(visit, to=person["id"]) for person, _ in absent))
+    return [
+        {"person": person, "absence": absence, "waiting": _ordered([it for it in own if it["state"] == "proposed"], visit.now)}
+        for (person, absence), own in zip(absent, waiting, strict=True)
+    ]
 
 
 def _is_away(absence: dict[str, Any], visit: Visit) -> bool:
