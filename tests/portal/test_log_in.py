@@ -10,7 +10,7 @@ from services.chassis.settings import Settings
 from services.portal.log_in import LogIn, TheLogOutTokenIsNotGood
 from tests.support.issuer import Issuer
 
-EVENT = {"http://schemas.openid.net/event/backchannel-logout": {}}
+EVENT: dict[str, dict[str, str]] = {"http://schemas.openid.net/event/backchannel-logout": {}}
 
 
 @pytest.fixture
