@@ -204,7 +204,9 @@ async def test_a_group_is_filled_with_a_waiting_list_and_each_session_has_its_sh
         await page.fill("#on_date", (await today(town)).isoformat())
         await page.click("button:has-text('Planlæg gangen')")
         await dagmar.goto("/portal/")
-        assert "Familiegruppe" in await page.inner_text("section:has(#week)")
+        week = await page.inner_text("section:has(#week)")
+        assert "Familiegruppe" in week
+        assert "Handleguide: Trin 3: Fælles indsats" in week
         await page.click("section:has(#week) a.what:has-text('Familiegruppe')")
         await page.get_by_label("Kom", exact=True).check()
         await dagmar.check("an attendance sheet")

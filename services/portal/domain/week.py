@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from services.portal.domain.deadlines import Deadline, Urgency
 
@@ -14,7 +14,7 @@ _ORDER: dict[Urgency, int] = {"overdue": 0, "today": 1, "soon": 2, "later": 3, "
 class Task:
     """One thing. `code`: a visit's kind, an instrument, or what nobody was told.
 
-    `title`: a group's own name; `missing`: what a transition lacks.
+    `programme`: of a session or a gathering, with its title and step; `missing`: what a transition lacks.
     """
 
     kind: Kind
@@ -22,7 +22,7 @@ class Task:
     place: str
     child: str | None = None
     code: str = ""
-    title: str = ""
+    programme: dict[str, Any] | None = None
     missing: tuple[str, ...] = ()
 
 

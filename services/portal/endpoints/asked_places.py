@@ -38,7 +38,9 @@ async def _page(visit: Visit, number: UUID, status: int = 200) -> Response:
     return visit.page(
         "asked_place.html", status, asked=asked, children=children, names=names, place=place,
         free=next((it["free"] for it in (board or {}).get("units", []) if it["unit"] == asked["unit"]), None),
-        programme=next((it["title"] for it in programmes if it["key"] == asked["programme"]), asked["programme"]),
+        programme=next(
+            (it for it in programmes if it["key"] == asked["programme"]), {"title": asked["programme"], "handleguide": None}
+        ),
         method=next((it["method"]["title"] for it in programmes if it["method"] and it["method"]["key"] == asked["method"]),
                     asked["method"]),
         due=pages.by_day(asked["due_on"], visit.now), action=f"/portal/pluspladser/spurgt/{number}",

@@ -89,7 +89,7 @@ async def _sessions(visit: Visit) -> Week:
     found = await visit.apis.get("sundhedspleje", "/sundhedspleje/sessions", team="me", due="week", limit=_MOST)
     tasks = [
         Task("session", pages.by_day(it["on_date"], visit.now), f"/portal/hold/{it['course']}/gang/{it['id']}",
-             title=it["programme"]["title"])
+             programme=it["programme"])
         for it in found["sessions"]
     ]  # fmt: skip
     return Week(tasks, bool(found["next"]))
@@ -99,7 +99,7 @@ async def _gatherings(visit: Visit) -> Week:
     query = {"host": "me", "state": "planned", "limit": 200}
     found = await visit.apis.get("sundhedspleje", "/sundhedspleje/gatherings", **query)
     tasks = [
-        Task("gathering", pages.by_day(it["on_date"], visit.now), f"/portal/samlinger/{it['id']}", title=it["programme"]["title"])
+        Task("gathering", pages.by_day(it["on_date"], visit.now), f"/portal/samlinger/{it['id']}", programme=it["programme"])
         for it in found["gatherings"]
         if it["on_date"] <= _week_s_end(visit)
     ]
