@@ -182,6 +182,8 @@ async def _taken_in(
     again: UUID | None = None,
 ) -> Changes:
     """NotUnderstood with every place, where the file would be refused."""
+    # Also where nothing is said of it in the end.
+    change.only_if_unchanged(subject)
     expected = (subject, change.expected) if change.expected is not None else None
     issuer = request.runtime.settings.issuer
     given = importing.of_one(kind, _as_in_a_file(entry))
