@@ -68,7 +68,7 @@ async def returned_letter(world: World) -> str:
     await world.settle()
     about = {"child": uuid.UUID(child), "municipality": "0990", "to_unit": uuid.UUID(world.names["social"])}
     by, at = uuid.UUID(world.names["inge"]), await world.now()
-    said = DisclosedByLaw(overlevering=uuid.uuid4(), given_by=by, given_at=at, **about)  # type: ignore[arg-type]
+    said = DisclosedByLaw(overlevering=uuid.uuid4(), given_by=by, given_at=at, **about)
     await say(world, child, said)
     await world.tick()
     # The letter comes back from the post.
