@@ -79,8 +79,9 @@ async def _logged_in(installation: Installation) -> httpx2.AsyncClient:
     if action is None:
         raise RuntimeError(f"the provider showed no log-in page ({page.status_code})")
     page = await browser.post(urljoin(str(page.url), action[1]), data={"login": "birgit", "password": "birgit-demo"})
-    if page.status_code != 200 or page.url.path != "/portal/":
+    if page.url.path != "/portal/":
         raise RuntimeError(f"nobody is logged in: {page.status_code} at {page.url.path}")
+    await _came(browser, "/portal/")
     return browser
 
 
