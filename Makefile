@@ -7,6 +7,7 @@ ONLY ?=
 SHARE ?=
 SEED ?=
 LONG ?=
+OLD ?=
 MINUTES ?= 10
 export REQUIRE
 
@@ -47,9 +48,9 @@ simulate: ## fresh seeds of the simulation, under every fault but a real one; SE
 	@$(setup) test
 	@$(run) tests.simulation $(if $(SEED),--seed $(SEED))
 
-faults: ## break a running installation and check what is left; LONG=1 MINUTES=30 for more of it, SEED=N plans as before
+faults: ## break a running installation and check what is left; LONG=1 MINUTES=30 OLD=COMMIT for more of it, SEED=N plans as before
 	@$(setup) test
-	@$(run) tests.faults $(if $(SEED),--seed $(SEED)) $(if $(LONG),--long --minutes $(MINUTES))
+	@$(run) tests.faults $(if $(SEED),--seed $(SEED)) $(if $(LONG),--long --minutes $(MINUTES)) $(if $(OLD),--old $(OLD))
 
 check: ## format, lint, types and the architecture
 	@$(setup) python

@@ -119,6 +119,20 @@ async def test_pages_keep_forged_foreign_and_hostile_things_out(world: World) ->
         await browser.http.aclose()
 
 
+@pytest.mark.parametrize(
+    "file", [b"# " + b"x" * 300_000, b"# " + b"x" * 2_000_000, b"\xff\xfe\x00 no text", b"# " + "ø".encode() * 210_000]
+)
+async def test_a_file_that_is_too_long_or_no_text_is_refused_and_nothing_is_kept(world: World, file: bytes) -> None:
+    lone = await logged_in(world, "lone")
+    await lone.get("/portal/administration/programmer")
+    action = "/portal/administration/programmer/se"
+
+    answered = await lone.http.post(action, data=lone.form(action), files={"file": ("programmes.yaml", file)})
+
+    assert answered.status_code in (400, 413, 422)
+    assert (await world.as_professional("lone").get("/sundhedspleje/programme-file")).body["files"] == []
+
+
 async def test_a_session_opens_with_the_browser_s_secret_alone_and_ends_for_good(world: World) -> None:
     anna = await logged_in(world, "anna")
     [row] = await world_rows(world)
