@@ -153,7 +153,7 @@ async def _weighed(browser: httpx2.AsyncClient, after: str) -> tuple[float, floa
 
 async def _live(installation: Installation, browser: httpx2.AsyncClient, here: caseload.Caseload) -> list[float]:
     """Seconds from a handover's commit to the word of it on the stream of an open My page, sorted."""
-    token, waits = installation.token_of("inge"), []
+    token, waits = await asyncio.to_thread(installation.token_of, "inge"), []
     page = await _came(browser, "/portal/")
     stream = re.search(r'data-live="([^"]+)"', page.text)
     if stream is None:
