@@ -35,8 +35,7 @@ from tests.faults.disk import Disk
 from tests.faults.wires import Wire
 from tests.support.issuer import AUDIENCE, Issuer
 
-# No bound of the product, but of a run that hangs: three brokers and nine services may start at once on two busy cores.
-PATIENCE = 300.0
+PATIENCE = 120.0
 BEFORE_IT_ARRIVES, WHILE_IT_IS_ANSWERED, BEFORE_THE_ANSWER_ARRIVES = 1, 2, 3
 
 T = TypeVar("T")

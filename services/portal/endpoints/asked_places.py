@@ -26,14 +26,14 @@ async def see_asked(number: UUID, visit: Visiting) -> Response:
 
 async def _page(visit: Visit, number: UUID, status: int = 200) -> Response:
     asked = await visit.apis.get("daycare", f"{_API}/{number}")
-    held = asked["holding"]
-    children, names, board, written, place = await asyncio.gather(
+    held = f"/daycare/plusplads/{asked['holding']}" if asked["holding"] else None
+    children, names, board, written = await asyncio.gather(
         visit.apis.children([asked["child"]]),
         visit.apis.names_of([], [asked["unit"]]),
         visit.apis.found("daycare", "/daycare/plusplads", unit=asked["unit"]),
         visit.apis.found("sundhedspleje", "/sundhedspleje/programmes"),
-        visit.apis.found("daycare", f"/daycare/plusplads/{held}") if held else asyncio.sleep(0),
     )
+    place = await visit.apis.found("daycare", held) if held else None
     programmes = (written or {}).get("programmes", [])
     return visit.page(
         "asked_place.html", status, asked=asked, children=children, names=names, place=place,
