@@ -85,9 +85,13 @@ async def _committed(installation: Installation, prepared: Sequence[Prepared]) -
 def _postgres_seconds(installation: Installation) -> float:
     """Processor time so far of the server and all its children, the ended ones too."""
     postmaster = psutil.Process(installation.postgres.pid)
-    own = postmaster.cpu_times()
-    running = (process.cpu_times() for process in postmaster.children())
-    return float(own.user + own.system + own.children_user + own.children_system + sum(it.user + it.system for it in running))
+    while True:
+        try:
+            running = [process.cpu_times() for process in postmaster.children()]
+        except psutil.NoSuchProcess:  # one has ended meanwhile, and counts among the ended now
+            continue
+        own = postmaster.cpu_times()
+        return float(own.user + own.system + own.children_user + own.children_system + sum(it.user + it.system for it in running))
 
 
 def steady(installation: Installation) -> list[Figure]:

@@ -48,6 +48,11 @@ insert into ledger (subject, version, at, type, envelope) select m.id, v, now() 
 insert into feed (partition, position, subject, version)
   select p, {first} * 12 + row_number() over (partition by p order by v), m.id, v from made m, generate_series(1, 12) v, lateral (select ('x' || right(m.id::text, 8))::bit(32)::bigint % {partitions} as p) q;
 """
+_SETTLE = (
+    "update registry.relay r set position = f.last, sent = f.last from (select partition, max(position) as last from registry.feed group by 1) f where f.partition = r.partition",
+    "vacuum analyze registry.child", "vacuum analyze registry.assignment", "vacuum analyze registry.ledger", "vacuum analyze registry.feed",
+    "checkpoint", "create table public.settled ()",
+)  # fmt: skip
 
 
 def folder() -> Path:
@@ -73,6 +78,7 @@ def grown(installation: Installation) -> list[Figure]:
 def _fill(installation: Installation) -> None:
     [[there]] = installation.sql("select count(*) from registry.child")
     if int(str(there)) >= CHILDREN:
+        _settle(installation)
         return
     began = time.monotonic()
     installation.sql(
@@ -86,12 +92,18 @@ def _fill(installation: Installation) -> None:
     with ThreadPoolExecutor(2) as filling:
         for number, _ in enumerate(filling.map(lambda first: _chunk(installation, first), chunks), 1):
             out.print(f"[dim]{number * _CHUNK:,} of {CHILDREN:,} children, {time.monotonic() - began:.0f} s[/dim]")
-    for statement in (
-        "update registry.relay r set position = f.last, sent = f.last from (select partition, max(position) as last from registry.feed group by 1) f where f.partition = r.partition",
-        "vacuum analyze registry.child", "vacuum analyze registry.assignment", "vacuum analyze registry.ledger", "vacuum analyze registry.feed", "checkpoint",
-    ):  # fmt: skip
-        installation.sql(f"set statement_timeout = 0; {statement}" if statement.startswith("update") else statement)
+    _settle(installation)
     out.print(f"[dim]filled in {time.monotonic() - began:.0f} s[/dim]")
+
+
+def _settle(installation: Installation) -> None:
+    """As it would be after a quiet night; done once, also where an earlier run was cut off before."""
+    patient = psycopg.connect(installation.postgres.dsn(DATABASE), autocommit=True, options="-c statement_timeout=0")
+    with patient as connection:
+        if connection.execute("select to_regclass('public.settled')").fetchone() != (None,):
+            return
+        for statement in _SETTLE:
+            connection.execute(statement)
 
 
 def _chunk(installation: Installation, first: int) -> None:

@@ -26,9 +26,11 @@ class Outcome:
         return self.requests / self.seconds
 
 
-async def _client(host: str, port: int, requests: Iterator[bytes], times: list[float], refused: list[int], pace: float) -> None:
+async def _client(
+    host: str, port: int, requests: Iterator[bytes], times: list[float], refused: list[int], pace: float, first: float
+) -> None:
     reader, writer = await asyncio.open_connection(host, port)
-    due = time.perf_counter()
+    due = time.perf_counter() + first - pace
     for request in requests:
         if pace:
             due += pace
@@ -47,13 +49,13 @@ async def _client(host: str, port: int, requests: Iterator[bytes], times: list[f
 
 
 async def drive(host: str, port: int, requests: list[bytes], clients: int, per_second: float = 0) -> Outcome:
-    """All requests, shared by so many clients; as fast as they are answered, or at a steady rate in sum."""
+    """All requests, shared by so many clients; as fast as they are answered, or at a steady rate in sum, the clients one after the other."""
     shared = iter(requests)
     times: list[float] = []
     refused: list[int] = []
     began = time.perf_counter()
     pace = clients / per_second if per_second else 0.0
-    await asyncio.gather(*(_client(host, port, shared, times, refused, pace) for _ in range(clients)))
+    await asyncio.gather(*(_client(host, port, shared, times, refused, pace, pace * n / clients) for n in range(clients)))
     seconds = time.perf_counter() - began
     times.sort()
     return Outcome(len(times), len(refused), seconds, 1000 * times[len(times) // 2], 1000 * times[int(len(times) * 0.99)])
