@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import os
+import shutil
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -16,10 +17,12 @@ from rich.console import Console
 from benchmarks import accepting, load
 from benchmarks.figures import Figure
 from benchmarks.installation import DATABASE, Installation
+from services import catalogue
 from services.chassis.party import MACHINE
 from services.chassis.sealed import new_wrapped_key
 from services.chassis.store import Store
 from services.demo import town
+from services.demo.postgres import PostgresServer
 
 CHILDREN = 1_000_000
 _CHUNK = 25_000
@@ -48,18 +51,27 @@ insert into ledger (subject, version, at, type, envelope) select m.id, v, now() 
 insert into feed (partition, position, subject, version)
   select p, {first} * 12 + row_number() over (partition by p order by v), m.id, v from made m, generate_series(1, 12) v, lateral (select ('x' || right(m.id::text, 8))::bit(32)::bigint % {partitions} as p) q;
 """
+# Everyone has heard it all; each service reads on from here when the installation is started again.
 _SETTLE = (
-    "update registry.relay r set position = f.last, sent = f.last from (select partition, max(position) as last from registry.feed group by 1) f where f.partition = r.partition",
+    "update registry.relay r set position = f.last, sent = f.last, derived = f.last from (select partition, max(position) as last from registry.feed group by 1) f where f.partition = r.partition",
+    *(
+        f"update {service}.position p set position = r.position from registry.relay r where p.source = 'registry' and r.partition = p.partition"
+        for service in catalogue.names()
+    ),
     "vacuum analyze registry.child", "vacuum analyze registry.assignment", "vacuum analyze registry.ledger", "vacuum analyze registry.feed",
     "checkpoint", "create table public.settled ()",
 )  # fmt: skip
 
 
 def folder() -> Path:
-    """Where the grown installation is kept: another one for other tables."""
+    """Where the grown installation is kept: another one for other tables, in place of the last."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tovholder"
     tables = b"".join(path.read_bytes() for path in sorted(Path("services").glob("*/migrations/*.sql")))
-    return cache / f"grown-{hashlib.sha256(tables).hexdigest()[:12]}"
+    own = cache / f"grown-{hashlib.sha256(tables).hexdigest()[:12]}"
+    for other in set(cache.glob("grown-*")) - {own}:
+        PostgresServer(other / "postgres").start().remove()  # its data may lie elsewhere, which it knows once it runs
+        shutil.rmtree(other)
+    return own
 
 
 def grown(installation: Installation) -> list[Figure]:

@@ -105,6 +105,17 @@ class Replays(Protocol):
     async def skip(self, letter: UUID, by: str) -> None: ...
 
 
+_BEFORE_ALL = UUID(int=0)
+
+
+@dataclass
+class Turn:
+    """Where the clock's walk through many goes on: after the last it looked at. `found`: what it has counted on its way."""
+
+    after: UUID = _BEFORE_ALL
+    found: int = 0
+
+
 @dataclass
 class Runtime:
     """One running service: its store, its settings, and its peers' APIs."""
@@ -116,6 +127,7 @@ class Runtime:
     peers: Peers
     consumer: "Replays | None" = None
     hints: Hints = field(default_factory=Hints)
+    turns: dict[str, Turn] = field(default_factory=dict)
 
 
 def runtime_of(name: str) -> Callable[[Request], Runtime]:

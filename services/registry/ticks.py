@@ -17,7 +17,7 @@ from services.chassis.envelope import CAUSE, Cause
 from services.chassis.errors import Problem, TryAgainSoon
 from services.chassis.ids import new_id
 from services.chassis.log import logger
-from services.chassis.service import Runtime
+from services.chassis.service import Runtime, Turn
 from services.events.envelope import Seat
 from services.events.persons import PartiesIdentified
 from services.events.registry import ProfessionalReleased
@@ -64,7 +64,7 @@ select distinct a.child_id from assignment a
   join absence x on x.professional = a.professional
   join child c on c.id = a.child_id join municipality m on m.code = c.municipality
   where a.open and x.from_on <= today() and (x.until_on is null or x.until_on >= today())
-    and coalesce(x.until_on, today()) - x.from_on >= m.absence_limit_days limit $1
+    and coalesce(x.until_on, today()) - x.from_on >= m.absence_limit_days and a.child_id > $1 order by a.child_id limit $2
 """
 _AGED_OUT = """
 select id from child where municipality = $1 and status = 'born' and life_ended is null and born_on < $2 order by born_on limit $3
@@ -78,11 +78,17 @@ _WITHOUT = """
 select count(*) as n from child c where c.open_end is not null and 1 <>
   (select count(*) from assignment a where a.child_id = c.id and a.episode = c.episode and a.finished_at = 'infinity')
 """
-_HELD = "select child_id from assignment where professional = $1 and unit = $2 and open limit $3"
-_OFFERED = """
-select child_id from handover where receiver = $1 and receiver_unit = $2 and state in ('proposed', 'scheduled') limit $3
+_HELD = """
+select child_id from assignment where professional = $3 and unit = $4 and open and child_id > $1 order by child_id limit $2
 """
-_SUPPORTED = "select child_id from supporter where professional = $1 and unit = $2 limit $3"
+_OFFERED = """
+select child_id from handover where receiver = $3 and receiver_unit = $4 and state in ('proposed', 'scheduled') and child_id > $1
+  order by child_id limit $2
+"""
+_SUPPORTED = """
+select child_id from supporter where professional = $3 and unit = $4 and child_id > $1 order by child_id limit $2
+"""
+_LEAVING = "select * from departure where professional > $1 and from_on <= $3 order by professional limit $2"
 
 
 async def deadlines(runtime: Runtime) -> None:
@@ -117,14 +123,12 @@ async def unseen(runtime: Runtime) -> None:
 
 async def long_absences(runtime: Runtime) -> None:
     """Whoever is away beyond the municipality's limit is stood in for; without an end, once it has lasted so long."""
-    clock, stranded = Clock(runtime.store), 0
-    for row in await _rows(
-        runtime,
-        _LONG_ABSENT,
-        _CHUNK,
-    ):
-        stranded += not await _each(row["child_id"], lambda child: settle(clock, child, stand_in))
-    STRANDED.set(stranded)
+    clock = Clock(runtime.store)
+    turn, rows = await _next(runtime, "long_absences", _LONG_ABSENT)
+    for row in rows:
+        turn.found += not await _each(row["child_id"], lambda child: settle(clock, child, stand_in))
+    if "long_absences" not in runtime.turns:
+        STRANDED.set(turn.found)
 
 
 async def supporters(runtime: Runtime) -> None:
@@ -136,7 +140,7 @@ async def supporters(runtime: Runtime) -> None:
 
 async def waiting(runtime: Runtime) -> None:
     """Registrations that found no open seat are tried again until one takes."""
-    rows = await _rows(runtime, "select * from waiting order by since limit $1", _CHUNK)
+    rows = await _rows(runtime, "select * from waiting order by tries, since limit $1", _CHUNK)
     WAITING.set(len(rows))
     for row in rows:
         token = CAUSE.set(Cause(row["correlation"], str(row["id"])) if row["correlation"] else None)
@@ -191,7 +195,7 @@ async def bulk_handovers(runtime: Runtime) -> None:
 async def departures(runtime: Runtime) -> None:
     """Who leaves is relieved of everything in chunks, until the keys prove the seats empty; then they are released."""
     today = date_of(await runtime.store.now())
-    for row in await _rows(runtime, "select * from departure where from_on <= $1 limit $2", today, _CHUNK):
+    for row in (await _next(runtime, "departures", _LEAVING, today))[1]:
         seats = await _rows(runtime, "select unit from seat where professional = $1 and open and not taking", row["professional"])
         if all([await _emptied(runtime, Seat(professional=row["professional"], unit=seat["unit"]), today) for seat in seats]):
             await _released(runtime, row)
@@ -206,8 +210,10 @@ async def _emptied(runtime: Runtime, seat: Seat, today: date) -> bool:
     def supported_no_longer(child: Child, _: datetime) -> Decision | None:
         return supporters_end(child, today, frozenset({seat}))
 
-    for query, decide in ((_HELD, replaced), (_OFFERED, receiver_left), (_SUPPORTED, supported_no_longer)):
-        for row in await _rows(runtime, query, seat.professional, seat.unit, _CHUNK):
+    steps = {"held": (_HELD, replaced), "offered": (_OFFERED, receiver_left), "supported": (_SUPPORTED, supported_no_longer)}
+    for what, (query, decide) in steps.items():
+        walk = f"{what}:{seat.professional}:{seat.unit}"
+        for row in (await _next(runtime, walk, query, seat.professional, seat.unit))[1]:
             await _each(row["child_id"], partial(settle, clock, decide=decide))
     try:
         await runtime.store.call("close_seat", seat.professional, seat.unit, role="machine")
@@ -243,6 +249,20 @@ async def _each(child: UUID, step: Callable[[UUID], Awaitable[Any]]) -> bool:
         logger().error("tick.refused", child=str(child), error=type(error).__name__)
         return False
     return True
+
+
+async def _next(runtime: Runtime, walk: str, query: str, *arguments: Any) -> tuple[Turn, list[asyncpg.Record]]:
+    """The next chunk of a walk in order of the first column; behind the end it begins anew, and is not among the turns.
+
+    So whoever cannot be helped now keeps nobody else waiting.
+    """
+    turn = runtime.turns.setdefault(walk, Turn())
+    rows = await _rows(runtime, query, turn.after, _CHUNK, *arguments)
+    if len(rows) == _CHUNK:
+        turn.after = rows[-1][0]
+    else:
+        del runtime.turns[walk]
+    return turn, rows
 
 
 async def _rows(runtime: Runtime, query: str, *arguments: Any) -> list[asyncpg.Record]:

@@ -1,12 +1,15 @@
 """What the registry does when persons, the directory and daycare have spoken, and when time passes."""
 
 from datetime import timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from services.events.daycare import ChildSettled, StartCancelled
 from services.events.directory import HeldSeat, ProfessionalChanged
-from services.events.persons import IdentifiedChild
+from services.events.persons import IdentifiedChild, PartiesIdentified
 from tests.registry.settled import Municipality
+
+# Uses the product, and nobody takes in children there.
+NOBODYS = "0998"
 
 
 async def test_the_same_family_identified_again_changes_nothing(town: Municipality) -> None:
@@ -228,3 +231,47 @@ async def test_the_giver_stands_by_for_the_municipalitys_days_and_no_longer(town
     assert len(last) == 1
     assert (await town.read(child))["supporters"] == []
     assert (await town.said(child))[-1] == "supporter_left"
+
+
+async def test_many_who_cannot_be_stood_in_for_keep_no_other_waiting(town: Municipality) -> None:
+    for away in (town.lead, town.deputy):
+        await town.heard.absence(away.professional, None, days=60)
+    crowd = [IdentifiedChild(child=UUID(int=place), order=1, status="expected", new=True) for place in range(1, 121)]
+    await town.identified(*crowd)
+    child = await town.child()
+    given = await town.as_(town.chief).post(
+        f"/registry/children/{child}/override", {"to": town.pedagogue.model_dump(mode="json"), "reason": "district"}
+    )
+    await town.heard.absence(town.chief.professional, None, days=60)
+    await town.heard.absence(town.pedagogue.professional, town.colleague, days=60)
+
+    await town.tick()
+    await town.tick()
+
+    assert given.status == 200, given.body
+    assert await town.tovholder(crowd[0].child) == str(town.chief.professional)
+    assert await town.tovholder(child) == str(town.colleague.professional)
+
+
+async def test_many_registrations_that_find_no_seat_keep_those_of_another_town_not_waiting(town: Municipality) -> None:
+    async with town.world.store("persons").transaction() as tx:
+        for _ in range(100):
+            tx.publish(uuid4(), _identified(NOBODYS, uuid4()))
+    await town.heard.hear("persons")
+    child = uuid4()
+    async with town.world.store("persons").transaction() as tx:
+        tx.publish(child, _identified("0997", child))
+    await town.heard.hear("persons")
+    await town.intake_of("0997")
+
+    await town.tick()
+    await town.tick()
+
+    assert await town.tovholder(child) == str(town.lead.professional)
+
+
+def _identified(municipality: str, child: UUID) -> PartiesIdentified:
+    newcomer = IdentifiedChild(child=child, order=1, status="expected", new=True)
+    return PartiesIdentified(
+        notification_id=uuid4(), municipality=municipality, unit=uuid4(), mother=uuid4(), children=[newcomer]
+    )

@@ -116,8 +116,8 @@ class Heard:
         )
         return child
 
-    async def absence(self, of: UUID, deputy: Seat, days: int = 30) -> UUID:
-        """From today on, with a deputy."""
+    async def absence(self, of: UUID, deputy: Seat | None, days: int = 30) -> UUID:
+        """From today on, with a deputy or nobody who answers."""
         absence, today = uuid4(), await self.today()
         told = AbsenceRegistered(
             absence=absence,
