@@ -28,6 +28,8 @@ service = Service(
         said.StartCancelled,
         said.PlaceReserved,
         said.PlaceReleased,
+        said.PlusPladsAwaited,
+        said.PlusPladsLapsed,
         said.PlusPladsAnswered,
         said.CapacityChanged,
         said.TalkHeld,

@@ -10,7 +10,15 @@ from uuid import UUID
 from services.chassis.service import FetchFirst, Received, Runtime
 from services.chassis.settings import Secrets
 from services.chassis.store import Tx
-from services.events.daycare import StartCancelled, StartPlanned
+from services.events.daycare import (
+    PlaceReleased,
+    PlaceReserved,
+    PlusPladsAnswered,
+    PlusPladsAwaited,
+    PlusPladsLapsed,
+    StartCancelled,
+    StartPlanned,
+)
 from services.events.directory import AbsenceEnded, AbsenceRegistered, IntakeChanged, UnitChanged
 from services.events.midwife import (
     AdmissionChanged,
@@ -189,6 +197,28 @@ async def add_daycare(received: Received[StartPlanned], tx: Tx) -> None:
 
 async def remove_daycare(received: Received[StartCancelled], tx: Tx) -> None:
     await _replace(tx, received.event.child, "daycare", received.event.start)
+
+
+async def let_the_asked_know(received: Received[PlusPladsAwaited], tx: Tx) -> None:
+    """Who leads the institution learns what the child is called, until it has answered."""
+    event = received.event
+    await _replace(tx, event.child, "asked", event.asked)
+    await _stand(tx, event.child, "asked", None, event.unit, event.asked, event.municipality)
+
+
+async def no_longer_asked(received: Received[PlusPladsAnswered | PlusPladsLapsed], tx: Tx) -> None:
+    await _replace(tx, received.event.child, "asked", received.event.asked)
+
+
+async def let_the_holder_of_a_place_know(received: Received[PlaceReserved], tx: Tx) -> None:
+    """While the plusplads is held."""
+    event = received.event
+    await _replace(tx, event.child, "place", event.holding)
+    await _stand(tx, event.child, "place", None, event.unit, event.holding, event.municipality)
+
+
+async def no_place_is_held(received: Received[PlaceReleased], tx: Tx) -> None:
+    await _replace(tx, received.event.child, "place", received.event.holding)
 
 
 async def _stand(

@@ -17,7 +17,7 @@ from services.daycare.domain.asked import (
     reserve,
 )
 from services.events.envelope import Seat
-from services.events.registry import CaseClosed
+from services.events.registry import CaseClosed, CaseMerged
 from services.events.sundhedspleje import PlusPladsAsked
 from tests.daycare.test_places_and_transitions import House, house  # noqa: F401 - a fixture
 
@@ -89,8 +89,8 @@ async def test_what_a_programme_asks_for_is_the_institutions_task_until_it_is_re
     assert (twice.problem, full.problem) == ("it-is-answered-already", "no-plus-plads-is-free")
     assert (declined.body["state"], declined.body["reason"]) == ("declined", "none-is-free")
     assert await listed(leader, "of=led") == []
-    assert await house.said(one) == ["place_reserved", "plus_plads_answered"]
-    assert await house.said(two) == ["plus_plads_answered"]
+    assert await house.said(one) == ["plus_plads_awaited", "place_reserved", "plus_plads_answered"]
+    assert await house.said(two) == ["plus_plads_awaited", "plus_plads_answered"]
 
     # What is reserved already, or in the ordinary way, or of a child that will not come, is no task.
     await ask(house, one)
@@ -104,5 +104,19 @@ async def test_what_a_programme_asks_for_is_the_institutions_task_until_it_is_re
 
     assert in_the_usual_way.status == 201, in_the_usual_way.body
     assert await listed(leader, "of=led") == []
-    assert (await house.said(three))[-2:] == ["plus_plads_answered", "place_reserved"]
+    assert await house.said(three) == ["plus_plads_awaited", "plus_plads_answered", "place_reserved"]
+    assert await house.said(four) == ["plus_plads_awaited", "plus_plads_lapsed"]
     assert (await leader.get(path)).status == 422
+
+
+async def test_what_was_asked_for_goes_on_with_the_reference_that_survives(house: House) -> None:  # noqa: F811
+    survivor, merged = await house.child(), await house.child()
+    number = await ask(house, merged)
+
+    together = CaseMerged(child=merged, municipality=house.heard.municipality, merged_into=survivor)
+    await house.heard.tell(merged, together)
+
+    (left,) = (await house.as_(house.leader).get("/daycare/asked-pluspladser?of=led")).body["asked"]
+    assert (left["id"], left["child"]) == (number, str(survivor))
+    assert await house.said(merged) == ["plus_plads_awaited", "plus_plads_lapsed"]
+    assert await house.said(survivor) == ["plus_plads_awaited"]

@@ -130,6 +130,10 @@ async def test_a_plusplads_that_a_programme_asks_for_waits_on_pages_until_it_is_
         assert page.text.count(f'href="{first}"') == 1, path
         assert "overskredet" not in page.text
     assert (await stranger.get(first)).status_code == 404
+    # The leader who is asked reads who it is about, and is led no further into the child's page; a colleague of hers does not.
+    asked = (await mona.get(first)).text
+    assert ("Mor Attrap Et" in asked, f"/portal/barn/{one}" in asked) == (True, False)
+    assert "Mor Attrap Et" not in (await peter.get(first)).text
     assert first not in (await stranger.get("/portal/")).text
     await world.advance(timedelta(days=8))
     mona, peter, inge = [await logged_in(world, name) for name in ("mona", "peter", "inge")]
@@ -151,6 +155,10 @@ async def test_a_plusplads_that_a_programme_asks_for_waits_on_pages_until_it_is_
     assert "Tovholderen får besked." in declined.text
     assert "Der er ingen ledig" in declined.text
     assert first not in (await mona.get("/portal/")).text
+    await world.settle()
+    assert "Mor Attrap To" not in (await mona.get(second)).text
+    board = (await mona.get("/portal/pluspladser")).text
+    assert ("Mor Attrap Et" in board, f"/portal/barn/{one}" in board) == (True, False)
     assert "Frigiv en plads" in (await inge.get("/portal/pluspladser")).text
     await closed(mona, peter, inge, stranger)
 

@@ -10,7 +10,7 @@ from services.chassis.errors import NotAllowed, RuleViolated
 from services.daycare.domain import Asker
 from services.daycare.domain.places import Holding
 from services.events import Event
-from services.events.daycare import PlusPladsAnswered, WhyNoPlusPlads
+from services.events.daycare import PlusPladsAnswered, PlusPladsAwaited, PlusPladsLapsed, WhyNoPlusPlads
 
 State = Literal["open", "reserved", "declined", "lapsed"]
 
@@ -62,6 +62,25 @@ def must_be_open(asked: Asked) -> None:
     """ItIsAnsweredAlready."""
     if asked.state != "open":
         raise ItIsAnsweredAlready(state=asked.state)
+
+
+def awaited(asked: Asked) -> PlusPladsAwaited:
+    """From now on the institution has to answer, and may know who the child is."""
+    return PlusPladsAwaited(
+        asked=asked.id, child=asked.child, municipality=asked.municipality, unit=asked.unit, due_on=asked.due_on
+    )  # fmt: skip
+
+
+def lapse(asked: Asked) -> Answered:
+    """It is no longer to be decided: the case is over, or another reference of the child goes on with it."""
+    lapsed = PlusPladsLapsed(asked=asked.id, child=asked.child, municipality=asked.municipality, unit=asked.unit)
+    return Answered(replace(asked, state="lapsed"), (lapsed,))
+
+
+def goes_on_with(asked: Asked, survivor: UUID) -> Answered:
+    """Two references are one child: the task is the survivor's, and the merged one's no longer."""
+    taken = replace(asked, child=survivor)
+    return Answered(taken, (*lapse(asked).events, awaited(taken)))
 
 
 def decline(asked: Asked, reason: WhyNoPlusPlads, by: UUID | None) -> Answered:

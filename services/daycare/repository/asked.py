@@ -64,13 +64,6 @@ async def open_in(tx: Tx, units: list[UUID] | None, holder: UUID | None, after: 
     return [_asked(row) for row in rows]
 
 
-async def lapse(tx: Tx, child: UUID, at: datetime) -> None:
-    """The case is over: nothing is to be decided any more."""
-    await tx.execute(
-        "update asked_plusplads set state = 'lapsed', answered_at = $2 where child = $1 and state = 'open'", child, at
-    )
-
-
-async def goes_on_with(tx: Tx, child: UUID, survivor: UUID) -> None:
+async def save_child(tx: Tx, asked: Asked) -> None:
     """Two references are one child."""
-    await tx.execute("update asked_plusplads set child = $2 where child = $1 and state = 'open'", child, survivor)
+    await tx.execute("update asked_plusplads set child = $2 where id = $1", asked.id, asked.child)

@@ -231,6 +231,7 @@ CONSENT_STATES = {
 SEEN_CLASSES = {
     "baton": _("Tovholder og overdragelser"),
     "identity": _("Hvem barnet er"),
+    "name": _("Hvad barnet hedder"),
     "mother": _("Mor og forældre"),
     "protected-address": _("Beskyttet adresse"),
     "consent": _("Samtykker"),
@@ -255,6 +256,7 @@ SEEN_PURPOSES = {
     "supervision": _("Ledelse eller tilsyn"),
     "registration": _("Registrering"),
     "notice": _("Besked skulle sendes"),
+    "plusplads": _("En plusplads skulle besluttes"),
     "list": _("Overblik over egne børn"),
     "caseload": _("Overblik over egne børn"),
     "arrivals": _("Børn på vej i dagtilbud"),
