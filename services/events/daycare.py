@@ -143,6 +143,14 @@ class PlusPladsAwaited(_AskedPlusPlads, source="daycare"):
     due_on: date
 
 
+class PlusPladsOverdue(_AskedPlusPlads, source="daycare"):
+    """The last day to answer for a plusplads has passed; `to` is the leader who is to see to it. Subject: the child."""
+
+    due_on: date
+    tovholder: Seat | None
+    to: Seat | None
+
+
 class PlusPladsLapsed(_AskedPlusPlads, source="daycare"):
     """What a programme asked an institution for is no longer to be decided there. Subject: the child."""
 

@@ -1,7 +1,8 @@
 """A programme that is through asks the institution that goes on for a plusplads: a task until it is reserved or declined."""
 
+import asyncio
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -15,8 +16,13 @@ from services.daycare.domain.asked import (
     decline,
     may_answer,
     reserve,
+    run_out,
 )
+from services.daycare.ticks import put_unanswered_pluspladser_to_a_leader
+from services.events.daycare import PlusPladsOverdue
+from services.events.directory import UnitChanged
 from services.events.envelope import Seat
+from services.events.persons import ChildDied
 from services.events.registry import CaseClosed, CaseMerged
 from services.events.sundhedspleje import PlusPladsAsked
 from tests.daycare.test_places_and_transitions import House, house  # noqa: F401 - a fixture
@@ -107,6 +113,54 @@ async def test_what_a_programme_asks_for_is_the_institutions_task_until_it_is_re
     assert await house.said(three) == ["plus_plads_awaited", "plus_plads_answered", "place_reserved"]
     assert await house.said(four) == ["plus_plads_awaited", "plus_plads_lapsed"]
     assert (await leader.get(path)).status == 422
+
+
+def test_a_last_day_that_passes_is_said_once_and_answers_nothing() -> None:
+    after = ASKED.due_on + timedelta(days=1)
+    assert run_out(ASKED, None, None, ASKED.due_on) is None
+    said = run_out(ASKED, None, None, after)
+    assert said is not None
+    assert said.asked == replace(ASKED, overdue_said=ASKED.due_on)
+    assert run_out(said.asked, None, None, after + timedelta(days=9)) is None
+    assert run_out(decline(ASKED, "other", None).asked, None, None, after) is None
+
+
+async def test_an_unanswered_plusplads_is_put_to_a_leader_by_name_once_whoever_looks_at_the_clock(house: House) -> None:  # noqa: F811
+    heard, world, code = house.heard, house.heard.world, house.heard.municipality
+    above = await heard.unit("sundhedspleje")
+    place = {"district": None, "sor": [], "leaders": [], "private": False, "active": True}
+    await heard.tell(house.team, UnitChanged(unit=house.team, municipality=code, kind="sundhedspleje", parent=above, **place))
+    one, two, dead, three = [await house.child() for _ in range(4)]
+    for child in (one, two, dead):
+        await ask(house, child)
+    await heard.tell(dead, ChildDied(child=dead, municipality=code, died_on=await heard.today()))
+    await house.reserve(two)
+
+    async def put_to(child: UUID) -> list[PlusPladsOverdue]:
+        rows = await world.sql("daycare", "select type, envelope->'data' as said from ledger where subject = $1", child)
+        return [PlusPladsOverdue.model_validate(row["said"]) for row in rows if ".plus_plads_overdue." in row["type"]]
+
+    # As long as nobody leads the tovholder's unit, or one above it, the institution's own leader is the one who is named.
+    await heard.pass_days(7)
+    on_the_last_day = await put_to(one)
+    await heard.move_clock(1)
+    await asyncio.gather(*(put_unanswered_pluspladser_to_a_leader(world.running.runtimes["daycare"]) for _ in range(3)))
+    await heard.pass_days(1)
+
+    # Then who leads above the tovholder, and is there.
+    chiefs = sorted([await heard.professional(above, "sundhedspleje", leads=True) for _ in range(2)])
+    await heard.absence(chiefs[0], Seat(professional=house.leader, unit=house.unit))
+    await ask(house, three)
+    await heard.pass_days(8)
+
+    tovholder = Seat(professional=house.nurse, unit=house.team)
+    assert on_the_last_day == []
+    assert [(it.tovholder, it.to) for it in await put_to(one)] == [(tovholder, Seat(professional=house.leader, unit=house.unit))]
+    assert [(it.tovholder, it.to) for it in await put_to(three)] == [(tovholder, Seat(professional=chiefs[1], unit=above))]
+    assert [await put_to(child) for child in (two, dead)] == [[], []]
+    # Nothing is answered by silence: both stand in the institution's list.
+    listed = (await house.as_(house.leader).get("/daycare/asked-pluspladser?of=led")).body["asked"]
+    assert {it["child"] for it in listed} == {str(one), str(three)}
 
 
 async def test_what_was_asked_for_goes_on_with_the_reference_that_survives(house: House) -> None:  # noqa: F811

@@ -10,7 +10,8 @@ from services.chassis.errors import NotAllowed, RuleViolated
 from services.daycare.domain import Asker
 from services.daycare.domain.places import Holding
 from services.events import Event
-from services.events.daycare import PlusPladsAnswered, PlusPladsAwaited, PlusPladsLapsed, WhyNoPlusPlads
+from services.events.daycare import PlusPladsAnswered, PlusPladsAwaited, PlusPladsLapsed, PlusPladsOverdue, WhyNoPlusPlads
+from services.events.envelope import Seat
 
 State = Literal["open", "reserved", "declined", "lapsed"]
 
@@ -27,7 +28,8 @@ class ItIsAnsweredAlready(RuleViolated):
 class Asked:
     """An institution is asked to hold a plusplads for a child, to go on in the method of a programme.
 
-    `due_on`: the last day to answer; after it the task is overdue and stays open.
+    `due_on`: the last day to answer; after it the task is overdue and stays open. `overdue_said`: the last day that was
+    said to have passed.
     """
 
     id: UUID
@@ -41,6 +43,7 @@ class Asked:
     holding: UUID | None = None
     reason: WhyNoPlusPlads | None = None
     answered_by: UUID | None = None
+    overdue_said: date | None = None
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,17 @@ def awaited(asked: Asked) -> PlusPladsAwaited:
     return PlusPladsAwaited(
         asked=asked.id, child=asked.child, municipality=asked.municipality, unit=asked.unit, due_on=asked.due_on
     )  # fmt: skip
+
+
+def run_out(asked: Asked, tovholder: Seat | None, leader: Seat | None, today: date) -> Answered | None:
+    """Once for a last day that has passed without an answer; nothing is answered by silence, and the task stays open."""
+    if asked.state != "open" or today <= asked.due_on or asked.overdue_said == asked.due_on:
+        return None
+    said = PlusPladsOverdue(
+        asked=asked.id, child=asked.child, municipality=asked.municipality, unit=asked.unit, due_on=asked.due_on,
+        tovholder=tovholder, to=leader,
+    )  # fmt: skip
+    return Answered(replace(asked, overdue_said=asked.due_on), (said,))
 
 
 def lapse(asked: Asked) -> Answered:

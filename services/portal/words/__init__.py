@@ -102,6 +102,7 @@ FACTS = {
     "child_started": _("Barnet er startet i dagtilbud"),
     "overlevering_given": _("En overlevering er givet"),
     "plus_plads_asked": _("En plusplads skal besluttes"),
+    "plus_plads_overdue": _("Svaret om en plusplads er over fristen"),
     "plus_plads_answered": _("En plusplads er besluttet"),
     "disclosed_by_law": _("Familien får besked om, at noget er givet videre uden samtykke"),
     "mother_disclosed_by_law": _("Moderen får besked om, at noget er givet videre uden samtykke"),
