@@ -128,7 +128,7 @@ def test_a_last_day_that_passes_is_said_once_and_answers_nothing() -> None:
 async def test_an_unanswered_plusplads_is_put_to_a_leader_by_name_once_whoever_looks_at_the_clock(house: House) -> None:  # noqa: F811
     heard, world, code = house.heard, house.heard.world, house.heard.municipality
     above = await heard.unit("sundhedspleje")
-    place = {"district": None, "sor": [], "leaders": [], "private": False, "active": True}
+    place: dict[str, Any] = {"district": None, "sor": [], "leaders": [], "private": False, "active": True}
     await heard.tell(house.team, UnitChanged(unit=house.team, municipality=code, kind="sundhedspleje", parent=above, **place))
     one, two, dead, three = [await house.child() for _ in range(4)]
     for child in (one, two, dead):

@@ -13,10 +13,10 @@ from tests.support.world import World
 
 async def asked_for(world: World, ref: str, unit: str = "maelkevejen") -> str:
     """A programme is through: the institution is asked; its task."""
-    enrolment, place = uuid.uuid4(), uuid.UUID(world.names[unit])
-    about = {"child": uuid.UUID(ref), "municipality": "0990", "programme": "familietraening"}
+    enrolment, of = uuid.uuid4(), uuid.UUID(ref)
+    about = {"enrolment": enrolment, "child": of, "municipality": "0990", "programme": "familietraening"}
     async with world.store("sundhedspleje").transaction() as tx:
-        tx.publish(about["child"], PlusPladsAsked(enrolment=enrolment, unit=place, method="cos-p", **about))
+        tx.publish(of, PlusPladsAsked(**about, unit=uuid.UUID(world.names[unit]), method="cos-p"))
     await world.settle()
     return f"/daycare/asked-pluspladser/{enrolment}"
 
