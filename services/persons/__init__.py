@@ -31,6 +31,7 @@ service = Service(
         daycare.StartPlanned: handlers.add_daycare,
         daycare.StartCancelled: handlers.remove_daycare,
         daycare.PlusPladsAwaited: handlers.let_the_asked_know,
+        daycare.PlusPladsOverdue: handlers.let_the_leader_know,
         daycare.PlusPladsAnswered: handlers.no_longer_asked,
         daycare.PlusPladsLapsed: handlers.no_longer_asked,
         daycare.PlaceReserved: handlers.let_the_holder_of_a_place_know,

@@ -16,6 +16,7 @@ from services.events.daycare import (
     PlusPladsAnswered,
     PlusPladsAwaited,
     PlusPladsLapsed,
+    PlusPladsOverdue,
     StartCancelled,
     StartPlanned,
 )
@@ -159,6 +160,9 @@ async def reopen_case(received: Received[CaseReopened], tx: Tx) -> None:
 async def separate(received: Received[CaseSeparated], tx: Tx) -> None:
     """The registry has undone a merge: it alone knows whether anything has changed since."""
     await lives.separate(tx, received.event.child)
+    # What was held for it, or asked for, has gone on with the other.
+    for role in ("asked", "place"):
+        await _replace(tx, received.event.child, role, None)
 
 
 async def set_receiver(received: Received[HandoverProposed], tx: Tx) -> None:
@@ -204,6 +208,18 @@ async def let_the_asked_know(received: Received[PlusPladsAwaited], tx: Tx) -> No
     event = received.event
     await _replace(tx, event.child, "asked", event.asked)
     await _stand(tx, event.child, "asked", None, event.unit, event.asked, event.municipality)
+
+
+async def let_the_leader_know(received: Received[PlusPladsOverdue], tx: Tx) -> None:
+    """Who is to see to an overdue answer learns whom it is about, too."""
+    event = received.event
+    await tx.later(
+        "delete from standing where child = $1 and role = 'asked' and about = $2 and professional is not null",
+        event.child,
+        event.asked,
+    )
+    if event.to:
+        await _stand(tx, event.child, "asked", event.to.professional, event.to.unit, event.asked, event.municipality)
 
 
 async def no_longer_asked(received: Received[PlusPladsAnswered | PlusPladsLapsed], tx: Tx) -> None:

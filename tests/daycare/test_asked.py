@@ -161,6 +161,11 @@ async def test_an_unanswered_plusplads_is_put_to_a_leader_by_name_once_whoever_l
     # Nothing is answered by silence: both stand in the institution's list.
     listed = (await house.as_(house.leader).get("/daycare/asked-pluspladser?of=led")).body["asked"]
     assert {it["child"] for it in listed} == {str(one), str(three)}
+    chief, colleague = house.as_(chiefs[1]), house.as_(chiefs[0])
+    (theirs,) = (await chief.get("/daycare/asked-pluspladser?of=led")).body["asked"]
+    seen = [(await who.get(f"/daycare/asked-pluspladser/{theirs['id']}")).status for who in (chief, colleague)]
+    assert (theirs["child"], seen) == (str(three), [200, 404])
+    assert (await chief.post(f"/daycare/asked-pluspladser/{theirs['id']}/reservation", {})).status in (403, 404)
 
 
 async def test_what_was_asked_for_goes_on_with_the_reference_that_survives(house: House) -> None:  # noqa: F811

@@ -5,7 +5,8 @@ from datetime import timedelta
 from typing import Any
 
 from services.chassis.calendar import date_of
-from services.events.daycare import PlusPladsAwaited
+from services.events.daycare import PlusPladsAwaited, PlusPladsOverdue
+from services.events.envelope import Seat
 from services.events.sundhedspleje import PlusPladsAsked
 from tests.persons.families import CANARY, MOTHERS_CPR, child, children_of, identifier, mother_of, notify
 from tests.support.world import World
@@ -81,9 +82,17 @@ async def test_nobody_reads_it_in_a_private_institution_or_of_a_case_that_is_clo
         await world.settle()
         assert await read_by("sofie") == 0
     standing = await world.sql("persons", "select unit::text from standing where role = 'asked'")
-    open_ = await read_by("gitte")
+    open_, before = await read_by("gitte"), await read_by("rikke")
+    # Overdue, it is put to a leader by name, who is to know whom it is about.
+    about = {"asked": asked, "child": uuid.UUID(ref), "municipality": "0990", "due_on": due_on, "tovholder": None}
+    rikke = Seat(professional=uuid.UUID(world.names["rikke"]), unit=uuid.UUID(world.names["social"]))
+    for _ in range(2):
+        async with world.store("daycare").transaction() as tx:
+            tx.publish(uuid.UUID(ref), PlusPladsOverdue(**about, unit=uuid.UUID(world.names["dagpleje"]), to=rikke))
+        await world.settle()
+    assert (before, await read_by("rikke"), await read_by("thomas"), await read_by("gitte")) == (0, 1, 0, 1)
     closed = await inge.post(f"/registry/children/{ref}/closing", {"reason": "moved-abroad"})
     await world.settle()
 
     assert [row["unit"] for row in standing] == [world.names["dagpleje"]]
-    assert (open_, closed.status, await read_by("gitte")) == (1, 200, 0), closed.body
+    assert (open_, closed.status, await read_by("gitte"), await read_by("rikke")) == (1, 200, 0, 0), closed.body

@@ -138,6 +138,19 @@ async def test_a_plusplads_that_a_programme_asks_for_waits_on_pages_until_it_is_
     await world.advance(timedelta(days=8))
     mona, peter, inge = [await logged_in(world, name) for name in ("mona", "peter", "inge")]
     assert "Fristen er overskredet med 1 dag" in (await mona.get("/portal/")).text
+    # Overdue it is told, once: to the leader it is put to by name, the tovholder and the institution's leader.
+    await world.tick()
+    told = await world.sql(
+        "notifications",
+        "select why, recipient::text as who from delivery where kind = 'plus_plads_overdue' and channel = 'inbox'",
+    )
+    of = {"escalated-to": "lone", "tovholder": "inge", "unit-leaders": "mona"}
+    assert sorted((row["why"], row["who"]) for row in told) == sorted(
+        (why, world.names[who]) for why, who in of.items() for _ in "12"
+    )
+    lone = await logged_in(world, "lone")
+    assert f'href="{first}"' in (await lone.get("/portal/")).text
+    assert "Mor Attrap Et" in (await lone.get(first)).text
 
     # Held once, by who may; there is none for the other, with why.
     await peter.get(first)
@@ -160,7 +173,7 @@ async def test_a_plusplads_that_a_programme_asks_for_waits_on_pages_until_it_is_
     board = (await mona.get("/portal/pluspladser")).text
     assert ("Mor Attrap Et" in board, f"/portal/barn/{one}" in board) == (True, False)
     assert "Frigiv en plads" in (await inge.get("/portal/pluspladser")).text
-    await closed(mona, peter, inge, stranger)
+    await closed(mona, peter, inge, stranger, lone)
 
 
 async def test_what_a_family_must_be_told_afterwards_waits_until_somebody_says_how_they_know(outward: World) -> None:

@@ -24,13 +24,14 @@ class Address:
     """Where a class is seen or acted on. `body`: a change that no rule lets through, so that asking changes nothing.
 
     `known`: the relations that the service behind it can know of; to others it is as if they had none.
-    `shows`: the part of the answer that is of this class, where the answer holds more.
+    `shows`: the part of the answer that is of this class, where the answer holds more; `within`: of each line of that part.
     """
 
     path: str
     known: frozenset[str]
     body: Any = None
     shows: str | None = None
+    within: str | None = None
 
 
 def _to(*known: str) -> frozenset[str]:
@@ -49,7 +50,7 @@ SEEING: dict[str, Address] = {
     "baton": Address("/registry/children/{child}", _REGISTRY),
     "handover-text": Address("/registry/handovers/{handover}", _REGISTRY, shows="message"),
     "identity": Address("/persons/{child}", _PERSONS),
-    "name": Address("/persons/named?person={child}", _PERSONS, shows="people"),
+    "name": Address("/persons/named?person={child}", _PERSONS, shows="people", within="mother_name"),
     "mother": Address("/persons/{mother}", _PERSONS),
     "notification": Address("/midwife/notifications/{notification}", _MIDWIFE, shows="content"),
     "overlevering": Address("/sundhedspleje/overleveringer/{overlevering}", _FILE | {"daycare", "giver"}),
@@ -121,8 +122,6 @@ SHOWN_ELSEWHERE = {
     *product(("holder", "deputy"), ("visits", "mother", "overlevering", "programmes")),
     *product(("health-visitor",), ("mother", "overlevering", "programmes")),
     ("team", "programmes"),
-    # Who may see more is shown the name with it: the institution's leader here is of both.
-    ("daycare", "name"),
 }
 OF_THE_SENDER = Address("/midwife/notifications/{notification}/withdrawal", _MIDWIFE, {"reason": "no-such-reason"})
 
@@ -139,7 +138,10 @@ def _lets_in(answer: Answer, address: Address, verb: str) -> bool:
     """Whether access was granted, whatever rule refused the change afterwards."""
     assert answer.status < 500, answer.body
     if verb == "see":
-        return answer.status == 200 and (address.shows is None or answer.body.get(address.shows) not in (None, []))
+        shown = answer.body.get(address.shows) if address.shows and answer.status == 200 else None
+        if address.within:
+            shown = [line for line in shown or () if line.get(address.within)] or None
+        return answer.status == 200 and (address.shows is None or shown is not None)
     return answer.problem not in NOT_ALLOWED
 
 

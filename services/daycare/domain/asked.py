@@ -29,7 +29,7 @@ class Asked:
     """An institution is asked to hold a plusplads for a child, to go on in the method of a programme.
 
     `due_on`: the last day to answer; after it the task is overdue and stays open. `overdue_said`: the last day that was
-    said to have passed.
+    said to have passed; `put_to`: the leader who is to see to it since.
     """
 
     id: UUID
@@ -44,6 +44,7 @@ class Asked:
     reason: WhyNoPlusPlads | None = None
     answered_by: UUID | None = None
     overdue_said: date | None = None
+    put_to: UUID | None = None
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ def run_out(asked: Asked, tovholder: Seat | None, leader: Seat | None, today: da
         asked=asked.id, child=asked.child, municipality=asked.municipality, unit=asked.unit, due_on=asked.due_on,
         tovholder=tovholder, to=leader,
     )  # fmt: skip
-    return Answered(replace(asked, overdue_said=asked.due_on), (said,))
+    return Answered(replace(asked, overdue_said=asked.due_on, put_to=leader.professional if leader else None), (said,))
 
 
 def lapse(asked: Asked) -> Answered:

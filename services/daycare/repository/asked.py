@@ -11,8 +11,8 @@ from services.daycare.domain.asked import Asked
 from services.events.envelope import Seat
 
 _ASKED = (
-    "select id, child, municipality, unit, programme, method, due_on, state, holding, reason, answered_by, overdue_said"
-    " from asked_plusplads"
+    "select id, child, municipality, unit, programme, method, due_on, state, holding, reason, answered_by, overdue_said,"
+    " put_to from asked_plusplads"
 )
 
 
@@ -53,16 +53,18 @@ async def open_of(tx: Tx, child: UUID, unit: UUID | None = None) -> list[Asked]:
     return [_asked(row) for row in rows]
 
 
-async def open_in(tx: Tx, units: list[UUID] | None, holder: UUID | None, after: UUID | None, limit: int) -> list[Asked]:
-    """What is still to be answered in these units, or for the children of a tovholder; of living children with a running case.
+async def open_in(
+    tx: Tx, units: list[UUID] | None, holder: UUID | None, put_to: UUID | None, after: UUID | None, limit: int
+) -> list[Asked]:
+    """What is still to be answered in these units, for the children of a tovholder, or put to a leader when it was overdue.
 
-    `units` None: in all of the municipality's.
+    Of living children with a running case. `units` None: in all of the municipality's.
     """
     rows = await tx.fetch(
         f"{_ASKED} where state = 'open' and ($3::uuid is null or id > $3) and ($1::uuid[] is null or unit = any ($1) or child in"  # noqa: S608 - no input
-        "   (select c.id from child c where c.holder = $2)) and exists (select from child c where c.id = child and not c.closed"
-        "   and not c.life_ended) order by id limit $4",
-        *(units, holder, after, limit),
+        "   (select c.id from child c where c.holder = $2) or put_to = $5)"
+        " and exists (select from child c where c.id = child and not c.closed and not c.life_ended) order by id limit $4",
+        *(units, holder, after, limit, put_to),
     )
     return [_asked(row) for row in rows]
 
@@ -103,7 +105,7 @@ async def unanswered(tx: Tx, today: date, limit: int) -> list[Unanswered]:
     """Those of which it has not been said yet, of living children with a running case, locked."""
     rows = await tx.fetch(
         "select a.id, a.child, a.municipality, a.unit, a.programme, a.method, a.due_on, a.state, a.holding, a.reason,"
-        " a.answered_by, a.overdue_said, c.holder, c.holder_unit from asked_plusplads a join child c on c.id = a.child"
+        " a.answered_by, a.overdue_said, a.put_to, c.holder, c.holder_unit from asked_plusplads a join child c on c.id = a.child"
         " where a.state = 'open' and a.due_on < $1 and a.overdue_said is distinct from a.due_on and not c.closed"
         " and not c.life_ended order by a.due_on, a.id limit $2 for no key update of a",
         *(today, limit),
@@ -121,4 +123,6 @@ async def _unanswered(tx: Tx, row: asyncpg.Record, today: date) -> Unanswered:
 
 
 async def save_overdue(tx: Tx, asked: Asked) -> None:
-    await tx.execute("update asked_plusplads set overdue_said = $2 where id = $1", asked.id, asked.overdue_said)
+    await tx.execute(
+        "update asked_plusplads set overdue_said = $2, put_to = $3 where id = $1", asked.id, asked.overdue_said, asked.put_to
+    )

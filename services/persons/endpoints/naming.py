@@ -36,10 +36,10 @@ async def named(
         found = await many.named(looking.tx, secrets, person)
         roles = await many.relations(looking.tx, secrets, looking.caller, found, looking.at)
         shown = [_as_shown(one, roles[one.id]) for one in found]
-        through = {it.mother: it.class_ for it in shown if it.class_ and it.mother}
+        through = {it.mother: it.mothers_class for it in shown if it.class_ and it.mother}
         mothers = {one.id: one for one in await many.named(looking.tx, secrets, through)}
         seen = [(it.one.id, it.class_) for it in shown if it.class_ and not it.one.merged_into]
-        seen += [(mother, "name" if through[mother] == "name" else "mother") for mother in mothers]
+        seen += [(mother, through[mother]) for mother in mothers]
         for subject, class_ in seen:
             await looking.saw(subject, class_, _ASKED if class_ == "name" else purpose)
     return NamesOut(people=[_out(it, mothers.get(it.mother) if it.mother else None) for it in shown if it.class_])
@@ -49,19 +49,21 @@ async def named(
 class _Shown:
     """Someone as far as the caller sees them.
 
-    `class_`: as which class of data; None: not at all. `mother`: by whose name they are called.
+    `class_`: as which class of data; None: not at all. `mother`: by whose name they are called, seen as `mothers_class`.
     """
 
     one: Named
     class_: str | None
     mother: UUID | None
+    mothers_class: str
 
 
 def _as_shown(one: Named, roles: Collection[str]) -> _Shown:
     classes = ("identity", "name") if one.kind == "child" else ("mother",)
     class_ = next((class_ for class_ in classes if may(roles, class_, "see")), None)
-    by_mother = not one.value("name") and (class_ == "name" or may(roles, "mother", "see"))
-    return _Shown(one, class_, one.mother if by_mother else None)
+    mothers_class = next((each for each in ("mother", "name") if may(roles, each, "see")), None)
+    by_mother = mothers_class and not one.value("name")
+    return _Shown(one, class_, one.mother if by_mother else None, mothers_class or "")
 
 
 def _out(it: _Shown, mother: Named | None) -> NameOut:
