@@ -5,6 +5,7 @@ import gc
 import os
 import sys
 from collections.abc import Coroutine, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
@@ -270,67 +271,79 @@ def follow_directory(
 
 @programme_commands.command("check")
 def check_programmes(
-    files: Annotated[list[Path], typer.Argument(help="A municipality's files of YAML, or folders of them.")],
+    files: Annotated[list[Path] | None, typer.Argument(help="Files of YAML under any name, or a municipality's folders.")] = None,
+    municipality: Annotated[
+        str | None, typer.Option(help="A code: also what its administrator has uploaded, and each file compared with what holds.")
+    ] = None,
+    from_on: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="From which day the files are to hold; without: tomorrow.")
+    ] = None,
 ) -> None:
     """Check what a municipality has written: every mistake by file and line with what is allowed; and what changes when.
 
     A running installation follows its files: what is in force there stays as it was, and each change begins at its own date.
     """
-    from services.sundhedspleje.domain.programmes import definitions
-    from services.sundhedspleje.domain.visits import VisitPlans
-    from services.sundhedspleje.repository import plans
+    from services.sundhedspleje.repository import checking
 
-    def say(text: str, style: str | None = None) -> None:
-        out.print(text, style=style, highlight=False, markup=False, soft_wrap=True)
+    if not files and not municipality:
+        raise typer.BadParameter("name files, or a municipality by its code, or both")
+    there = list(checking.in_folders(files or []))
+    said = [(file, checking.of_file(file)) for file in there]
+    lines = [line for _, found in said for line in found]
+    sensible = [file for file, found in said if not any(line.wrong for line in found)]
 
-    wrong, known = 0, plans.FILES
-    for file in (it for path in files for it in ([path / name for name in known if (path / name).is_file()] or [path])):
+    async def looking(code: str) -> list[checking.Said]:
+        store = Store(Settings(), "sundhedspleje")
         try:
-            written = plans.read(file, known.get(file.name, definitions.Programmes))
-        except OSError as error:
-            wrong += 1
-            say(f"{file}: {error.strerror}", "red")
-            continue
-        except plans.TheFileMakesNoSense as error:
-            wrong += len(error.mistakes)
-            say(str(error), "red")
-            continue
-        say(f"{file}: makes sense")
-        for change in definitions.changes(written) if isinstance(written, definitions.Programmes) else ():
-            say(
-                f"{file}: from {change.on} {change.programme} has another {', '.join(change.fields) or 'date only'};"
-                " what was offered or planned before stays as it was"
-            )
-        for plan in written.plans[1:] if isinstance(written, VisitPlans) else ():
-            then = "all are planned again by it, which is said" if plan.applies_to == "all-children" else "older ones keep theirs"
-            say(f"{file}: from {plan.from_on} another visit plan for {plan.applies_to}; {then}")
-    raise typer.Exit(1 if wrong else 0)
+            day = from_on.date() if from_on else None
+            compared = [line for file in sensible for line in await checking.as_upload(store, code, file, day)]
+            return [*compared, *await checking.uploaded(store, code)]
+        finally:
+            await store.close()
+
+    if municipality:
+        lines += asyncio.run(looking(municipality))
+    for line in lines:
+        out.print(line.text, style="red" if line.wrong else None, highlight=False, markup=False, soft_wrap=True)
+    raise typer.Exit(1 if any(line.wrong for line in lines) else 0)
 
 
 @programme_commands.command("explain")
-def explain_programmes(child_ref: Annotated[UUID, typer.Argument(help="The child's reference.")]) -> None:
-    """Why a family is offered a programme or not: each criterion with its answer. The reading is in the access log."""
+def explain_programmes(
+    child_ref: Annotated[UUID, typer.Argument(help="The child's reference.")],
+    file: Annotated[
+        list[Path] | None, typer.Option(help="A file that stands in place of what holds, before it is uploaded; repeat for both.")
+    ] = None,
+    on: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The day; without: today.")] = None,
+) -> None:
+    """Why a family is offered a programme or a visit or not: each with its answer. The reading is in the access log."""
     from services.sundhedspleje.repository import explaining
+    from services.sundhedspleje.repository.plans import TheFileMakesNoSense
 
-    settings = Settings()
-
-    async def looking() -> list[explaining.Row]:
-        store = Store(settings, "sundhedspleje")
+    async def looking() -> explaining.Explained:
+        store = Store(Settings(), "sundhedspleje")
         try:
-            return await explaining.explain(store, child_ref)
+            return await explaining.explain(store, child_ref, file or (), on.date() if on else None)
         finally:
             await store.close()
 
     try:
-        rows = asyncio.run(looking())
-    except Problem as error:
+        found = asyncio.run(looking())
+    except (Problem, OSError, TheFileMakesNoSense) as error:
         out.print(str(error), style="red", highlight=False, markup=False, soft_wrap=True)
         raise typer.Exit(1) from error
     table = Table(Column("programme", no_wrap=True), "step", "for this family", "because", "lacking", "enrolment")
-    for row in rows:
+    for row in found.programmes:
         table.add_row(row.programme, row.step, row.answer, row.because, row.lacking, row.enrolment)
+    due = Table(Column("visit", no_wrap=True), "from", "until", "because")
+    for visit in found.visits:
+        due.add_row(visit.kind, str(visit.from_on), str(visit.until_on), visit.because)
     # A terminal has its width; whoever reads it from a pipe or a file gets whole lines, in which no code is cut.
-    (out if out.is_terminal else Console(width=_WHOLE_LINES)).print(table)
+    whole = out if out.is_terminal else Console(width=_WHOLE_LINES)
+    for line in found.by:
+        whole.print(line, highlight=False, markup=False, soft_wrap=True)
+    whole.print(table)
+    whole.print(due)
 
 
 @indicators_commands.command("rebuild")

@@ -6,7 +6,7 @@ from services.daycare.domain.cooperation import TheTwoUnitsHaveAnAgreement
 from services.daycare.domain.places import TheChildHasAPlusPladsAlready, ThePlaceIsHeldAlready
 from services.daycare.endpoints import router
 from services.daycare.handlers import HANDLERS
-from services.daycare.ticks import let_children_start, warn_of_what_is_missing
+from services.daycare.ticks import let_children_start, put_unanswered_pluspladser_to_a_leader, warn_of_what_is_missing
 from services.events import daycare as said
 
 service = Service(
@@ -28,12 +28,19 @@ service = Service(
         said.StartCancelled,
         said.PlaceReserved,
         said.PlaceReleased,
+        said.PlusPladsAwaited,
+        said.PlusPladsOverdue,
+        said.PlusPladsLapsed,
         said.PlusPladsAnswered,
         said.CapacityChanged,
         said.TalkHeld,
         said.AgreementHeld,
     ),
-    ticks={"let-children-start": let_children_start, "warn-of-what-is-missing": warn_of_what_is_missing},
+    ticks={
+        "let-children-start": let_children_start,
+        "warn-of-what-is-missing": warn_of_what_is_missing,
+        "put-unanswered-pluspladser-to-a-leader": put_unanswered_pluspladser_to_a_leader,
+    },
     rules={
         "one_open_start": ThisChildHasAnOpenStart,
         "a_place_is_held_once": ThePlaceIsHeldAlready,

@@ -9,6 +9,7 @@ from services.chassis.service import Apply, FetchFirst, Received
 from services.chassis.store import Tx
 from services.daycare import domain, repository
 from services.daycare.domain import Child, Decision, places
+from services.daycare.domain import asked as of_asked
 from services.daycare.domain import transition as transitions
 from services.daycare.domain.asked import Asked, already_held, due_on
 from services.daycare.domain.transition import setting_on
@@ -16,7 +17,7 @@ from services.daycare.repository import asked as stored_asked
 from services.daycare.repository import places as stored_places
 from services.daycare.repository import transitions as stored_transitions
 from services.events import Event
-from services.events.daycare import PlaceReserved
+from services.events.daycare import PlaceReserved, PlusPladsLapsed
 from services.events.directory import AbsenceEnded, AbsenceRegistered, IntakeChanged, UnitChanged
 from services.events.persons import ChildDied, DeathUndone, PregnancyEnded, PregnancyEndUndone
 from services.events.registry import (
@@ -63,7 +64,10 @@ async def close_case(received: Received[CaseClosed], tx: Tx) -> None:
         return
     start = await repository.open_start(tx, received.event.child)
     held = await stored_places.holdings_of(tx, received.event.child)
-    await stored_asked.lapse(tx, received.event.child, await tx.now())
+    for asked in await stored_asked.open_of(tx, received.event.child):
+        lapsed = of_asked.lapse(asked)
+        await stored_asked.save(tx, lapsed.asked, await tx.now())
+        tx.publish(asked.child, *lapsed.events)
     given_back = places.give_back(held, "case-closed", date_of(await tx.now()))
     await stored_places.save_holdings(tx, given_back.holdings, await tx.now())
     if start:
@@ -87,7 +91,11 @@ async def link_case(received: Received[CaseMerged], tx: Tx) -> None:
     taken = await repository.open_start(tx, merged.merged_into) is not None
     if start:
         await _commit(tx, domain.goes_on_with(start, merged.merged_into, taken))
-    await stored_asked.goes_on_with(tx, merged.child, merged.merged_into)
+    for asked in await stored_asked.open_of(tx, merged.child):
+        going_on = of_asked.goes_on_with(asked, merged.merged_into)
+        await stored_asked.save_child(tx, going_on.asked)
+        for event in going_on.events:
+            tx.publish(merged.child if isinstance(event, PlusPladsLapsed) else merged.merged_into, event)
     has_plus = any(it.kind == "plus" for it in await stored_places.holdings_of(tx, merged.merged_into))
     seating = places.goes_on_with(
         await stored_places.holdings_of(tx, merged.child),
@@ -151,7 +159,9 @@ async def ask_for_plusplads(received: Received[PlusPladsAsked], tx: Tx) -> None:
         event.enrolment, event.child, event.municipality, event.unit, event.programme, event.method, due_on(today, days)
     )  # fmt: skip
     held = already_held(asked, await stored_places.holdings_of(tx, event.child))
-    await stored_asked.ask(tx, replace(asked, state="reserved", holding=held) if held else asked, await tx.now())
+    task = replace(asked, state="reserved", holding=held) if held else asked
+    if await stored_asked.ask(tx, task, await tx.now()) and not held:
+        tx.publish(event.child, of_asked.awaited(task), dataref=f"/daycare/asked-pluspladser/{task.id}")
 
 
 async def _commit(tx: Tx, decision: Decision | None) -> None:

@@ -1,4 +1,4 @@
-"""What the clock does: children start on their date, and what is still missing shortly before is put before people."""
+"""What the clock does: children start on their date; what is missing shortly before, or not answered in time, goes to people."""
 
 from datetime import date
 
@@ -7,7 +7,9 @@ from services.chassis.service import Runtime
 from services.chassis.store import Tx
 from services.daycare import domain, repository
 from services.daycare.domain import Start, places
+from services.daycare.domain import asked as of_asked
 from services.daycare.domain import transition as transitions
+from services.daycare.repository import asked as stored_asked
 from services.daycare.repository import places as stored_places
 from services.daycare.repository import transitions as stored_transitions
 
@@ -47,5 +49,20 @@ async def warn_of_what_is_missing(runtime: Runtime) -> None:
                 assert warning is not None, "the list and the rule say the same"
                 await stored_transitions.save_settling(tx, warning, await tx.now())
                 tx.publish(it.start.child, *warning.events, dataref=f"/daycare/starts/{it.start.id}/transition")
+        if len(found) < _AT_A_TIME:
+            return
+
+
+async def put_unanswered_pluspladser_to_a_leader(runtime: Runtime) -> None:
+    """Once for each last day: the leader named, the tovholder and both units' leaders hear that nobody has answered."""
+    today = date_of(await runtime.store.now())
+    while True:
+        async with runtime.store.transaction() as tx:
+            found = await stored_asked.unanswered(tx, today, _AT_A_TIME)
+            for it in found:
+                overdue = of_asked.run_out(it.asked, it.tovholder, it.leader, today)
+                assert overdue is not None, "the list and the rule say the same"
+                await stored_asked.save_overdue(tx, overdue.asked)
+                tx.publish(it.asked.child, *overdue.events, dataref=f"/daycare/asked-pluspladser/{it.asked.id}")
         if len(found) < _AT_A_TIME:
             return

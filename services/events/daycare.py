@@ -127,13 +127,37 @@ class PlaceReleased(Event, source="daycare"):
     free_from: date
 
 
-class PlusPladsAnswered(Event, source="daycare"):
-    """What became of the plusplads that a programme asked for; `asked`: its enrolment there. Subject: the child."""
-
+class _AskedPlusPlads(Event):
     asked: UUID
     child: UUID
     municipality: Municipality
     unit: UUID
+
+
+class PlusPladsAwaited(_AskedPlusPlads, source="daycare"):
+    """An institution has to say by a day whether it holds a plusplads that a programme asks for. Subject: the child.
+
+    `asked`: the enrolment in that programme.
+    """
+
+    due_on: date
+
+
+class PlusPladsOverdue(_AskedPlusPlads, source="daycare"):
+    """The last day to answer for a plusplads has passed; `to` is the leader who is to see to it. Subject: the child."""
+
+    due_on: date
+    tovholder: Seat | None
+    to: Seat | None
+
+
+class PlusPladsLapsed(_AskedPlusPlads, source="daycare"):
+    """What a programme asked an institution for is no longer to be decided there. Subject: the child."""
+
+
+class PlusPladsAnswered(_AskedPlusPlads, source="daycare"):
+    """What became of the plusplads that a programme asked for; `asked`: its enrolment there. Subject: the child."""
+
     reserved: bool
     reason: WhyNoPlusPlads | None
     answered_by: UUID | None

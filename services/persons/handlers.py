@@ -10,7 +10,16 @@ from uuid import UUID
 from services.chassis.service import FetchFirst, Received, Runtime
 from services.chassis.settings import Secrets
 from services.chassis.store import Tx
-from services.events.daycare import StartCancelled, StartPlanned
+from services.events.daycare import (
+    PlaceReleased,
+    PlaceReserved,
+    PlusPladsAnswered,
+    PlusPladsAwaited,
+    PlusPladsLapsed,
+    PlusPladsOverdue,
+    StartCancelled,
+    StartPlanned,
+)
 from services.events.directory import AbsenceEnded, AbsenceRegistered, IntakeChanged, UnitChanged
 from services.events.midwife import (
     AdmissionChanged,
@@ -151,6 +160,9 @@ async def reopen_case(received: Received[CaseReopened], tx: Tx) -> None:
 async def separate(received: Received[CaseSeparated], tx: Tx) -> None:
     """The registry has undone a merge: it alone knows whether anything has changed since."""
     await lives.separate(tx, received.event.child)
+    # What was held for it, or asked for, has gone on with the other.
+    for role in ("asked", "place"):
+        await _replace(tx, received.event.child, role, None)
 
 
 async def set_receiver(received: Received[HandoverProposed], tx: Tx) -> None:
@@ -189,6 +201,40 @@ async def add_daycare(received: Received[StartPlanned], tx: Tx) -> None:
 
 async def remove_daycare(received: Received[StartCancelled], tx: Tx) -> None:
     await _replace(tx, received.event.child, "daycare", received.event.start)
+
+
+async def let_the_asked_know(received: Received[PlusPladsAwaited], tx: Tx) -> None:
+    """Who leads the institution learns what the child is called, until it has answered."""
+    event = received.event
+    await _replace(tx, event.child, "asked", event.asked)
+    await _stand(tx, event.child, "asked", None, event.unit, event.asked, event.municipality)
+
+
+async def let_the_leader_know(received: Received[PlusPladsOverdue], tx: Tx) -> None:
+    """Who is to see to an overdue answer learns whom it is about, too."""
+    event = received.event
+    await tx.later(
+        "delete from standing where child = $1 and role = 'asked' and about = $2 and professional is not null",
+        event.child,
+        event.asked,
+    )
+    if event.to:
+        await _stand(tx, event.child, "asked", event.to.professional, event.to.unit, event.asked, event.municipality)
+
+
+async def no_longer_asked(received: Received[PlusPladsAnswered | PlusPladsLapsed], tx: Tx) -> None:
+    await _replace(tx, received.event.child, "asked", received.event.asked)
+
+
+async def let_the_holder_of_a_place_know(received: Received[PlaceReserved], tx: Tx) -> None:
+    """While the plusplads is held."""
+    event = received.event
+    await _replace(tx, event.child, "place", event.holding)
+    await _stand(tx, event.child, "place", None, event.unit, event.holding, event.municipality)
+
+
+async def no_place_is_held(received: Received[PlaceReleased], tx: Tx) -> None:
+    await _replace(tx, received.event.child, "place", received.event.holding)
 
 
 async def _stand(

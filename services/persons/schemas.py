@@ -53,7 +53,10 @@ class NamedOut(_Strict):
 
 
 class NameOut(_Strict):
-    """`mother_name`: for a child without a name. `merged_into`: this reference lives on as that one, and nothing else is said."""
+    """`mother_name`: for a child without a name. `merged_into`: this reference lives on as that one, and nothing else is said.
+
+    `only_name`: the caller may know what the child is called, and nothing else of it.
+    """
 
     person: UUID
     kind: str
@@ -63,6 +66,7 @@ class NameOut(_Strict):
     due_on: date | None = None
     mother_name: str | None = None
     protected: bool = False
+    only_name: bool = False
     merged_into: UUID | None = None
 
 

@@ -1,5 +1,6 @@
 """The chart renders to valid objects in both modes, refuses misspelt values, and is safe without being asked to."""
 
+import json
 import re
 import tomllib
 from collections.abc import Iterator
@@ -18,14 +19,21 @@ CHART = ROOT / "helm" / "tovholder"
 EXAMPLE = CHART / "ci" / "example-values.yaml"
 SECRET = re.compile(r"PASSWORD|TOKEN|CREDENTIAL|PRIVATE|SECRET(?!S_FOLDER)|_KEY$")
 
+# What a value that is a number to `--set` is meant as: text.
+LETTERS = ("letters.enabled=true", 'letters.senders.0101={"name": "Havby Kommune", "cvr": "12345674"}')
+
 Manifest = dict[str, Any]
 
 
 def render(*settings: str) -> str:
-    flags = [flag for setting in settings for flag in ("--set", setting)]
+    flags = [flag for setting in settings for flag in (_how(setting), setting)]
     rendered = run("helm", "template", "release", CHART, "--namespace", "tovholder", "--values", EXAMPLE, *flags)
     assert rendered.returncode == 0, rendered.stderr
     return rendered.stdout
+
+
+def _how(setting: str) -> str:
+    return "--set-json" if "={" in setting else "--set"
 
 
 def manifests(*settings: str, kind: str | None = None) -> list[Manifest]:
@@ -85,6 +93,7 @@ def test_the_chart_passes_helm_s_own_check_without_a_warning() -> None:
             "audit.enabled=false",
         ),
         ("ingress.enabled=false", "config.gatewayUrl=https://tovholder.example.test", "config.kafka.security=PLAINTEXT"),
+        LETTERS,
         ("image.digest=sha256:" + "0" * 64, "image.pullSecrets[0]=pull", "services.registry.replicas=5"),
     ],
     ids=" ".join,
@@ -125,6 +134,8 @@ def test_the_chart_carries_the_project_s_version() -> None:
         "image.tags=x",
         "serviceAccount.nam=x",
         "podDisruptionBudget.enable=true",
+        "letters.claims.size=1Gi",
+        "letters.claim.storageClas=x",
     ],
 )
 def test_a_misspelt_value_is_refused(typo: str) -> None:
@@ -147,6 +158,10 @@ def test_a_misspelt_value_is_refused(typo: str) -> None:
         "ingress.host=",
         "config.smtp.sender=",
         "audit.schedule=nightly",
+        "letters.enabled=true",
+        "letters.claim.size=much",
+        "letters.senders.0101.name=Havby",
+        "letters.claim.accessModes[0]=ReadOnlyMany",
         "audit.deadlineSeconds=0",
     ],
 )
@@ -311,6 +326,41 @@ def test_only_notifications_may_send_mail() -> None:
     ]
 
     assert senders == ["release-tovholder-notifications"]
+
+
+@pytest.mark.parametrize("mode", ["split", "all"])
+def test_letters_have_a_volume_where_they_are_written_and_nowhere_else(mode: str) -> None:
+    def mounted(*settings: str) -> dict[str, tuple[str, str]]:
+        """Where a pod has the volume: its claim, and the place in the container."""
+        return {
+            name: (volume["persistentVolumeClaim"]["claimName"], mount["mountPath"])
+            for name, spec in pod_specs(manifests(f"mode={mode}", *settings))
+            for volume in spec.get("volumes", [])
+            if "persistentVolumeClaim" in volume
+            for mount in spec["containers"][0]["volumeMounts"]
+            if mount["name"] == volume["name"]
+        }
+
+    documents = manifests(f"mode={mode}", *LETTERS)
+    [claim] = [one for one in documents if one["kind"] == "PersistentVolumeClaim"]
+    given = dict(environment(documents))
+    of_their_own = (*LETTERS, "letters.existingClaim=print")
+    carrier = f"Deployment/release-tovholder-{'all' if mode == 'all' else 'notifications'}"
+
+    assert mounted(*LETTERS) == {carrier: (claim["metadata"]["name"], given["TOVHOLDER_LETTERS_FOLDER"])}
+    assert json.loads(given["TOVHOLDER_LETTER_SENDERS"]) == {"0101": {"name": "Havby Kommune", "cvr": "12345674"}}
+    assert set(given) <= {f"TOVHOLDER_{field.upper()}" for field in Settings.model_fields}
+    assert claim["spec"] == {"accessModes": ["ReadWriteMany"], "resources": {"requests": {"storage": "5Gi"}}}
+    assert claim["metadata"]["annotations"] == {"helm.sh/resource-policy": "keep"}
+    assert mounted(*of_their_own)[carrier][0] == "print"
+    assert manifests(f"mode={mode}", *of_their_own, kind="PersistentVolumeClaim") == []
+    # Off, as it is without being asked for, there is neither volume nor setting.
+    assert (mounted(), manifests(f"mode={mode}", kind="PersistentVolumeClaim")) == ({}, [])
+    assert not {name for name, _ in environment(manifests(f"mode={mode}")) if "LETTER" in name}
+
+
+def test_letters_are_not_switched_on_past_their_volume() -> None:
+    assert "say it under `letters`" in refusal_of("config.extra.TOVHOLDER_LETTERS_FOLDER=/tmp/letters")
 
 
 def test_the_database_is_migrated_before_an_install_and_before_an_upgrade() -> None:

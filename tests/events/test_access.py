@@ -11,7 +11,7 @@ from services.events.access import classes, may, table
 
 RELATIONS = (
     "holder", "deputy", "leader", "intake-lead", "receiver", "supporter", "daycare", "giver", "placement", "sender", "service",
-    "health-visitor", "participant", "notifier", "assessor", "team",
+    "health-visitor", "participant", "notifier", "assessor", "team", "asked",
 )  # fmt: skip
 
 
@@ -67,6 +67,12 @@ def test_the_mother_is_a_person_of_her_own_and_stays_with_those_who_care_for_her
     assert {relation for relation in RELATIONS if may({relation}, "mother", "see")} == {
         "holder", "deputy", "intake-lead", "health-visitor", "service",
     }  # fmt: skip
+
+
+def test_who_is_asked_for_a_plusplads_knows_what_the_child_is_called_and_nothing_else() -> None:
+    assert [(class_, verb) for class_ in classes() for verb in ("see", "act") if may({"asked"}, class_, verb)] == [
+        ("name", "see")
+    ]
 
 
 def test_what_is_recorded_of_the_parents_or_notified_stays_with_who_visits_whoever_holds_the_baton() -> None:

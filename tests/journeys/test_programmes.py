@@ -4,6 +4,7 @@ import asyncio
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -52,7 +53,7 @@ async def enrolments(world: World, nurse: str) -> list[dict[str, Any]]:
     return sorted(found, key=lambda each: str(each["id"]))
 
 
-async def test_each_of_the_five_programmes_is_at_work_in_its_town(towns: World) -> None:
+async def test_each_of_the_five_programmes_is_at_work_in_its_town(towns: World, tmp_path: Path) -> None:
     seen = {nurse: await enrolments(towns, nurse) for nurse in ("frida", "ditlev", "dorthea", "dina", "dagmar")}
 
     # Every family has what its town's file says, and each effort is shown with its step in the Handleguide.
@@ -100,4 +101,18 @@ async def test_each_of_the_five_programmes_is_at_work_in_its_town(towns: World) 
     assert "familietraening" in explained.stdout
     assert "running, offered for" in " ".join(explained.stdout.split())
     assert "Familietræning (https://handleguide.tidligby.example/familietraening)" in explained.stdout
+    assert "programmes.yaml: the folder of 0993" in explained.stdout
+    # And before it is uploaded: which visits the child would have by a file; and what is uploaded, which here is nothing.
+    file = tmp_path / "besoeg.yaml"
+    file.write_text((await towns.as_professional("gudrun").get("/sundhedspleje/visit-plan-file")).body["content"])
+    by_file, uploaded = [
+        await asyncio.to_thread(subprocess.run, [*command[:4], *rest], env=surroundings(towns), capture_output=True, text=True)
+        for rest in (["explain", training["child"], "--file", str(file)], ["check", str(file), "--municipality", "0993"])
+    ]
+    assert f"visits.yaml: {file}" in by_file.stdout, by_file.stdout + by_file.stderr
+    assert "it is for every family" in by_file.stdout
+    assert (uploaded.returncode, "0993/visits.yaml: nothing uploaded holds today" in uploaded.stdout) == (0, True), (
+        uploaded.stdout
+    )
+    assert "it changes nothing" in uploaded.stdout
     assert await towns.dead_letters() == []

@@ -1,6 +1,7 @@
 """Who is told of what, and when a delivery is tried again or given to a person: pure rules."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from services import catalogue, contracts
 from services.events import Event
-from services.events.daycare import StartPlanned
+from services.events.daycare import PlusPladsOverdue, StartPlanned
 from services.events.envelope import Seat
 from services.events.midwife import NotificationReceived
 from services.events.registry import HandoverEscalated, HandoverProposed, InformationRequested, TovholderChanged
@@ -120,6 +121,23 @@ def test_an_escalation_reaches_the_named_leader_first() -> None:
 
     assert told[0] == Told("professional", LEADER_OF_A, "escalated-to", "inbox")
     assert people(told, "email") == [LEADER_OF_A]
+
+
+def test_an_unanswered_plusplads_reaches_the_leader_it_is_put_to_the_tovholder_and_both_units_leaders_each_once() -> None:
+    leader, chief = uuid4(), uuid4()
+    overdue = PlusPladsOverdue(
+        asked=uuid4(), child=CHILD, municipality="0999", unit=NURSERY, due_on=date(2027, 1, 4), tovholder=AT_TEAM,
+        to=Seat(professional=chief, unit=TEAM),
+    )  # fmt: skip
+    known = Known(holder=AT_TEAM, leaders={NURSERY: (leader,), TEAM: (chief, LEADER_OF_A)})
+
+    told = told_of(overdue, known)
+
+    assert told[0] == Told("professional", chief, "escalated-to", "inbox")
+    assert people(told, "inbox") == [chief, A, LEADER_OF_A, leader]
+    assert people(told, "email") == [chief, A, leader]
+    # A private institution hears by the parents alone.
+    assert people(told_of(overdue, replace(known, private_units=frozenset({NURSERY}))), "inbox") == [chief, A, LEADER_OF_A]
 
 
 def test_a_planned_start_reaches_the_tovholder_the_pedagogue_and_the_institution_s_leader() -> None:

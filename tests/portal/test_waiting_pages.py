@@ -130,10 +130,27 @@ async def test_a_plusplads_that_a_programme_asks_for_waits_on_pages_until_it_is_
         assert page.text.count(f'href="{first}"') == 1, path
         assert "overskredet" not in page.text
     assert (await stranger.get(first)).status_code == 404
+    # The leader who is asked reads who it is about, and is led no further into the child's page; a colleague of hers does not.
+    asked = (await mona.get(first)).text
+    assert ("Mor Attrap Et" in asked, f"/portal/barn/{one}" in asked) == (True, False)
+    assert "Mor Attrap Et" not in (await peter.get(first)).text
     assert first not in (await stranger.get("/portal/")).text
     await world.advance(timedelta(days=8))
     mona, peter, inge = [await logged_in(world, name) for name in ("mona", "peter", "inge")]
     assert "Fristen er overskredet med 1 dag" in (await mona.get("/portal/")).text
+    # Overdue it is told, once: to the leader it is put to by name, the tovholder and the institution's leader.
+    await world.tick()
+    told = await world.sql(
+        "notifications",
+        "select why, recipient::text as who from delivery where kind = 'plus_plads_overdue' and channel = 'inbox'",
+    )
+    of = {"escalated-to": "lone", "tovholder": "inge", "unit-leaders": "mona"}
+    assert sorted((row["why"], row["who"]) for row in told) == sorted(
+        (why, world.names[who]) for why, who in of.items() for _ in "12"
+    )
+    lone = await logged_in(world, "lone")
+    assert f'href="{first}"' in (await lone.get("/portal/")).text
+    assert "Mor Attrap Et" in (await lone.get(first)).text
 
     # Held once, by who may; there is none for the other, with why.
     await peter.get(first)
@@ -151,8 +168,12 @@ async def test_a_plusplads_that_a_programme_asks_for_waits_on_pages_until_it_is_
     assert "Tovholderen får besked." in declined.text
     assert "Der er ingen ledig" in declined.text
     assert first not in (await mona.get("/portal/")).text
+    await world.settle()
+    assert "Mor Attrap To" not in (await mona.get(second)).text
+    board = (await mona.get("/portal/pluspladser")).text
+    assert ("Mor Attrap Et" in board, f"/portal/barn/{one}" in board) == (True, False)
     assert "Frigiv en plads" in (await inge.get("/portal/pluspladser")).text
-    await closed(mona, peter, inge, stranger)
+    await closed(mona, peter, inge, stranger, lone)
 
 
 async def test_what_a_family_must_be_told_afterwards_waits_until_somebody_says_how_they_know(outward: World) -> None:

@@ -21,7 +21,8 @@ PEOPLE: dict[str, frozenset[str]] = {
     "ditte": frozenset({"intake-lead"}),
     "anna": frozenset({"receiver"}),
     "thomas": frozenset({"supporter", "assessor"}),
-    "mona": frozenset({"daycare", "participant"}),
+    "mona": frozenset({"daycare", "participant", "asked"}),
+    "gitte": frozenset({"asked"}),
     "inge": frozenset({"giver", "intake-lead"}),
     "placement-havby": frozenset({"placement"}),
     "maternity-havby": frozenset({"sender"}),
@@ -77,6 +78,7 @@ async def stood_by(world: World) -> Child:
     plus = {"child": names["child"], "unit": unit, "method": "cos-p"}
     names["place"] = (await _made(child, "inge", "/daycare/plusplads", plus))["id"]
     names["asked"] = await _asked(child, unit)
+    await _asked(child, world.names["dagpleje"])
     start = {"child": names["child"], "unit": unit, "starts_on": (today + timedelta(days=90)).isoformat()}
     names["start"] = (await _made(child, "inge", "/daycare/starts", start))["id"]
     given = {"child": names["child"], "to": {"unit": unit}, "categories": ["development"], "text": {"development": "Smiles."}}

@@ -1,9 +1,17 @@
 """Programmes and visit plans written by an administrator: checked, compared, in force from a day on, taken back before."""
 
+from collections.abc import AsyncIterator
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
+from typer.testing import CliRunner
+
+from services.__main__ import program
 from services.chassis.calendar import date_of
+from services.chassis.store import Store
+from services.sundhedspleje.repository import plans
+from services.sundhedspleje.repository.checking import Said, as_upload, uploaded
 from tests.support.world import Someone, World
 
 FILE = "/sundhedspleje/programme-file"
@@ -87,7 +95,34 @@ def planned(before: str, on: date, *contacts: tuple[str, int], reason: str = "")
     return content.replace("decline_reasons: [", f"decline_reasons: [{reason}, ") if reason else content
 
 
-async def test_visit_plans_are_written_the_same_way_and_what_visits_were_planned_by_stands(world: World) -> None:
+async def _checked(store: Store, file: Path, *days: date) -> AsyncIterator[list[Said]]:
+    """What is uploaded; then what is said of the file as an upload from each day on."""
+    yield await uploaded(store, "0990")
+    for day in days:
+        yield await as_upload(store, "0990", file, day)
+
+
+def test_the_command_knows_a_file_by_what_stands_in_it_and_tells_every_mistake_with_its_line(tmp_path: Path) -> None:
+    folder = Path(plans.__file__).parent.parent / "plans" / "standard"
+    plan, wrong, offers = tmp_path / "besøg 2027.yaml", tmp_path / "wrong.yml", tmp_path / "indsatser.yaml"
+    plan.write_text((folder / "visits.yaml").read_text())
+    wrong.write_text((folder / "visits.yaml").read_text().replace("Graviditetsbesøg", "Ualmindeligt besøg"))
+    offers.write_text(written(("gruppe", date(2027, 1, 4), 8), ("gruppe", date(2027, 6, 1), 9)))
+
+    def check(*given: str) -> tuple[int, str]:
+        ended = CliRunner().invoke(program, ["programmes", "check", *given])
+        return ended.exit_code, ended.output
+
+    later = "from 2027-06-01 gruppe has another capacity; what was offered or planned before stays as it was"
+    assert check(str(plan), str(offers)) == (0, f"{plan}: makes sense\n{offers}: makes sense\n{offers}: {later}\n")
+    number = wrong.read_text().splitlines().index(next(it for it in wrong.read_text().splitlines() if "Ualmindeligt" in it)) + 1
+    ended, said = check(str(wrong), str(tmp_path / "none.yaml"), str(folder))
+    assert (ended, f"{wrong}:{number}: " in said, "none.yaml: No such file" in said) == (1, True, True)
+    assert [f"{folder / name}: makes sense" in said for name in ("visits.yaml", "screenings.yaml")] == [True, True]
+    assert check()[0] == 2
+
+
+async def test_visit_plans_are_written_the_same_way_and_what_visits_were_planned_by_stands(world: World, tmp_path: Path) -> None:
     lone, anna, today = world.as_professional("lone"), world.as_professional("anna"), date_of(await world.now())
     soon, later = today + timedelta(days=2), today + timedelta(days=5)
     before = (await lone.get(PLAN_FILE)).body["content"]
@@ -103,6 +138,17 @@ async def test_visit_plans_are_written_the_same_way_and_what_visits_were_planned
     assert changes["decline-reason", "on-holiday"] == ("new", [])
     kept = await lone.post(PLAN_FILE, new)
     assert (await lone.post(PLAN_FILE, new)).problem == "another-file-is-coming"
+    # The operator's command reads what is uploaded, and says of a file what an upload would: before and after its day.
+    store, mine = world.store("sundhedspleje"), tmp_path / "new plan.yaml"
+    mine.write_text(planned(content, later, ("late-visit", 21)))
+    coming, compared, *too_soon = [it async for it in _checked(store, mine, soon, today)]
+    assert [it.text for it in coming] == [
+        "0990/programmes.yaml: nothing uploaded holds today; the folder does",
+        "0990/visits.yaml: nothing uploaded holds today; the folder does",
+        f"0990/visits.yaml from {soon}: is coming, and makes sense",
+    ]
+    assert f"{mine}: new from {later}: contact late-visit" in [it.text for it in compared]
+    assert [(it.wrong, "tomorrow on" in it.text) for said in too_soon for it in said] == [(True, True)]
     # A file of programmes waits for a day of its own.
     assert (
         await lone.post(f"{FILE}?dry_run=true", {"content": written(("gruppe", soon, 8)), "from_on": soon.isoformat()})
@@ -113,6 +159,11 @@ async def test_visit_plans_are_written_the_same_way_and_what_visits_were_planned
     in_force = (await anna.get("/sundhedspleje/configuration")).body
     assert soon.isoformat() in {it["from_on"] for it in in_force["in_force"] if it["what"] == "visit-plan"}
     assert (await lone.post(f"{PLAN_FILE}/{kept.body['file']}/withdrawal", {})).problem == "only-a-coming-file-is-taken-back"
+
+    mine.write_text(before)
+    holding, refused_then = [it async for it in _checked(store, mine, later)]
+    assert holding[-1].text == f"0990/visits.yaml from {soon}: holds, and makes sense"
+    assert [(it.wrong, f"the plan from {soon} is missing" in it.text) for it in refused_then] == [(True, True)]
 
     # What has taken effect stands as it was; mistakes are told with their line.
     for wrong, says in (

@@ -88,14 +88,18 @@ class Heard:
 
     async def pass_days(self, days: int) -> None:
         """Moves the clock of facts, and lets the listener's own clock do its work."""
+        await self.move_clock(days)
+        leader = self.world.running.leaders[self.listener]
+        await leader.once()
+        assert leader.trouble is None, leader.trouble
+
+    async def move_clock(self, days: int) -> None:
+        """Of facts; nobody has looked at it yet."""
         connection = await asyncpg.connect(owner_dsn(self.world.settings))
         try:
             await connection.execute("update chassis.clock set moved_by = moved_by + $1", timedelta(days=days))
         finally:
             await connection.close()
-        leader = self.world.running.leaders[self.listener]
-        await leader.once()
-        assert leader.trouble is None, leader.trouble
 
     def logged_in(self, person: UUID) -> Someone:
         return self.world.with_token(self.world.issuer.token(str(person)))

@@ -86,7 +86,14 @@ TOVHOLDER_SMTP_PORT: {{ $.Values.config.smtp.port | quote }}
 TOVHOLDER_SMTP_TLS: {{ $.Values.config.smtp.tls }}
 TOVHOLDER_SMTP_SENDER: {{ $.Values.config.smtp.sender | quote }}
 {{- end }}
+{{- if .Values.letters.enabled }}
+TOVHOLDER_LETTERS_FOLDER: {{ include "tovholder.lettersFolder" . }}
+TOVHOLDER_LETTER_SENDERS: {{ .Values.letters.senders | toJson | quote }}
+{{- end }}
 {{- range $name, $value := .Values.config.extra }}
+{{- if has $name (list "TOVHOLDER_LETTERS_FOLDER" "TOVHOLDER_LETTER_SENDERS") }}
+{{- fail (printf "%s is no further setting: say it under `letters`, which brings the volume." $name) }}
+{{- end }}
 {{ $name }}: {{ $value | quote }}
 {{- end }}
 {{- end -}}
@@ -128,6 +135,19 @@ capabilities: {drop: [ALL]}
       {{- end }}
 - name: tmp
   emptyDir: {sizeLimit: 64Mi}
+{{- end -}}
+
+{{- define "tovholder.lettersFolder" -}}
+/var/lib/tovholder/letters
+{{- end -}}
+
+{{- define "tovholder.lettersClaim" -}}
+{{- .Values.letters.existingClaim | default (printf "%s-letters" (include "tovholder.fullname" .)) -}}
+{{- end -}}
+
+{{/* "true" for the Deployment that writes letters, while they are on: (dict "root" $ "service" its settings). */}}
+{{- define "tovholder.writesLetters" -}}
+{{- if and .root.Values.letters.enabled (has "notifications" .service.runs) -}}true{{- end -}}
 {{- end -}}
 
 {{- define "tovholder.egress" -}}

@@ -10,7 +10,8 @@ from services.chassis.errors import NotAllowed, RuleViolated
 from services.daycare.domain import Asker
 from services.daycare.domain.places import Holding
 from services.events import Event
-from services.events.daycare import PlusPladsAnswered, WhyNoPlusPlads
+from services.events.daycare import PlusPladsAnswered, PlusPladsAwaited, PlusPladsLapsed, PlusPladsOverdue, WhyNoPlusPlads
+from services.events.envelope import Seat
 
 State = Literal["open", "reserved", "declined", "lapsed"]
 
@@ -27,7 +28,8 @@ class ItIsAnsweredAlready(RuleViolated):
 class Asked:
     """An institution is asked to hold a plusplads for a child, to go on in the method of a programme.
 
-    `due_on`: the last day to answer; after it the task is overdue and stays open.
+    `due_on`: the last day to answer; after it the task is overdue and stays open. `overdue_said`: the last day that was
+    said to have passed; `put_to`: the leader who is to see to it since.
     """
 
     id: UUID
@@ -41,6 +43,8 @@ class Asked:
     holding: UUID | None = None
     reason: WhyNoPlusPlads | None = None
     answered_by: UUID | None = None
+    overdue_said: date | None = None
+    put_to: UUID | None = None
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,36 @@ def must_be_open(asked: Asked) -> None:
     """ItIsAnsweredAlready."""
     if asked.state != "open":
         raise ItIsAnsweredAlready(state=asked.state)
+
+
+def awaited(asked: Asked) -> PlusPladsAwaited:
+    """From now on the institution has to answer, and may know who the child is."""
+    return PlusPladsAwaited(
+        asked=asked.id, child=asked.child, municipality=asked.municipality, unit=asked.unit, due_on=asked.due_on
+    )  # fmt: skip
+
+
+def run_out(asked: Asked, tovholder: Seat | None, leader: Seat | None, today: date) -> Answered | None:
+    """Once for a last day that has passed without an answer; nothing is answered by silence, and the task stays open."""
+    if asked.state != "open" or today <= asked.due_on or asked.overdue_said == asked.due_on:
+        return None
+    said = PlusPladsOverdue(
+        asked=asked.id, child=asked.child, municipality=asked.municipality, unit=asked.unit, due_on=asked.due_on,
+        tovholder=tovholder, to=leader,
+    )  # fmt: skip
+    return Answered(replace(asked, overdue_said=asked.due_on, put_to=leader.professional if leader else None), (said,))
+
+
+def lapse(asked: Asked) -> Answered:
+    """It is no longer to be decided: the case is over, or another reference of the child goes on with it."""
+    lapsed = PlusPladsLapsed(asked=asked.id, child=asked.child, municipality=asked.municipality, unit=asked.unit)
+    return Answered(replace(asked, state="lapsed"), (lapsed,))
+
+
+def goes_on_with(asked: Asked, survivor: UUID) -> Answered:
+    """Two references are one child: the task is the survivor's, and the merged one's no longer."""
+    taken = replace(asked, child=survivor)
+    return Answered(taken, (*lapse(asked).events, awaited(taken)))
 
 
 def decline(asked: Asked, reason: WhyNoPlusPlads, by: UUID | None) -> Answered:

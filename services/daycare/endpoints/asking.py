@@ -36,8 +36,8 @@ async def see_asked(
     after: UUID | None = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 50,
 ) -> Response:
-    """What is still to be decided: of a `unit`, of the caller's own children (`of=me`), of the units that the caller leads,
-    or of the whole municipality (`of=municipality`), for the placement office.
+    """What is still to be decided: of a `unit`, of the caller's own children (`of=me`), of the units that the caller leads or
+    put to them when it was overdue (`of=led`), or of the whole municipality (`of=municipality`), for the placement office.
 
     As far as the caller may see the child's place: a page may be short.
     """
@@ -46,7 +46,8 @@ async def see_asked(
     async with request.begin() as look:
         asking = asker(look.caller)
         units = [unit] if unit else sorted(asking.leads) if of == "led" else None if of == "municipality" else []
-        found = await stored.open_in(look.tx, units, asking.professional if of == "me" else None, after, limit)
+        me = asking.professional
+        found = await stored.open_in(look.tx, units, me if of == "me" else None, me if of == "led" else None, after, limit)
         standings = await repository.standings(look.tx, {it.child for it in found}, asking.professional, date_of(look.at))
         shown = [_out(it) for it in found if await _sees(look, it, standings.get(it.child))]
         return answer(200, AskedPageOut(asked=shown, next=found[-1].id if len(found) == limit else None).model_dump())
@@ -71,6 +72,9 @@ async def _sees(look: OpenReading, it: Asked, standing: repository.Standing | No
     own = await repository.unit_of(look.tx, it.unit, it.municipality)
     if own and not own.private and it.unit in asking.works_in:
         related |= {"daycare"}
+    # Who leads above the tovholder's unit has no part in its children otherwise.
+    if it.put_to and it.put_to == asking.professional:
+        related |= {"leader"}
     sees = may(related, "place", "see")
     if sees:
         await look.saw(it.child, "place", "asked")

@@ -190,13 +190,15 @@ async def save_start(tx: Tx, start: Start, at: datetime) -> None:
 
 async def save_unit(tx: Tx, unit: UnitChanged) -> None:
     await tx.later(
-        "insert into unit (id, municipality, kind, private, active) values ($1, $2, $3, $4, $5) on conflict (id) do update set"
-        " municipality = excluded.municipality, kind = excluded.kind, private = excluded.private, active = excluded.active",
+        "insert into unit (id, municipality, kind, private, active, parent) values ($1, $2, $3, $4, $5, $6)"
+        " on conflict (id) do update set municipality = excluded.municipality, kind = excluded.kind, private = excluded.private,"
+        " active = excluded.active, parent = excluded.parent",
         unit.unit,
         unit.municipality,
         unit.kind,
         unit.private,
         unit.active,
+        unit.parent,
     )
 
 

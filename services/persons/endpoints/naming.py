@@ -1,6 +1,7 @@
 """What many people are called, asked for at once: a list of children on a page is one question, not fifty."""
 
-from collections.abc import Mapping
+from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Annotated
 from uuid import UUID
 
@@ -14,6 +15,8 @@ from services.persons.repository.many import Named
 from services.persons.schemas import NameOut, NamesOut, Purpose
 
 router = APIRouter()
+# Whoever is asked for a plusplads, or holds one, looks for that alone, whatever else they say.
+_ASKED = "plusplads"
 Looking = Annotated[Reading, Depends(reading(runtime_of("persons")))]
 
 
@@ -25,32 +28,51 @@ async def named(
 ) -> NamesOut:
     """Those who are nobody here, or not for the caller, are left out. Each who is shown is in the access log.
 
-    A child that has no name yet is called by its mother's, for those who may see her.
+    A child that has no name yet is called by its mother's, for those who may see her. Who leads an institution that is asked for
+    a plusplads, or holds one, is told what the child is called and nothing else (`only_name`).
     """
     secrets = request.runtime.settings.secrets
     async with request.begin() as looking:
         found = await many.named(looking.tx, secrets, person)
         roles = await many.relations(looking.tx, secrets, looking.caller, found, looking.at)
-        shown = [one for one in found if may(roles[one.id], _class_of(one), "see")]
-        with_mother = [one for one in shown if one.mother and may(roles[one.id], "mother", "see")]
-        mothers = await many.named(
-            looking.tx, secrets, [one.mother for one in with_mother if one.mother and not one.value("name")]
-        )
-        for one in [*(one for one in shown if not one.merged_into), *mothers]:
-            await looking.saw(one.id, _class_of(one), purpose)
-    known = {one.id: one for one in mothers}
-    return NamesOut(people=[_out(one, known if one in with_mother else {}) for one in shown])
+        shown = [_as_shown(one, roles[one.id]) for one in found]
+        through = {it.mother: it.mothers_class for it in shown if it.class_ and it.mother}
+        mothers = {one.id: one for one in await many.named(looking.tx, secrets, through)}
+        seen = [(it.one.id, it.class_) for it in shown if it.class_ and not it.one.merged_into]
+        seen += [(mother, through[mother]) for mother in mothers]
+        for subject, class_ in seen:
+            await looking.saw(subject, class_, _ASKED if class_ == "name" else purpose)
+    return NamesOut(people=[_out(it, mothers.get(it.mother) if it.mother else None) for it in shown if it.class_])
 
 
-def _class_of(one: Named) -> str:
-    return "identity" if one.kind == "child" else "mother"
+@dataclass(frozen=True)
+class _Shown:
+    """Someone as far as the caller sees them.
+
+    `class_`: as which class of data; None: not at all. `mother`: by whose name they are called, seen as `mothers_class`.
+    """
+
+    one: Named
+    class_: str | None
+    mother: UUID | None
+    mothers_class: str
 
 
-def _out(one: Named, mothers: Mapping[UUID, Named]) -> NameOut:
+def _as_shown(one: Named, roles: Collection[str]) -> _Shown:
+    classes = ("identity", "name") if one.kind == "child" else ("mother",)
+    class_ = next((class_ for class_ in classes if may(roles, class_, "see")), None)
+    mothers_class = next((each for each in ("mother", "name") if may(roles, each, "see")), None)
+    by_mother = mothers_class and not one.value("name")
+    return _Shown(one, class_, one.mother if by_mother else None, mothers_class or "")
+
+
+def _out(it: _Shown, mother: Named | None) -> NameOut:
+    one, only_name = it.one, it.class_ == "name"
     if one.merged_into:
         return NameOut(person=one.id, kind=one.kind, merged_into=one.merged_into)
-    mother = mothers.get(one.mother) if one.mother else None
+    told = ("name",) if only_name and one.value("name") else ("name", "born_at", "due_on")
     return NameOut(
-        person=one.id, kind=one.kind, status=one.status, **{name: one.value(name) for name in ("name", "born_at", "due_on")},
-        mother_name=mother.value("name") if mother else None, protected=one.protected,
+        person=one.id, kind=one.kind, status=one.status, **{name: one.value(name) for name in told},
+        mother_name=mother.value("name") if mother else None, only_name=only_name,
+        protected=one.protected or (mother is not None and mother.protected),
     )  # fmt: skip

@@ -107,11 +107,14 @@ async def _gatherings(visit: Visit) -> Week:
 
 
 def whose_pluspladser(visit: Visit) -> list[str]:
-    """Whose pluspladser that programmes ask for wait for this person: their own children's, of the daycares they lead, or all."""
+    """Whose pluspladser that programmes ask for wait for this person: their own children's, as a leader, or all.
+
+    As a leader: of the daycares one leads, and what was put to one when it was overdue.
+    """
     kinds = {seat.unit_kind for seat in visit.caller.seats}
     if "placement" in kinds:
         return ["municipality"]
-    leads = any(seat.leads and seat.unit_kind in ("institution", "dagpleje") for seat in visit.caller.seats)
+    leads = any(seat.leads for seat in visit.caller.seats)
     return [*(["me"] if kinds & set(_HOLDING) else []), *(["led"] if leads else [])]
 
 

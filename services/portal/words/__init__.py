@@ -102,6 +102,7 @@ FACTS = {
     "child_started": _("Barnet er startet i dagtilbud"),
     "overlevering_given": _("En overlevering er givet"),
     "plus_plads_asked": _("En plusplads skal besluttes"),
+    "plus_plads_overdue": _("Svaret om en plusplads er over fristen"),
     "plus_plads_answered": _("En plusplads er besluttet"),
     "disclosed_by_law": _("Familien får besked om, at noget er givet videre uden samtykke"),
     "mother_disclosed_by_law": _("Moderen får besked om, at noget er givet videre uden samtykke"),
@@ -231,6 +232,7 @@ CONSENT_STATES = {
 SEEN_CLASSES = {
     "baton": _("Tovholder og overdragelser"),
     "identity": _("Hvem barnet er"),
+    "name": _("Hvad barnet hedder"),
     "mother": _("Mor og forældre"),
     "protected-address": _("Beskyttet adresse"),
     "consent": _("Samtykker"),
@@ -255,6 +257,7 @@ SEEN_PURPOSES = {
     "supervision": _("Ledelse eller tilsyn"),
     "registration": _("Registrering"),
     "notice": _("Besked skulle sendes"),
+    "plusplads": _("En plusplads skulle besluttes"),
     "list": _("Overblik over egne børn"),
     "caseload": _("Overblik over egne børn"),
     "arrivals": _("Børn på vej i dagtilbud"),

@@ -12,12 +12,8 @@ from services.chassis.ids import new_id
 from services.chassis.party import Caller
 from services.chassis.request import Change, OpenChange, Reading, answer
 from services.chassis.route import UsualRoute
-from services.sundhedspleje.domain import visit_files
-from services.sundhedspleje.domain.programmes import definitions
-from services.sundhedspleje.domain.programmes.definitions import Programmes
-from services.sundhedspleje.domain.visits import VisitPlans
 from services.sundhedspleje.endpoints.related import Changing, Looking
-from services.sundhedspleje.repository import plans, written
+from services.sundhedspleje.repository import comparing, plans, written
 from services.sundhedspleje.repository.written import PROGRAMMES, VISITS, Name
 from services.sundhedspleje.schemas.programmes import FileComparedOut, FileIn, FileLine, FileOut, VisitFileComparedOut
 
@@ -116,26 +112,16 @@ async def _written(request: Change, body: FileIn, dry_run: bool, name: Name, com
 
 async def _programmes(opened: OpenChange, municipality: str, body: FileIn) -> list[Any]:
     try:
-        after = plans.read_text(body.content, Programmes, PROGRAMMES)
+        return list(await comparing.programmes(opened.tx, municipality, body.content, body.from_on))
     except plans.TheFileMakesNoSense as error:
         raise TheProgrammesMakeNoSense(mistakes=list(error.mistakes)[:100]) from error
-    before = await written.programmes(opened.tx, municipality, body.from_on)
-    if mistakes := definitions.rewritten(before, after, body.from_on):
-        raise TheProgrammesMakeNoSense(mistakes=[f"{PROGRAMMES}: {it}" for it in mistakes[:100]])
-    return list(definitions.differences(before, after, body.from_on))
 
 
 async def _visits(opened: OpenChange, municipality: str, body: FileIn) -> list[Any]:
     try:
-        after = plans.read_text(body.content, VisitPlans, VISITS)
+        return list(await comparing.visits(opened.tx, municipality, body.content, body.from_on))
     except plans.TheFileMakesNoSense as error:
         raise TheVisitPlansMakeNoSense(mistakes=list(error.mistakes)[:100]) from error
-    before = await written.visit_plans(opened.tx, municipality, body.from_on)
-    offered = await written.programmes(opened.tx, municipality, body.from_on)
-    named = {kind for it in offered.in_force(body.from_on) for kind in it.visits}
-    if mistakes := visit_files.rewritten(before, after, body.from_on, named):
-        raise TheVisitPlansMakeNoSense(mistakes=[f"{VISITS}: {it}" for it in mistakes[:100]])
-    return list(visit_files.differences(before, after, body.from_on))
 
 
 async def _taken_back(request: Change, number: UUID, name: Name) -> Response:

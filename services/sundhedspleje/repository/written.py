@@ -41,10 +41,21 @@ async def text(tx: Tx, municipality: str, on: date, name: Name) -> str:
     return str(row["content"]) if row else plans.text_of(municipality, name, tx.store.settings.plans_folder)
 
 
+async def content(tx: Tx, number: UUID) -> str:
+    """As it was uploaded."""
+    return str(await tx.fetchval("select content from written_file where id = $1", number))
+
+
+async def holds_since(tx: Tx, municipality: str, on: date, name: Name) -> date | None:
+    """From which day the uploaded file holds that is in force on a day; None: the municipality's folder is."""
+    row = await _in_force(tx, municipality, on, name)
+    return row["from_on"] if row else None
+
+
 async def _in_force(tx: Tx, municipality: str, on: date, name: Name) -> Any:
     return await tx.fetchrow(
-        "select id, content from written_file where municipality = $1 and name = $3 and from_on <= $2 and withdrawn_at is null"
-        " order by from_on desc, id desc limit 1",
+        "select id, content, from_on from written_file where municipality = $1 and name = $3 and from_on <= $2"
+        " and withdrawn_at is null order by from_on desc, id desc limit 1",
         *(municipality, on, name),
     )
 
