@@ -47,7 +47,8 @@ async def _writing(visit: Visit, ref: UUID, to: Chosen, status: int = 200) -> Re
         visit.apis.child(ref),
         visit.apis.names_of([to.professional], [to.unit]),
     )
-    typed = visit.typed_in(f"/portal/barn/{ref}/overdrag/se")
+    place = f"/portal/barn/{ref}/overdrag"
+    typed = visit.typed_in(f"{place}/se", place)
     return visit.page("propose_what.html", status, child=child, person=person, names=names, to=to, typed=typed)
 
 
@@ -79,14 +80,8 @@ async def propose(ref: UUID, sent: Sending) -> Response:
     try:
         await sent.post("registry", f"/registry/children/{ref}/handovers", _body(to, typed), about=ref, at_field=_AT_FIELDS)
     except Again:
-        return await _writing(_as_written(sent, ref), ref, to, 422)
+        return await _writing(sent, ref, to, 422)
     return sent.to(f"/portal/barn/{ref}", "proposed")
-
-
-def _as_written(sent: Sent, ref: UUID) -> Sent:
-    """What came from the last step is shown in the one before."""
-    sent.typed.action = f"/portal/barn/{ref}/overdrag/se"
-    return sent
 
 
 def _body(to: Chosen, typed: Any) -> dict[str, Any]:

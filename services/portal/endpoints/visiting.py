@@ -135,9 +135,12 @@ class Visit:
     def form_id(self, action: str) -> str:
         return forms.new_id(self.session.key, action)
 
-    def typed_in(self, action: str) -> Typed:
-        """What was typed into the form with this address, where there is something: after an error, or a lost session."""
-        return self.typed if self.typed.action == action else forms.NOTHING
+    def typed_in(self, *actions: str) -> Typed:
+        """What was typed into the form with this address, where there is something: after an error, or a lost session.
+
+        Further addresses: of steps that carry on what was written in this one.
+        """
+        return self.typed if self.typed.action in actions else forms.NOTHING
 
     def page(self, template: str, status: int = 200, **given: Any) -> HTMLResponse:
         done = self.request.query_params.get("sket")
@@ -365,8 +368,9 @@ async def overtaken(over: Overtaken) -> HTMLResponse:
 
 def _said(typed: Typed) -> list[tuple[str, str]]:
     """What somebody wrote themselves, by field; ids and choices are no loss."""
-    return [(name, typed.one(name)) for name in typed.fields if name in WRITTEN]
+    return [(name, typed.one(name)) for name in typed.fields if name in WRITTEN or name.startswith(WRITTEN_BY_TOPIC)]
 
 
 # Fields in which people write.
+WRITTEN_BY_TOPIC = "text-"
 WRITTEN = ("text", "message", "family_wish", "note", "question", "answer", "household", "referral_reason")
