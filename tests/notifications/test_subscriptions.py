@@ -193,7 +193,12 @@ async def test_rules_are_added_and_removed_while_it_runs_and_count_from_then_on(
     foreign = [await other.post(place, {"name": "mine"}), await other.delete(f"{place}/births")]
     assert [it.status for it in foreign] == [404, 404]
     assert (await telling.someone("elin").post(place, {"name": "mine"})).problem == "only-an-administrator-keeps-subscriptions"
-    bad = ({"name": "x", "kinds": ["custody_changed"]}, {"name": "x", "from_months": 9, "to_months": 8}, {"name": "X"}, {})
+    bad: tuple[dict[str, Any], ...] = (
+        {"name": "x", "kinds": ["custody_changed"]},
+        {"name": "x", "from_months": 9, "to_months": 8},
+        {"name": "X"},
+        {},
+    )
     assert [(await system.post(place, body)).status for body in bad] == [422] * 4
     assert [(await system.delete(f"{place}/{name}")).problem for name in ("births", "gone")] == [
         "the-last-rule-stays",

@@ -21,6 +21,10 @@ _NOT_FOLLOWED = re.compile(r"/portal/(static|sprog|log-u|log-ind|live|tal/)|\.(c
 _RAW = ("<script>alert", "<img src=x", ">49<")
 _PAGES = 70
 _TEXT = ("text", "search", "email", "tel", "url", "textarea")
+# What a page was made from: nobody's choice.
+_READ_FROM_THE_PAGE = ("version", "was")
+# Acts that leave nothing to do on their page come last.
+_FINAL = re.compile(r"/(afslut|aflys|afslag|ikke-holdt|holdt|fratraed|slet|slut|stop|tilbage|frigiv|faldet-til|ja|nej)$")
 _WRITTEN = "Skrevet i tillid"
 _MOTHERS_NUMBER = "1503901235"
 _KNOWING = ("directory", "persons", "registry", "sundhedspleje", "daycare", "midwife")
@@ -127,7 +131,7 @@ class Foreign:
         return {"0001": self.unit, "0002": self.professional}.get(id[9:13] if id.startswith("099") else "", self.child)
 
     def fill(self, one: Field) -> list[str]:
-        if one.name in (forms.ID, forms.PAGE):
+        if one.name in (forms.ID, forms.PAGE, *_READ_FROM_THE_PAGE) or (one.kind in _TEXT and one.value):
             return [one.value]
         given = ["Et ord"] if one.kind in _TEXT and not one.value else _chosen(one)
         return [self.instead(text) for text in given]
@@ -135,7 +139,7 @@ class Foreign:
 
 @dataclass
 class Visitor:
-    """Somebody who walks and sends what they find. `sent`: kinds of forms that have been, by whomever; `wrong`: what they found."""
+    """Somebody who walks and sends what they find. `sent`: kinds of forms that have been; `wrong`: what they found."""
 
     who: str
     browser: Browser
@@ -193,11 +197,11 @@ class Visitor:
         """What is missing is said at its field and in the summary, or nothing has to be said."""
         if any(one.kind != "hidden" for one in form.fields):
             status, text = await self.post(form, form.filled(_nothing))
-            self.must(status in (200, 409) or _told(text), "is not told what is missing", form.action, status)
+            self.must(_is_told(form, status, text), "is not told what is missing", form.action, status)
 
     async def hostile(self, form: Form, fill: Fill) -> str:
         status, text = await self.post(form, form.filled(fill))
-        self.must(status in (200, 409) or _told(text), "is not told what is wrong", form.action, status, form.filled(fill))
+        self.must(_is_told(form, status, text), "is not told what is wrong", form.action, status, form.filled(fill))
         return text
 
     async def left_open(self, form: Form) -> None:
@@ -216,8 +220,10 @@ def _is_whole(text: str) -> bool:
     return not any(raw in text for raw in _RAW)
 
 
-def _told(text: str) -> bool:
-    """Whether a page has errors, each in the summary with a way to its field, and at a field."""
+def _is_told(form: Form, status: int, text: str) -> bool:
+    """Done, or overtaken; else each error is in the summary with a way to its field, and at a field, of a form still there."""
+    if status in (200, 409) or f'action="{form.action}"' not in text:
+        return status in (200, 409, 422)
     summaries = re.findall(r'id="error-summary".*?</ul>', text, re.DOTALL)
     fields = [name for summary in summaries for name in re.findall(r'href="#([^"]+)"', summary)]
     at_fields = text.count('class="form-error-message"')
@@ -235,13 +241,15 @@ async def test_no_form_of_any_role_takes_in_hostile_text_or_foreign_ids_or_loses
         visitor = Visitor(who, browser, sent, world, wrong)
         before = await _facts(world)
         pages = await visitor.walked(start)
-        own = list(visitor.not_yet_sent([form for page in pages.values() for form in page.forms]))
+        found = visitor.not_yet_sent([form for page in pages.values() for form in page.forms])
+        own = sorted(found, key=lambda form: bool(_FINAL.search(form.path)))
         for form in own:
             await visitor.foreign(form, theirs)
         await world.settle()
         visitor.must(await _facts(world) == before, "has changed something with foreign ids")
         for form in own:
             await visitor.left_open(form)
+        for form in own:
             await visitor.empty(form)
             await visitor.hostile(form, _hostile)
             answer = await visitor.hostile(form, _hostile_where_people_write)
@@ -255,7 +263,7 @@ async def test_no_form_of_any_role_takes_in_hostile_text_or_foreign_ids_or_loses
     # What was taken in shows as it was written, on every page of those who see it; and nothing of the others' has changed.
     for who in ("inge", "anna", "mona"):
         await Visitor(who, roles[who][0], sent, world, wrong).walked(roles[who][1])
-    assert wrong == []
+    assert not wrong, "\n".join(wrong)
     assert len(sent) > 60
     assert await _of_skovby(world) == of_theirs
     for browser, _ in roles.values():

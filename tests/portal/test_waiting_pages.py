@@ -72,8 +72,12 @@ async def returned_letter(world: World) -> str:
     said = DisclosedByLaw(overlevering=uuid.uuid4(), given_by=by, given_at=at, **about)
     await say(world, child, said)
     await world.tick()
+    query = "select id from delivery where kind = 'disclosed_by_law' and state = 'sent'"
+    if not await world.sql("notifications", query):
+        # A service that was too busy to answer is asked again after ten seconds.
+        await world.advance(timedelta(seconds=15))
     # The letter comes back from the post.
-    [laid] = await world.sql("notifications", "select id from delivery where kind = 'disclosed_by_law' and state = 'sent'")
+    [laid] = await world.sql("notifications", query)
     folder = world.settings.letters_folder
     assert folder is not None
     await asyncio.to_thread((folder / "0990" / f"{laid['id']}.receipt.json").write_text, '{"state": "returned"}')

@@ -147,7 +147,7 @@ async def _page(visit: Visit, id: UUID, status: int = 200) -> Response:
     )
     questions = handover.get("questions") or []
     open_question = bool(questions) and not questions[-1]["answer"]
-    i_am = _parts(visit, handover, await _stands_in_for(visit, receiver["professional"]))
+    i_am = _parts(visit, handover, await stands_in_for(visit, receiver["professional"]))
     return visit.page(
         "handover.html", status, handover=handover, child=child, person=person, names=names, questions=questions,
         asked=open_question or (not questions and bool(handover["asked_at"])), i_am=i_am,
@@ -166,7 +166,7 @@ def _parts(visit: Visit, handover: dict[str, Any], stands_in: bool) -> set[str]:
     return parts
 
 
-async def _stands_in_for(visit: Visit, professional: str) -> bool:
+async def stands_in_for(visit: Visit, professional: str) -> bool:
     """Whether this person is the deputy in an absence of the other's that runs today."""
     if professional == str(visit.me):
         return False

@@ -20,7 +20,8 @@ _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 FIELDS = {
     "this-kind-does-not-leave": "kinds-1", "an-age-ends-after-it-begins": "to_months", "units": "unit", "children": "children",
     "kinds": "kinds-1", "from_months": "from_months", "to_months": "to_months", "rules": "unit",
-    "a-rule-of-that-name-stands-already": "unit", "a-subscription-has-no-more-rules": "unit",
+    "the-subscription-has-ended": "rules", "a-rule-of-that-name-stands-already": "unit",
+    "a-subscription-has-no-more-rules": "unit",
 }  # fmt: skip
 
 

@@ -105,6 +105,8 @@ async def rule_added(subscription: UUID, sent: Changing) -> Response:
     found, heard = await asyncio.gather(sent.apis.get("notifications", place), _heard(sent))
     offered = await _offered(sent, heard, found["client_id"])
     rule = hearing.said_rule(sent, offered)
+    if found["state"] == "ended":
+        sent.typed.wrong = {"rules": pages.words(sent.language).of("refusal", "the-subscription-has-ended")}
     if not sent.typed.wrong:
         try:
             await changed(sent, f"{place}/rules", rule, _FIELDS, "unit", "notifications")
