@@ -93,8 +93,9 @@ def _chosen(one: Field) -> list[str]:
     return [next((value for value in one.choices if value), "")] if one.kind == "select" else [one.value]
 
 
-def _hostile(one: Field) -> list[str]:
-    return [HOSTILE] if one.kind in _TEXT else _chosen(one)
+def _nonsense(one: Field) -> list[str]:
+    """In fields that nobody writes in, too: what was chosen, hidden, and the version."""
+    return [one.value] if one.name in (forms.ID, forms.PAGE) else [HOSTILE if one.kind in _TEXT else "9" * 5000]
 
 
 def _hostile_where_people_write(one: Field) -> list[str]:
@@ -251,7 +252,7 @@ async def test_no_form_of_any_role_takes_in_hostile_text_or_foreign_ids_or_loses
             await visitor.left_open(form)
         for form in own:
             await visitor.empty(form)
-            await visitor.hostile(form, _hostile)
+            await visitor.post(form, form.filled(_nonsense))
             answer = await visitor.hostile(form, _hostile_where_people_write)
             # What answers a form may be a page with forms of its own: the next step.
             for step in visitor.not_yet_sent(Page(answer).forms):
@@ -263,6 +264,8 @@ async def test_no_form_of_any_role_takes_in_hostile_text_or_foreign_ids_or_loses
     # What was taken in shows as it was written, on every page of those who see it; and nothing of the others' has changed.
     for who in ("inge", "anna", "mona"):
         await Visitor(who, roles[who][0], sent, world, wrong).walked(roles[who][1])
+    # Whoever was named for one absence stands in, also from another unit.
+    assert "Du træder i stedet for Birgit Strandgaard" in (await roles["rikke"][0].http.get("/portal/")).text
     assert not wrong, "\n".join(wrong)
     assert len(sent) > 60
     assert await _of_skovby(world) == of_theirs
@@ -321,6 +324,9 @@ async def _busy_town(world: World) -> dict[str, tuple[Browser, list[str]]]:
             "rules": [{"name": "starts", "kinds": ["start_planned"]}, {"name": "nord", "units": [names["nord"]]}],
         }),
     ]  # fmt: skip
+    stand_in = {"professional": names["rikke"], "unit": names["social"]}
+    away = {"professional": names["birgit"], "from_on": today, "deputy": stand_in}
+    done.append(await lone.post("/directory/absences", away))
     assert [it.status for it in done if it.status >= 300] == [], [it.body for it in done]
     await world.settle()
     start, asked = done[2].body["id"], await asked_for(world, led)

@@ -111,7 +111,7 @@ async def _placing(visit: Visit, ref: UUID, to: Chosen, status: int = 200) -> Re
 
 @router.post("/barn/{ref}/placer")
 async def place(ref: UUID, sent: Sending) -> Response:
-    """A leader's decision, with a reason; everybody is told."""
+    """A leader's decision, with a reason; everybody is told. Where the child has changed meanwhile, that is shown instead."""
     typed, to = sent.typed, chosen(sent.typed.one("to"))
     if to is None:
         return sent.to(f"/portal/barn/{ref}/placer")
@@ -119,7 +119,8 @@ async def place(ref: UUID, sent: Sending) -> Response:
     if not typed.wrong:
         body = {"to": to.as_seat(), "reason": reason, **({"text": typed.one("text")} if typed.one("text") else {})}
         try:
-            await sent.post("registry", f"/registry/children/{ref}/override", body, about=ref, at_field=_AT_FIELDS)
+            path = f"/registry/children/{ref}/override"
+            await sent.post("registry", path, body, about=ref, at_field=_AT_FIELDS, version=typed.whole("version"))
             return sent.to(f"/portal/barn/{ref}", "placed")
         except Again:
             pass

@@ -130,8 +130,8 @@ def _body(sent: Sent, typed: Typed) -> dict[str, Any]:
     elif on := typed.must("due_on", sent.say("Skriv terminsdatoen.")):
         body["due_on"] = on
     assessment: dict[str, Any] = {name: typed.one(name) for name in ("household", "text") if typed.one(name)}
-    if typed.one("care_level").isdecimal():
-        assessment["care_level"] = int(typed.one("care_level"))
+    if (level := typed.whole("care_level")) is not None:
+        assessment["care_level"] = level
     return body | ({"assessment": assessment} if assessment else {})
 
 

@@ -163,15 +163,21 @@ class Sent(Visit):
     key: str = ""
 
     async def post(
-        self, service: str, path: str, body: Any = None, about: Any = None, at_field: Mapping[str, str] | None = None
+        self,
+        service: str,
+        path: str,
+        body: Any = None,
+        about: Any = None,
+        at_field: Mapping[str, str] | None = None,
+        version: int | None = None,
     ) -> Any:
         """A change in this person's name, once however often the form is sent.
 
         `about`: the child, or ("handover", id), for the page that explains a refusal. `at_field`: refusals that are
-        a field's: then Again. Overtaken for every other one.
+        a field's: then Again. Overtaken for every other one. `version`: only if the subject is still what the page showed.
         """
         try:
-            answer = await self.apis.ask("POST", service, path, body=body, key=self.key)
+            answer = await self.apis.ask("POST", service, path, body=body, key=self.key, version=version)
         except TheServiceSaysNo as no:
             if no.problem in (at_field or {}):
                 self.typed.wrong[(at_field or {})[no.problem]] = pages.words(self.language).of("refusal", no.problem)

@@ -1,4 +1,4 @@
-"""A midwife's form over HTTP: twins, a draft that keeps every child, and an overdragelse whose session ended at its last step."""
+"""Forms over HTTP that need care: twins, a session that ended at the last step, a page that is older than the case."""
 
 import html
 
@@ -61,3 +61,23 @@ async def test_what_was_written_is_there_again_when_the_session_ended_at_the_las
     assert "En, der taler tysk" in back
     for browser in (inge, fresh):
         await browser.http.aclose()
+
+
+async def test_a_leader_whose_page_is_older_than_the_child_s_case_is_shown_what_happened_and_nothing_is_undone(
+    world: World,
+) -> None:
+    lone, child, names = await logged_in(world, "lone"), await child_of(world, "Mor Attrap To Ledere", "1503901247"), world.names
+    place = f"/portal/barn/{child}/placer"
+    await lone.get(f"{place}?til={names['anna']}.{names['nord']}")
+    old, said = lone.form(place), {"reason": "capacity", "text": "Anna kender familien"}
+    await lone.get(f"{place}?til={names['birgit']}.{names['nord']}")
+    assert "Barnet har fået en ny tovholder." in (await lone.send(place, reason="capacity")).text
+
+    late = await lone.http.post(place, data={**old, **said})
+
+    assert late.status_code == 409
+    for shown in ("Barnets sag er ændret, siden du åbnede siden.", "Tovholder nu: Birgit Strandgaard", "Anna kender familien"):
+        assert shown in late.text, shown
+    now = (await world.as_professional("lone").get(f"/registry/children/{child}")).body
+    assert now["tovholder"]["professional"] == names["birgit"]
+    await lone.http.aclose()
