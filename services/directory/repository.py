@@ -236,6 +236,13 @@ async def absences_of(tx: Tx, professional: UUID) -> list[Absence]:
     return [_absence(row) for row in found]
 
 
+async def deputised_by(tx: Tx, deputy: UUID, today: date) -> list[Absence]:
+    """The absences of today in which somebody stands in, the oldest first."""
+    named = select(AbsenceRow).where(AbsenceRow.deputy == deputy, col(AbsenceRow.from_on) <= today)
+    found = [_absence(row) for row in await rows(tx, named.order_by(col(AbsenceRow.from_on)))]
+    return [it for it in found if it.covers_some_of(today, today)]
+
+
 async def absence(tx: Tx, number: UUID) -> Absence | None:
     """None also for one whom the asking party may not see."""
     found = await rows(tx, select(AbsenceRow).where(AbsenceRow.id == number).with_for_update())

@@ -232,6 +232,10 @@ class AbsenceOut(BaseModel):
     ended_on: date | None
 
 
+class AbsencesOut(BaseModel):
+    absences: list[AbsenceOut]
+
+
 class SeatOut(BaseModel):
     """`function`: its UUID in FK Organisation, where the municipality's system gave it."""
 

@@ -8,6 +8,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstrai
 
 from services.events.envelope import Code, Municipality
 from services.notifications.domain.mending import Act, EmailWish
+from services.notifications.domain.outward import MOST_RULES
 
 State = Literal["queued", "sent", "delivered", "seen", "failed", "told", "stopped", "replaced"]
 ChannelOut = Literal["inbox", "email", "letter", "sms"]
@@ -184,7 +185,7 @@ class SubscriptionIn(_Strict):
     client_id: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = None
     channel: Literal["webhook", "topic"] = "webhook"
     url: Annotated[str, StringConstraints(min_length=8, max_length=2000)] | None = None
-    rules: list[RuleIn] = Field(min_length=1, max_length=20)
+    rules: list[RuleIn] = Field(min_length=1, max_length=MOST_RULES)
 
     @model_validator(mode="after")
     def _goes_somewhere(self) -> "SubscriptionIn":
@@ -237,7 +238,8 @@ class SystemsOut(_Strict):
 
 
 class SubscriptionChangeOut(_Strict):
-    """A professional, or a system, has made, tested, paused, resumed, replayed or ended it, or has had a new secret."""
+    """A professional, or a system, has made, tested, paused, resumed, replayed or ended it, added or
+    taken away a rule, or has had a new secret."""
 
     at: datetime
     by_professional: UUID | None

@@ -42,6 +42,11 @@ class Typed:
     def many(self, name: str) -> list[str]:
         return self.fields.get(name, [])
 
+    def whole(self, name: str) -> int | None:
+        """A whole number of as many digits as any field here has; None for anything else."""
+        text = self.one(name)
+        return int(text) if len(text) < 19 and text.isascii() and text.isdecimal() else None
+
     def must(self, name: str, message: str) -> str:
         """The text; where there is none, `message` stands at the field."""
         if not (text := self.one(name)):

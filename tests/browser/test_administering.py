@@ -231,6 +231,11 @@ async def test_figures_are_drawn_with_their_table_and_definition_and_given_as_fi
         assert await lone.page.locator("section.figure svg rect.bar").count() > 2
         await lone.check("figures")
         await lone.fits("figures")
+        # On paper the table and the definition are there, folded away or not.
+        await lone.page.emulate_media(media="print")
+        charts, tables = lone.page.locator("section.figure"), lone.page.locator("section.figure table:visible")
+        assert await tables.count() == await charts.count() > 2
+        await lone.page.emulate_media(media="screen")
         for form in ("csv", "json", "xlsx"):
             async with lone.page.expect_download() as waiting:
                 await lone.page.click(f"a[href*='tovholder.{form}']")

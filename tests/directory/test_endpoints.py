@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from services.chassis.calendar import date_of
 from services.directory.importing import import_municipality
 from tests.support.world import World
 
@@ -112,12 +113,24 @@ async def test_a_professional_registers_their_own_absence_and_gets_the_usual_dep
     assert await world.events("directory", world.names["birgit"]) == ["professional_joined", "absence_registered"]
 
 
-async def test_a_leader_above_registers_an_absence(world: World) -> None:
-    answer = await world.as_professional("lone").post(
-        "/directory/absences", {"professional": world.names["birgit"], **LONG_LEAVE}
-    )
+async def test_a_leader_above_registers_an_absence_and_whoever_is_named_finds_whom_they_stand_in_for(world: World) -> None:
+    names, today = world.names, date_of(await world.now())
+    named = {"professional": names["elin"], "unit": names["syd"]}
+    absence = {"professional": names["birgit"], "from_on": today.isoformat(), "deputy": named}
+    answer = await world.as_professional("lone").post("/directory/absences", absence)
 
     assert answer.status == 201
+
+    async def stands_in(who: str, asking: str = "") -> list[str]:
+        found = await world.as_professional(asking or who).get("/directory/absences", params={"deputy": names[who]})
+        return [it["professional"] for it in found.body["absences"]]
+
+    # The usual deputy is passed over; another municipality sees nothing; the end of the absence ends it.
+    assert await stands_in("elin") == [names["birgit"]]
+    assert await stands_in("dorte") == []
+    assert await stands_in("elin", "skovby-leader") == []
+    await world.as_professional("lone").post(f"/directory/absences/{answer.body['id']}/end")
+    assert await stands_in("elin") == []
 
 
 @pytest.mark.parametrize("who", ["anna", "elin", "mona"], ids=["a colleague", "a leader beside", "a leader elsewhere"])

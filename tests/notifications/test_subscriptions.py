@@ -162,6 +162,53 @@ async def test_an_owner_replays_pauses_and_ends_and_nobody_else_sees_it(telling_
     assert (too_late.status, too_late.problem) == (409, "the-subscription-has-ended")
 
 
+async def test_rules_are_added_and_removed_while_it_runs_and_count_from_then_on(telling_all: Telling, receiver: Receiver) -> None:
+    telling, town = telling_all, telling_all.world.names
+    system, other = await telling.system("record"), await telling.system("other")
+    made = await subscribe(system, receiver.url(), {"name": "births", "kinds": ["child_born"]})
+    place = f"{SUBSCRIPTIONS}/{made['id']}/rules"
+    await telling.register()
+    await telling.give_out()
+    before = receiver.sequences()
+
+    both = await asyncio.gather(*(system.post(place, BATON, key="once") for _ in range(2)))
+    again = await system.post(place, BATON)
+    child = await telling.register()
+    await telling.give_out()
+    heard = [event["matchedrule"] for event in receiver.events()]
+    removed = await system.delete(f"{place}/baton")
+    await telling.say(child, telling.changed(child, telling.seat("inge", "intake"), telling.seat("anna", "nord")))
+    await telling.world.settle()
+    await telling.give_out()
+
+    assert before == []
+    assert [(it.status, [rule["name"] for rule in it.body["rules"]]) for it in both] == [(201, ["births", "baton"])] * 2
+    assert (again.status, again.problem) == (409, "a-rule-of-that-name-stands-already")
+    assert heard == ["baton", "baton"]
+    assert [event["matchedrule"] for event in receiver.events()] == heard
+    assert (removed.status, [rule["name"] for rule in removed.body["rules"]]) == (200, ["births"])
+    history = (await system.get(f"{SUBSCRIPTIONS}/{made['id']}/history")).body["changes"]
+    assert [it["what"] for it in history] == ["rule-removed", "rule-added", "made"]
+    # Nobody else, no rule that cannot be, none too many, and never none at all.
+    foreign = [await other.post(place, {"name": "mine"}), await other.delete(f"{place}/births")]
+    assert [it.status for it in foreign] == [404, 404]
+    assert (await telling.someone("elin").post(place, {"name": "mine"})).problem == "only-an-administrator-keeps-subscriptions"
+    bad: tuple[dict[str, Any], ...] = (
+        {"name": "x", "kinds": ["custody_changed"]},
+        {"name": "x", "from_months": 9, "to_months": 8},
+        {"name": "X"},
+        {},
+    )
+    assert [(await system.post(place, body)).status for body in bad] == [422] * 4
+    assert [(await system.delete(f"{place}/{name}")).problem for name in ("births", "gone")] == [
+        "the-last-rule-stays",
+        "not-found",
+    ]
+    more = [await system.post(place, {"name": f"unit-{number}", "units": [town["nord"]]}) for number in range(20)]
+    assert [it.status for it in more] == [201] * 19 + [409]
+    assert more[-1].problem == "a-subscription-has-no-more-rules"
+
+
 async def test_what_may_not_be_subscribed_to_is_refused_with_the_reason(telling_all: Telling, receiver: Receiver) -> None:
     telling = telling_all
     system, rules = await telling.system("record"), [{"name": "all"}]

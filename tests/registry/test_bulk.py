@@ -150,6 +150,28 @@ async def test_nobody_without_a_part_in_it_reads_or_answers_a_bulk_and_the_recei
     assert [row["subject"] for row in logged] == [good]
 
 
+async def test_whoever_has_asked_for_or_is_to_answer_bulks_finds_them_the_newest_first_and_nobody_else_does(
+    town: Municipality,
+) -> None:
+    good, busy, other = [await town.held(town.nurse) for _ in range(3)]
+    await town.propose(busy, town.pedagogue, by=town.nurse)
+    first = await _asked(town, town.nurse, _body(town.colleague, good, busy))
+    second = await _asked(town, town.nurse, _body(town.pedagogue, other))
+
+    async def found(seat: Seat, **query: Any) -> list[tuple[str, dict[str, int]]]:
+        answer = await town.as_(seat).get("/registry/bulk-handovers", params=query)
+        assert answer.status == 200, answer.body
+        return [(it["id"], it["counts"]) for it in answer.body["bulks"]]
+
+    assert await found(town.nurse) == [(second, {"offered": 1}), (first, {"offered": 1, "refused": 1})]
+    assert await found(town.nurse, limit=1, after=second) == [(first, {"offered": 1, "refused": 1})]
+    assert await found(town.colleague) == [(first, {"offered": 1})]
+    assert await found(town.leader) == []
+    assert await found(town.abroad) == []
+    await town.heard.absence(town.colleague.professional, town.leader, days=3)
+    assert await found(town.leader) == [(first, {"offered": 1})]
+
+
 async def test_a_bulk_is_answered_once_and_not_before_all_have_been_asked(town: Municipality) -> None:
     child = await town.held(town.nurse)
     number = (await _ask(town, town.nurse, _body(town.colleague, child))).body["id"]

@@ -122,6 +122,7 @@ CHANGES: dict[str, Any] = {
     "/notifications/subscriptions/{subscription}/pause": None,
     "/notifications/subscriptions/{subscription}/resume": None,
     "/notifications/subscriptions/{subscription}/replay": {"from_sequence": 1},
+    "/notifications/subscriptions/{subscription}/rules": {"name": "more"},
     "/sundhedspleje/courses/{number}/change": {"capacity": 5},
     "/sundhedspleje/courses/{number}/team": {"team": []},
     "/sundhedspleje/courses/{number}/sessions": {"on_date": "2031-01-01"},
@@ -144,6 +145,7 @@ CHANGES: dict[str, Any] = {
 PUT_OR_DELETED: dict[tuple[str, str], Any] = {
     ("put", "/notifications/municipalities/{municipality}/letters"): {"first_after_working_days": 1},
     ("delete", "/notifications/subscriptions/{subscription}"): None,
+    ("delete", "/notifications/subscriptions/{subscription}/rules/{name}"): None,
 }
 # Bodies that name a child, at addresses without an id in them.
 NAMING_A_CHILD: dict[str, Any] = {
@@ -173,6 +175,7 @@ NAMING_A_CHILD_IN_THE_QUERY = (
     "/sundhedspleje/cases?holder=me", "/directory/professionals?municipality=0990", "/directory/professionals?unit={syd}",
     "/directory/units?municipality=0990", "/sundhedspleje/courses", "/sundhedspleje/gatherings",
     "/sundhedspleje/courses?programme=familiegruppe", "/notifications/untold?minutes=0", "/notifications/subscriptions",
+    "/directory/absences?deputy={dorte}", "/registry/bulk-handovers",
 )  # fmt: skip
 
 # Colleagues and units of one's own municipality are no secret, nor what it plans for families, as long as none is named.
@@ -198,7 +201,8 @@ def _operations(method: str, with_id: bool = False) -> list[str]:
 def _filled(path: str, names: dict[str, str]) -> str:
     kind = next(name for start, name in IDS if path.startswith(start))
     start, _, rest = path.partition("{")
-    return f"{start}{names[kind]}{rest.partition('}')[2]}" if rest else path
+    # The name of the rule that the subscription has.
+    return f"{start}{names[kind]}{rest.partition('}')[2]}".replace("{name}", "all") if rest else path
 
 
 def _refusals(path: str) -> tuple[int, ...]:

@@ -16,6 +16,7 @@ from services.directory.domain import Absence, Professional
 from services.directory.endpoints.asking import Looking, professional_here, voice
 from services.directory.schemas import (
     AbsenceOut,
+    AbsencesOut,
     AccountOut,
     CompetenceOut,
     ContactOut,
@@ -69,6 +70,14 @@ async def show_professional(professional: UUID, request: Looking) -> Response:
         absences = [absence_out(absence) for absence in known if absence.covers_some_of(today, None)]
         version = await repository.version_of(look.tx, professional)
     return given(ProfessionalWithAbsences(**shown(person).model_dump(), version=version, absences=absences), version)
+
+
+@router.get("/absences", response_model=AbsencesOut)
+async def list_absences(request: Looking, deputy: UUID) -> Response:
+    """The absences of today in which somebody stands in: the usual deputy, or whoever was named for this one."""
+    async with request.begin() as look:
+        found = await repository.deputised_by(look.tx, deputy, date_of(look.at))
+    return given(AbsencesOut(absences=[absence_out(absence) for absence in found]))
 
 
 @router.get("/professionals/{professional}/contact", response_model=ContactOut)

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import yaml
 
-from services.chassis.errors import NotAllowed, NotUnderstood, RuleViolated
+from services.chassis.errors import NotAllowed, NotFound, NotUnderstood, RuleViolated
 
 TEST = "line_tested"
 TEST_EVERY = timedelta(minutes=15)
@@ -19,6 +19,7 @@ GIVES_UP_AFTER = timedelta(days=3)
 KEPT_FOR = timedelta(days=30)
 # A former secret signs beside the new one for so long, so that a receiver can change over (Standard Webhooks, "Secret rotation").
 FORMER_SECRET_SIGNS_FOR = timedelta(days=7)
+MOST_RULES = 20
 _RESTS = (5, 30, 120, 600, 1800, 3600, 7200, 14400)
 
 
@@ -52,6 +53,22 @@ class ThePointIsGone(NotUnderstood):
 
 class TheSubscriptionHasEnded(RuleViolated):
     """It is over for good; make a new one."""
+
+
+class AnAgeEndsAfterItBegins(NotUnderstood):
+    """A rule from an age to a younger one would fit nobody."""
+
+
+class ARuleOfThatNameStandsAlready(RuleViolated):
+    """The envelope names the rule that matched, so each has a name of its own."""
+
+
+class ASubscriptionHasNoMoreRules(RuleViolated):
+    """As many stand as may; take one away first."""
+
+
+class TheLastRuleStays(RuleViolated):
+    """A subscription without a rule would hear nothing: pause it, or end it."""
 
 
 @dataclass(frozen=True)
@@ -164,6 +181,31 @@ def may_hear(subscriber: Subscriber, fact: Fact) -> bool:
 def fitting(rules: Iterable[Rule], fact: Fact) -> Rule | None:
     """The first rule that a fact fits."""
     return next((rule for rule in rules if _fits(rule, fact)), None)
+
+
+def may_fit(from_months: int | None, to_months: int | None) -> None:
+    """AnAgeEndsAfterItBegins where no age lies between; months, either left open."""
+    if from_months is not None and to_months is not None and from_months > to_months:
+        raise AnAgeEndsAfterItBegins
+
+
+def with_rule(stored: Sequence[Mapping[str, Any]], added: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """What stands, and one more behind it: the first that fits is the one an envelope names."""
+    if any(rule["name"] == added["name"] for rule in stored):
+        raise ARuleOfThatNameStandsAlready
+    if len(stored) >= MOST_RULES:
+        raise ASubscriptionHasNoMoreRules(at_most=MOST_RULES)
+    return [*stored, added]
+
+
+def without_rule(stored: Sequence[Mapping[str, Any]], name: str) -> list[Mapping[str, Any]]:
+    """What stands but the one of that name; NotFound where there is none, TheLastRuleStays where there is no other."""
+    left = [rule for rule in stored if rule["name"] != name]
+    if len(left) == len(stored):
+        raise NotFound
+    if not left:
+        raise TheLastRuleStays
+    return left
 
 
 def _fits(rule: Rule, fact: Fact) -> bool:

@@ -1,6 +1,7 @@
 """Integrators' subscriptions: made by the system that owns them or the administrator; seen and kept in order by both."""
 
 import base64
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -14,6 +15,7 @@ from services.chassis.request import Change, OpenChange, Reading, answer
 from services.chassis.route import UsualRoute
 from services.chassis.service import Runtime
 from services.chassis.settings import Settings
+from services.events.envelope import Code
 from services.notifications.domain import outward as rules
 from services.notifications.endpoints.asking import Changing, Looking
 from services.notifications.outward import egress, webhooks
@@ -56,7 +58,7 @@ async def subscribe(request: Changing, body: SubscriptionIn) -> Response:
         rules.may_subscribe(owner.hears)
         _checked(settings, body)
         number = new_id()
-        stored = [rule.model_dump(mode="json", exclude_defaults=True) for rule in body.rules]
+        stored = [_stored(rule) for rule in body.rules]
         await outward.add(begun.tx, number, owner, body.channel, body.url, stored)
         await outward.remember(begun.tx, number, begun.caller, "made")
         secret = await _new_secret(begun, settings, number, begun.at) if body.channel == "webhook" else None
@@ -219,6 +221,35 @@ async def replay(request: Changing, subscription: UUID, body: ReplayIn) -> Respo
         return await _answered(begun, subscription)
 
 
+@router.post(
+    "/{subscription}/rules", status_code=201, summary="Hear by one more rule from now on", response_model=SubscriptionOut
+)
+async def add_rule(request: Changing, subscription: UUID, body: RuleIn) -> Response:
+    """What has been given out stays as it was; the secret, the sequence and what waits are not touched."""
+    await _may_change(request)
+    _checked_rules([body])
+    async with request.begin() as begun:
+        row = await _running(begun, subscription)
+        await outward.remember(begun.tx, subscription, begun.caller, "rule-added")
+        await outward.set_rules(begun.tx, subscription, rules.with_rule(row["rules"], _stored(body)))
+        return await _answered(begun, subscription, 201)
+
+
+@router.delete("/{subscription}/rules/{name}", summary="Hear by that rule no more", response_model=SubscriptionOut)
+async def remove_rule(request: Changing, subscription: UUID, name: Code) -> Response:
+    """The last one stays: whoever wants to hear nothing pauses, or ends it."""
+    await _may_change(request)
+    async with request.begin() as begun:
+        row = await _running(begun, subscription)
+        await outward.remember(begun.tx, subscription, begun.caller, "rule-removed")
+        await outward.set_rules(begun.tx, subscription, rules.without_rule(row["rules"], name))
+        return await _answered(begun, subscription)
+
+
+def _stored(rule: RuleIn) -> dict[str, Any]:
+    return rule.model_dump(mode="json", exclude_defaults=True)
+
+
 async def _owner(begun: OpenChange, named: str | None) -> rules.Owner:
     """The asking system itself, or the one that an administrator names."""
     own = outward.owner_of(begun.caller)
@@ -234,9 +265,7 @@ async def _owner(begun: OpenChange, named: str | None) -> rules.Owner:
 
 
 def _checked(settings: Settings, body: SubscriptionIn) -> None:
-    unknown = sorted({kind for rule in body.rules for kind in rule.kinds} - set(rules.leaves()))
-    if unknown:
-        raise ThisKindDoesNotLeave(kinds=unknown)
+    _checked_rules(body.rules)
     if body.channel == "topic" and settings.bus != "kafka":
         raise rules.ThereIsNoKafkaHere
     if body.url is not None:
@@ -244,6 +273,14 @@ def _checked(settings: Settings, body: SubscriptionIn) -> None:
             egress.place_of(settings, body.url)
         except egress.MayNotGoThere as refused:
             raise rules.TheHostIsNotRegistered(why=refused.code) from refused
+
+
+def _checked_rules(given: Sequence[RuleIn]) -> None:
+    unknown = sorted({kind for rule in given for kind in rule.kinds} - set(rules.leaves()))
+    if unknown:
+        raise ThisKindDoesNotLeave(kinds=unknown)
+    for rule in given:
+        rules.may_fit(rule.from_months, rule.to_months)
 
 
 async def _own(begun: OpenChange, subscription: UUID) -> Any:

@@ -385,6 +385,11 @@ async def newest_secret(tx: Tx, subscription: UUID) -> int:
     return found
 
 
+async def set_rules(tx: Tx, subscription: UUID, rules: Sequence[Mapping[str, Any]]) -> None:
+    """What is given out from now on goes by these; the row is locked by `own`."""
+    await tx.execute("update subscription set rules = $2 where id = $1", subscription, list(rules))
+
+
 async def end(tx: Tx, subscription: UUID) -> None:
     await tx.execute(
         "update subscription set state = 'ended', paused_why = null, epoch = epoch + 1 where id = $1 and state <> 'ended'",

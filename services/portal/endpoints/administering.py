@@ -58,11 +58,8 @@ async def changed(sent: Sent, path: str, body: Any, fields: Mapping[str, str], f
     `fields`: the service's refusals, and its names of fields, to the form's. What the page was made from goes along as a
     version: where somebody else has changed it meanwhile, that is said and nothing is changed.
     """
-    version = sent.typed.one("version")
     try:
-        answer = await sent.apis.ask(
-            "POST", service, path, body=body, key=sent.key, version=int(version) if version.isdecimal() else None
-        )
+        answer = await sent.apis.ask("POST", service, path, body=body, key=sent.key, version=sent.typed.whole("version"))
     except TheServiceSaysNo as no:
         if no.code not in (400, 409, 422) and no.problem not in fields:
             raise

@@ -106,10 +106,12 @@ class FamilyVisit(Visit):
 class FamilySent(Sent, FamilyVisit):
     """Somebody of a family who has sent a form."""
 
-    async def post(self, service: str, path: str, body: Any = None, about: Any = None, at_field: Any = None) -> Any:
+    async def post(
+        self, service: str, path: str, body: Any = None, about: Any = None, at_field: Any = None, version: int | None = None
+    ) -> Any:
         """As `Sent.post`; a refusal that is no field's is a page of its own."""
         try:
-            answer = await self.apis.ask("POST", service, path, body=body, key=self.key)
+            answer = await self.apis.ask("POST", service, path, body=body, key=self.key, version=version)
         except TheServiceSaysNo as no:
             if no.problem in (at_field or {}):
                 self.typed.wrong[at_field[no.problem]] = pages.words(self.language).of("refusal", no.problem)

@@ -20,7 +20,8 @@ async def begin(number: UUID, visit: Visiting) -> Response:
 
 async def _writing(visit: Visit, number: UUID, status: int = 200) -> Response:
     start, person, names = await _about(visit, number)
-    typed = visit.typed_in(f"/portal/starter/{number}/overlevering/se")
+    place = f"/portal/starter/{number}/overlevering"
+    typed = visit.typed_in(f"{place}/se", place)
     return visit.page("giving_what.html", status, start=start, person=person, names=names, typed=typed)
 
 

@@ -47,7 +47,8 @@ async def _writing(visit: Visit, ref: UUID, to: Chosen, status: int = 200) -> Re
         visit.apis.child(ref),
         visit.apis.names_of([to.professional], [to.unit]),
     )
-    typed = visit.typed_in(f"/portal/barn/{ref}/overdrag/se")
+    place = f"/portal/barn/{ref}/overdrag"
+    typed = visit.typed_in(f"{place}/se", place)
     return visit.page("propose_what.html", status, child=child, person=person, names=names, to=to, typed=typed)
 
 
@@ -79,14 +80,8 @@ async def propose(ref: UUID, sent: Sending) -> Response:
     try:
         await sent.post("registry", f"/registry/children/{ref}/handovers", _body(to, typed), about=ref, at_field=_AT_FIELDS)
     except Again:
-        return await _writing(_as_written(sent, ref), ref, to, 422)
+        return await _writing(sent, ref, to, 422)
     return sent.to(f"/portal/barn/{ref}", "proposed")
-
-
-def _as_written(sent: Sent, ref: UUID) -> Sent:
-    """What came from the last step is shown in the one before."""
-    sent.typed.action = f"/portal/barn/{ref}/overdrag/se"
-    return sent
 
 
 def _body(to: Chosen, typed: Any) -> dict[str, Any]:
@@ -116,7 +111,7 @@ async def _placing(visit: Visit, ref: UUID, to: Chosen, status: int = 200) -> Re
 
 @router.post("/barn/{ref}/placer")
 async def place(ref: UUID, sent: Sending) -> Response:
-    """A leader's decision, with a reason; everybody is told."""
+    """A leader's decision, with a reason; everybody is told. Where the child has changed meanwhile, that is shown instead."""
     typed, to = sent.typed, chosen(sent.typed.one("to"))
     if to is None:
         return sent.to(f"/portal/barn/{ref}/placer")
@@ -124,7 +119,8 @@ async def place(ref: UUID, sent: Sending) -> Response:
     if not typed.wrong:
         body = {"to": to.as_seat(), "reason": reason, **({"text": typed.one("text")} if typed.one("text") else {})}
         try:
-            await sent.post("registry", f"/registry/children/{ref}/override", body, about=ref, at_field=_AT_FIELDS)
+            path = f"/registry/children/{ref}/override"
+            await sent.post("registry", path, body, about=ref, at_field=_AT_FIELDS, version=typed.whole("version"))
             return sent.to(f"/portal/barn/{ref}", "placed")
         except Again:
             pass
@@ -152,7 +148,7 @@ async def _page(visit: Visit, id: UUID, status: int = 200) -> Response:
     )
     questions = handover.get("questions") or []
     open_question = bool(questions) and not questions[-1]["answer"]
-    i_am = _parts(visit, handover, await _stands_in_for(visit, receiver["professional"]))
+    i_am = _parts(visit, handover, await stands_in_for(visit, receiver["professional"]))
     return visit.page(
         "handover.html", status, handover=handover, child=child, person=person, names=names, questions=questions,
         asked=open_question or (not questions and bool(handover["asked_at"])), i_am=i_am,
@@ -171,7 +167,7 @@ def _parts(visit: Visit, handover: dict[str, Any], stands_in: bool) -> set[str]:
     return parts
 
 
-async def _stands_in_for(visit: Visit, professional: str) -> bool:
+async def stands_in_for(visit: Visit, professional: str) -> bool:
     """Whether this person is the deputy in an absence of the other's that runs today."""
     if professional == str(visit.me):
         return False

@@ -14,25 +14,23 @@ from services.portal.endpoints.visiting import Again, PageRoute, Sending, Sent, 
 
 router = APIRouter(prefix="/flere", route_class=PageRoute)
 KIND = "bulk"
-_CHILDREN = 200
+_CHILDREN, _JOBS = 200, 50
 _AT_FIELDS = {"the-effect-date-has-passed": "effective_on"}
 
 
 @router.get("")
 async def begun(visit: Visiting) -> Response:
-    """Jobs one has sent or is asked to answer, drafts, and whose children may be handed over."""
+    """Jobs one is asked to answer or has sent, drafts, and whose children may be handed over."""
     async with visit.own() as tx:
         drafts = await repository.drafts(tx, visit.runtime.settings.secrets, visit.apis.municipality, KIND)
-    jobs = [job for draft in drafts if draft.became and (job := await _job(visit, as_uuid(draft.became)))]
+    jobs = (await visit.apis.get("registry", "/registry/bulk-handovers", limit=_JOBS))["bulks"]
     people = {person["id"]: person for unit in visit.leads for person in await visit.apis.people_of(unit)}
-    names = await visit.apis.names_of([job["to"]["professional"] for job in jobs])
-    return visit.page("many.html", jobs=jobs, drafts=[it for it in drafts if not it.became], names=names,
-                      people=sorted(people.values(), key=lambda it: it["name"]))  # fmt: skip
-
-
-async def _job(visit: Visit, id: UUID | None) -> dict[str, Any] | None:
-    found: dict[str, Any] | None = await visit.apis.found("registry", f"/registry/bulk-handovers/{id}", limit=1) if id else None
-    return found
+    names = await visit.apis.names_of([person for job in jobs for person in (job["to"]["professional"], job["by"])])
+    asked = [job for job in jobs if job["state"] == "proposed" and job["by"] != str(visit.me)]
+    return visit.page(
+        "many.html", asked=asked, jobs=[job for job in jobs if job not in asked], names=names,
+        drafts=[it for it in drafts if not it.became], people=sorted(people.values(), key=lambda it: it["name"]),
+    )  # fmt: skip
 
 
 @router.get("/boern")

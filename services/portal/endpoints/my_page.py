@@ -112,32 +112,16 @@ async def _unseen(visit: Visit) -> list[dict[str, Any]]:
 
 async def _away(visit: Visit) -> list[dict[str, Any]]:
     """Colleagues who are away today and have named this person, with what waits for them."""
-    units = await asyncio.gather(*(visit.apis.people_of(seat.unit) for seat in visit.caller.seats))
-    people = [person for unit in units for person in unit]
-    others = {
-        person["id"]: person
-        for person in people
-        if any(seat["deputy"] and seat["deputy"]["professional"] == str(visit.me) for seat in person["seats"])
-    }
-    found = await asyncio.gather(*(visit.apis.found("directory", f"/directory/professionals/{id}") for id in others))
-    absent = [
-        (person, absence)
-        for person in found
-        if person and (absence := next((it for it in person["absences"] if _is_away(it, visit)), None))
-    ]
-    waiting = await asyncio.gather(*(_open(visit, to=person["id"]) for person, _ in absent))
+    found = (await visit.apis.get("directory", "/directory/absences", deputy=visit.me))["absences"]
+    people, waiting = await asyncio.gather(
+        asyncio.gather(*(visit.apis.person(it["professional"]) for it in found)),
+        asyncio.gather(*(_open(visit, to=it["professional"]) for it in found)),
+    )
     return [
         {"person": person, "absence": absence, "waiting": _ordered([it for it in own if it["state"] == "proposed"], visit.now)}
-        for (person, absence), own in zip(absent, waiting, strict=True)
+        for person, absence, own in zip(people, found, waiting, strict=True)
+        if person
     ]
-
-
-def _is_away(absence: dict[str, Any], visit: Visit) -> bool:
-    today, deputy = visit.today.isoformat(), absence["deputy"]
-    covers = absence["from_on"] <= today <= (absence["until_on"] or today) and not (
-        absence["ended_on"] and absence["ended_on"] <= today
-    )
-    return covers and deputy is not None and deputy["professional"] == str(visit.me)
 
 
 def _ordered(handovers: list[dict[str, Any]], now: datetime) -> list[dict[str, Any]]:

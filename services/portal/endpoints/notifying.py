@@ -18,9 +18,19 @@ from services.portal.forms import Typed
 
 router = APIRouter(prefix="/anmeldelser", route_class=PageRoute)
 KIND = "notification"
+# Of each child of a birth; those after the first have their order behind the name.
+_OF_A_CHILD, _MOST_CHILDREN = ("born_on", "born_time", "sex", "number"), 4
+_ORDERS = range(1, _MOST_CHILDREN + 1)
+
+
+def _at(name: str, order: int) -> str:
+    return name if order == 1 else f"{name}_{order}"
+
+
 _FIELDS = (
-    *("kind", "receiver", "cpr", "name", "phone", "email", "address", "protected", "language", "due_on", "born_on", "born_time"),
-    *("sex", "care_level", "household", "text"),
+    *("kind", "receiver", "cpr", "name", "phone", "email", "address", "protected", "language", "due_on"),
+    *(_at(name, order) for order in _ORDERS for name in _OF_A_CHILD),
+    *("care_level", "household", "text"),
 )
 _AT_FIELDS = {"the-receiver-is-unknown": "receiver", "the-municipality-does-not-receive-here-yet": "receiver"}
 _NUMBER = re.compile(r"\d{6}-?\d{4}")
@@ -62,7 +72,8 @@ async def _draft(visit: Visit, text: str) -> repository.Draft:
 async def _form(visit: Visit, typed: Typed, draft: UUID | None, status: int = 200) -> Response:
     units = (await visit.apis.get("directory", "/directory/units"))["units"]
     receivers = [(it["sor"][0], it["name"]) for it in units if it["kind"] == "intake" and it["active"] and it["sor"]]
-    return visit.page("notify.html", status, typed=typed, receivers=receivers, draft=draft)
+    more = any(typed.one(_at(name, order)) for order in _ORDERS[1:] for name in _OF_A_CHILD)
+    return visit.page("notify.html", status, typed=typed, receivers=receivers, draft=draft, more=more, further=_ORDERS[1:])
 
 
 @router.post("/ny")
@@ -115,24 +126,43 @@ def _body(sent: Sent, typed: Typed) -> dict[str, Any]:
         "mother": mother,
     }
     if kind == "birth":
-        body["children"] = [{"order": 1, "born_at": _born(sent, typed), "sex": typed.one("sex") or "unknown"}]
+        body["children"] = _children(sent, typed)
     elif on := typed.must("due_on", sent.say("Skriv terminsdatoen.")):
         body["due_on"] = on
     assessment: dict[str, Any] = {name: typed.one(name) for name in ("household", "text") if typed.one(name)}
-    if typed.one("care_level").isdecimal():
-        assessment["care_level"] = int(typed.one("care_level"))
+    if (level := typed.whole("care_level")) is not None:
+        assessment["care_level"] = level
     return body | ({"assessment": assessment} if assessment else {})
 
 
-def _born(sent: Sent, typed: Typed) -> str:
-    on, at = typed.must("born_on", sent.say("Skriv, hvilken dag barnet er født.")), typed.one("born_time") or "12:00"
+def _children(sent: Sent, typed: Typed) -> list[dict[str, Any]]:
+    """In the order of their birth, without gap; the first is always there."""
+    said = [order for order in _ORDERS if order == 1 or any(typed.one(_at(name, order)) for name in _OF_A_CHILD)]
+    for order in said[1:]:
+        if order - 1 not in said:
+            typed.wrong[_at("born_on", order)] = sent.say("Udfyld barnet før dette først.")
+    return [_child(sent, typed, order) for order in said]
+
+
+def _child(sent: Sent, typed: Typed, order: int) -> dict[str, Any]:
+    number = typed.one(_at("number", order))
+    if number and not _NUMBER.fullmatch(number):
+        typed.wrong[_at("number", order)] = sent.say("Et CPR-nummer har ti cifre.")
+    known = {"identifiers": [{"system": CPR, "value": number.replace("-", "")}]} if number else {}
+    sex = typed.one(_at("sex", order)) or "unknown"
+    return {"order": order, "born_at": _born(sent, typed, order), "sex": sex, **known}
+
+
+def _born(sent: Sent, typed: Typed, order: int) -> str:
+    field = _at("born_on", order)
+    on, at = typed.must(field, sent.say("Skriv, hvilken dag barnet er født.")), typed.one(_at("born_time", order)) or "12:00"
     try:
         born = datetime.fromisoformat(f"{on}T{at}").replace(tzinfo=COPENHAGEN)
     except ValueError:
-        typed.wrong.setdefault("born_on", sent.say("Datoen eller klokkeslættet er ikke skrevet rigtigt."))
+        typed.wrong.setdefault(field, sent.say("Datoen eller klokkeslættet er ikke skrevet rigtigt."))
         return ""
     if born > sent.now:
-        typed.wrong["born_on"] = sent.say("Fødslen kan ikke ligge i fremtiden.")
+        typed.wrong[field] = sent.say("Fødslen kan ikke ligge i fremtiden.")
     return born.isoformat()
 
 

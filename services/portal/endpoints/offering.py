@@ -8,6 +8,7 @@ from fastapi import APIRouter, Response
 
 from services.portal.apis import as_uuid
 from services.portal.endpoints.acting import done, people_to_choose, units_of
+from services.portal.endpoints.handover import stands_in_for
 from services.portal.endpoints.visiting import PageRoute, Sending, Sent, Visit, Visiting
 
 router = APIRouter(route_class=PageRoute)
@@ -85,9 +86,27 @@ async def _page(visit: Visit, number: UUID, status: int = 200) -> Response:
     return visit.page(
         "enrolment.html", status, found=found, person=person, programme=programme, course=course, names=names,
         courses=[it for it in (courses or {}).get("courses", []) if it["state"] in ("planned", "running")],
+        acts=await _may_act(visit, found["child"], course),
         has_course=found["programme"]["kind"] in _HAS_COURSES, going_on=await who_goes_on(visit, going_on),
         base=f"/portal/forloeb/{number}",
     )  # fmt: skip
+
+
+async def _may_act(visit: Visit, ref: str, course: dict[str, Any] | None) -> bool:
+    """As far as a page can tell: the course's team, the health visitor, the tovholder, and colleagues who may stand in.
+
+    Sundhedspleje decides; leaders look on.
+    """
+    if course and course["families"] is not None:
+        return True
+    child, own = await asyncio.gather(
+        visit.apis.found("registry", f"/registry/children/{ref}"),
+        visit.apis.found("sundhedspleje", f"/sundhedspleje/cases/{ref}/screenings"),
+    )
+    if own is not None or (holder := (child or {}).get("tovholder")) is None:
+        return own is not None
+    is_near = any(str(seat.unit) == holder["unit"] and not seat.leads for seat in visit.caller.seats)
+    return is_near or holder["professional"] == str(visit.me) or await stands_in_for(visit, holder["professional"])
 
 
 async def who_goes_on(visit: Visit, kinds: list[str]) -> list[tuple[str, str]]:

@@ -7,7 +7,6 @@ from uuid import UUID
 from fastapi import APIRouter, Response
 
 from services.chassis.calendar import COPENHAGEN
-from services.portal.apis import as_uuid
 from services.portal.endpoints.acting import done
 from services.portal.endpoints.visiting import PageRoute, Sending, Sent, Visit, Visiting
 
@@ -51,8 +50,11 @@ async def told(delivery: UUID, sent: Sending) -> Response:
     """Who knows it now, how, and since when; by whom is who says so."""
     how = sent.typed.must("how", sent.say("Vælg, hvordan det er fortalt."))
     body: dict[str, Any] = {"how": how, "at": _at(sent)}
-    if spoken_to := as_uuid(sent.typed.one("spoke_to")):
-        body["spoke_to"] = str(spoken_to)
+    if spoken_to := sent.typed.one("spoke_to"):
+        it = await sent.apis.get("notifications", f"{_API}/{delivery}")
+        if spoken_to not in await _family(sent, await sent.apis.child(it["about"])):
+            sent.typed.wrong["spoke_to"] = sent.say("Vælg en af familien.")
+        body["spoke_to"] = spoken_to
     return await done(sent, "notifications", f"{_API}/{delivery}/told", body, at_field={"not-understood": "how"},
                       again=lambda: _page(sent, delivery, 422), to=f"{_PLACE}/{delivery}", said="told")  # fmt: skip
 

@@ -135,9 +135,12 @@ class Visit:
     def form_id(self, action: str) -> str:
         return forms.new_id(self.session.key, action)
 
-    def typed_in(self, action: str) -> Typed:
-        """What was typed into the form with this address, where there is something: after an error, or a lost session."""
-        return self.typed if self.typed.action == action else forms.NOTHING
+    def typed_in(self, *actions: str) -> Typed:
+        """What was typed into the form with this address, where there is something: after an error, or a lost session.
+
+        Further addresses: of steps that carry on what was written in this one.
+        """
+        return self.typed if self.typed.action in actions else forms.NOTHING
 
     def page(self, template: str, status: int = 200, **given: Any) -> HTMLResponse:
         done = self.request.query_params.get("sket")
@@ -160,15 +163,21 @@ class Sent(Visit):
     key: str = ""
 
     async def post(
-        self, service: str, path: str, body: Any = None, about: Any = None, at_field: Mapping[str, str] | None = None
+        self,
+        service: str,
+        path: str,
+        body: Any = None,
+        about: Any = None,
+        at_field: Mapping[str, str] | None = None,
+        version: int | None = None,
     ) -> Any:
         """A change in this person's name, once however often the form is sent.
 
         `about`: the child, or ("handover", id), for the page that explains a refusal. `at_field`: refusals that are
-        a field's: then Again. Overtaken for every other one.
+        a field's: then Again. Overtaken for every other one. `version`: only if the subject is still what the page showed.
         """
         try:
-            answer = await self.apis.ask("POST", service, path, body=body, key=self.key)
+            answer = await self.apis.ask("POST", service, path, body=body, key=self.key, version=version)
         except TheServiceSaysNo as no:
             if no.problem in (at_field or {}):
                 self.typed.wrong[(at_field or {})[no.problem]] = pages.words(self.language).of("refusal", no.problem)
@@ -365,8 +374,9 @@ async def overtaken(over: Overtaken) -> HTMLResponse:
 
 def _said(typed: Typed) -> list[tuple[str, str]]:
     """What somebody wrote themselves, by field; ids and choices are no loss."""
-    return [(name, typed.one(name)) for name in typed.fields if name in WRITTEN]
+    return [(name, typed.one(name)) for name in typed.fields if name in WRITTEN or name.startswith(WRITTEN_BY_TOPIC)]
 
 
 # Fields in which people write.
+WRITTEN_BY_TOPIC = "text-"
 WRITTEN = ("text", "message", "family_wish", "note", "question", "answer", "household", "referral_reason")

@@ -275,6 +275,8 @@ SUBSCRIPTION_CHANGES = {
     "paused": _("Sat på pause"),
     "resumed": _("Fortsat"),
     "replayed": _("Sendt igen fra et tidligere punkt"),
+    "rule-added": _("En regel tilføjet"),
+    "rule-removed": _("En regel fjernet"),
     "ended": _("Afsluttet"),
 }
 PROGRAMME_CHANGES = {"new": _("Ny"), "changed": _("Ændret"), "ended": _("Slutter")}

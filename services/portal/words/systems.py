@@ -41,6 +41,11 @@ REFUSALS = {
     ),
     "there-is-no-kafka-here": _("Installationen har ingen Kafka. Vælg en webadresse."),
     "this-kind-does-not-leave": _("En af hændelserne sendes ikke til systemer."),
+    "an-age-ends-after-it-begins": _("Den ældste alder skal være mindst lige så høj som den yngste."),
+    "a-rule-of-that-name-stands-already": _("En anden har tilføjet en regel imens. Se reglerne igennem, og tilføj den igen."),
+    "a-subscription-has-no-more-rules": _("Der kan højst være 20 regler. Fjern en først."),
+    "the-last-rule-stays": _("Den eneste regel kan ikke fjernes. Sæt abonnementet på pause, eller afslut det."),
+    "the-subscription-has-ended": _("Abonnementet er afsluttet."),
 }
 PLAN_PARTS = {
     "contact": _("Besøg"),

@@ -50,6 +50,20 @@ async def hand_over_many(body: BulkProposal, request: Changing) -> Response:
         return await begun.answer(202, {"id": job.id, "state": job.state, "counts": {"waiting": len(children)}})
 
 
+@router.get("")
+async def list_bulks(request: Looking, after: UUID | None = None, limit: Annotated[int, Query(ge=1, le=200)] = 50) -> Response:
+    """Those one has asked for, and those one is asked to answer, also as deputy in a present absence; the newest first.
+
+    How many children are in each state, and none by reference. Page on with `after` = `next`.
+    """
+    async with request.begin() as looking:
+        person = _named(looking.caller)
+        rows = await bulk.jobs_of(looking.tx, person, await bulk.stands_for(looking.tx, person), after, limit)
+        counts = await bulk.counts_of(looking.tx, [row["id"] for row in rows])
+    shown = [{**_view(row), "counts": _counts_for(counts[row["id"]], sees_all=row["by"] == person)} for row in rows]
+    return answer(200, {"bulks": shown, "next": rows[-1]["id"] if len(rows) == limit else None})
+
+
 @router.get("/{bulk_id}")
 async def read_bulk(bulk_id: UUID, request: Looking, after: UUID | None = None, limit: Limit = 500) -> Response:
     """How far it is, and what became of each child, in order of their reference. Page on with `after` = `next`.
@@ -68,8 +82,7 @@ async def read_bulk(bulk_id: UUID, request: Looking, after: UUID | None = None, 
         for it in rows:
             if it["handover"]:
                 await looking.saw(it["child_id"], "baton")
-    if not sees_all:
-        counts = {state: n for state, n in counts.items() if state not in ("waiting", "refused")}
+    counts = _counts_for(counts, sees_all)
     next_ = rows[-1]["child_id"] if len(rows) == limit else None
     return answer(200, {**_view(row), "counts": counts, "children": [_result_view(it) for it in rows], "next": next_})
 
@@ -144,6 +157,11 @@ async def _sees_all(looking: OpenReading, job: Bulk) -> bool:
     if not receives and not await bulk.leads(looking.tx, person, job.to.unit):
         raise NotFound("There is no such thing, or not for you.")
     return False
+
+
+def _counts_for(counts: dict[str, int], sees_all: bool) -> dict[str, int]:
+    """The receiver's side knows what was offered, no more."""
+    return {state: n for state, n in counts.items() if sees_all or state not in ("waiting", "refused")}
 
 
 def _view(row: Any) -> dict[str, Any]:

@@ -89,6 +89,23 @@ async def job(tx: Tx, bulk: UUID, for_change: bool = False) -> Any | None:
     return await tx.fetchrow(f"{query} for no key update" if for_change else query, bulk)
 
 
+async def jobs_of(tx: Tx, person: UUID, stands_for: Collection[UUID], after: UUID | None, limit: int) -> Sequence[Any]:
+    """Asked for by a person, or of them or somebody they stand for; the newest first."""
+    return await tx.fetch(
+        "select * from bulk where (by = $1 or receiver = any ($2)) and ($3::uuid is null or id < $3) order by id desc limit $4",
+        *(person, [person, *stands_for], after, limit),
+    )
+
+
+async def counts_of(tx: Tx, bulks: Sequence[UUID]) -> dict[UUID, dict[str, int]]:
+    """How many children of each job are in each state."""
+    found: dict[UUID, dict[str, int]] = {bulk: {} for bulk in bulks}
+    query = "select bulk_id, state, count(*) as n from bulk_child where bulk_id = any ($1) group by bulk_id, state"
+    for row in await tx.fetch(query, list(bulks)):
+        found[row["bulk_id"]][row["state"]] = row["n"]
+    return found
+
+
 async def offered(tx: Tx, bulk: UUID) -> set[UUID]:
     rows = await tx.fetch("select child_id from bulk_child where bulk_id = $1 and state = 'offered'", bulk)
     return {row["child_id"] for row in rows}
