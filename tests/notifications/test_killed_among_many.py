@@ -5,7 +5,7 @@ import os
 import random
 from collections import Counter
 from dataclasses import dataclass, field
-from itertools import chain, cycle
+from itertools import cycle
 from pathlib import Path
 from typing import Any, get_args
 from uuid import UUID, uuid4
@@ -232,12 +232,13 @@ async def _stands(system: Someone) -> dict[UUID, dict[str, Any]]:
 
 
 async def _log(system: Someone, line: Line) -> list[dict[str, Any]]:
-    pages, after = [], 0
+    found: list[dict[str, Any]] = []
+    after: int | None = 0
     while after is not None:
         page = (await system.get(f"{SUBSCRIPTIONS}/{line.id}/log?after={after}&limit=500")).body
-        pages.append(page["events"])
+        found += page["events"]
         after = page["next"]
-    return list(chain.from_iterable(pages))
+    return found
 
 
 async def _said_of(telling: Telling, child: UUID) -> list[str]:

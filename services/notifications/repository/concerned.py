@@ -10,7 +10,7 @@ from services.chassis.store import Tx
 from services.events.directory import AbsenceRegistered, UnitChanged
 from services.events.envelope import Seat
 from services.events.registry import TovholderChanged
-from services.notifications.domain import Known
+from services.notifications.domain import Known, Next
 
 
 @dataclass
@@ -21,6 +21,7 @@ class Case:
     version: int = 0
     is_plain: bool = True
     supporters: set[UUID] = field(default_factory=set)
+    next: Next | None = None
 
 
 @dataclass
@@ -105,6 +106,28 @@ async def keep_tovholder(tx: Tx, changed: TovholderChanged, version: int) -> Non
         _remembered(tx).cases.pop(changed.child, None)
 
 
+_KEEP_NEXT = """
+insert into next_tovholder (child, municipality, handover, professional, unit, agreed) values ($1, $2, $3, $4, $5, $6)
+on conflict (child) do update set municipality = excluded.municipality, handover = excluded.handover,
+  professional = excluded.professional, unit = excluded.unit, agreed = excluded.agreed
+"""
+
+
+async def keep_next(tx: Tx, child: UUID, municipality: str, found: Next) -> None:
+    """A child has one open question at most."""
+    await tx.later(_KEEP_NEXT, child, municipality, found.handover, found.seat.professional, found.seat.unit, found.agreed)
+    if case := _remembered(tx).cases.get(child):
+        case.next = found
+
+
+async def drop_next(tx: Tx, child: UUID, handover: UUID) -> None:
+    """That question is over, whatever became of it."""
+    await tx.later("delete from next_tovholder where child = $1 and handover = $2", child, handover)
+    case = _remembered(tx).cases.get(child)
+    if case and case.next and case.next.handover == handover:
+        case.next = None
+
+
 async def close_case(tx: Tx, child: UUID, version: int) -> None:
     """Until somebody is tovholder again."""
     _remembered(tx).cases.pop(child, None)
@@ -133,33 +156,47 @@ async def foresee(tx: Tx, children: Iterable[UUID]) -> None:
     rows = await tx.fetch(
         """
         select s.child, c.holder, c.holder_unit, c.version, not c.closed and c.merged_into is null as is_plain,
-          array(select professional from supporter where child = s.child) as supporters
+          array(select professional from supporter where child = s.child) as supporters,
+          n.handover, n.professional as next, n.unit as next_unit, n.agreed
         from unnest($1::uuid[]) s(child) left join child_case c on c.child = s.child
+          left join next_tovholder n on n.child = s.child
         """,
         missing,
     )
     for row in rows:
         holder = Seat(professional=row["holder"], unit=row["holder_unit"]) if row["holder"] else None
-        cases[row["child"]] = Case(holder, row["version"] or 0, row["is_plain"] is not False, set(row["supporters"]))
+        asked = Seat(professional=row["next"], unit=row["next_unit"]) if row["next"] else None
+        next_ = Next(row["handover"], asked, row["agreed"]) if asked else None
+        cases[row["child"]] = Case(holder, row["version"] or 0, row["is_plain"] is not False, set(row["supporters"]), next_)
 
 
 async def known_of(
-    tx: Tx, child: UUID, units: Iterable[UUID], professionals: Iterable[UUID], on: date, seats_in: Iterable[UUID] = ()
+    tx: Tx,
+    child: UUID,
+    units: Iterable[UUID],
+    professionals: Iterable[UUID],
+    on: date,
+    seats_in: Iterable[UUID] = (),
+    holder_s_deputy: bool = False,
 ) -> Known:
     """What telling about a child needs. `seats_in`: further units of which it is asked whether they are private.
+
+    `holder_s_deputy`: it is asked for the tovholder's as well as for those of `professionals`.
 
     `holder` is None for a child not known here; a unit not known is not among `leaders`.
     """
     await foresee(tx, [child])
     case = _remembered(tx).cases[child]
     holder = case.holder if case.is_plain else await _holder_in_their_place(tx, child)
-    asked, beside = set(units), set(seats_in)
+    asked, beside = set(units), {*seats_in, *([case.next.seat.unit] if case.next else [])}
     known = await _units(tx, asked | beside)
+    absent = {*professionals, *([holder.professional] if holder and holder_s_deputy else [])}
     return Known(
         holder=holder,
+        next=case.next,
         supporters=tuple(sorted(case.supporters)),
         leaders={unit: found[0] for unit in asked if (found := known[unit])},
-        deputies=await _deputies(tx, set(professionals), on),
+        deputies=await _deputies(tx, absent, on),
         private_units=frozenset(unit for unit, found in known.items() if found and found[1]),
     )
 
