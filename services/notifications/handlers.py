@@ -28,10 +28,12 @@ from services.events.registry import (
     CaseSeparated,
     ChildBorn,
     ChildRegistered,
+    HandoverDeclined,
     HandoverEffected,
-    HandoverProposed,
     HandoverRescheduled,
     HandoverScheduled,
+    HandoverSuperseded,
+    HandoverWithdrawn,
     SupporterJoined,
     SupporterLeft,
     TovholderChanged,
@@ -112,22 +114,23 @@ async def tell(received: Received[Any], tx: Tx, has_letters: bool = False) -> No
     await _queue(received, tx, domain.kind_of(received.event), municipality, received.subject, known, has_letters)
 
 
+_OVER = (HandoverDeclined, HandoverWithdrawn, HandoverSuperseded)
+
+
 async def tell_of_handover(received: Received[Any], tx: Tx) -> None:
     """Who is asked is the next tovholder until the question is over; whoever waits for the day named hears of its end, too."""
     await tell(received, tx)
     event = received.event
-    match event:
-        case HandoverProposed():
-            await concerned.keep_next(tx, event.child, event.municipality, Next(event.handover, event.receiver, agreed=False))
-        case HandoverScheduled() | HandoverRescheduled():
-            await concerned.keep_next(tx, event.child, event.municipality, Next(event.handover, event.receiver, agreed=True))
-        case _:
-            await concerned.drop_next(tx, event.child, event.handover)
+    agreed, over = isinstance(event, HandoverScheduled | HandoverRescheduled), isinstance(event, _OVER)
+    next_ = Next(event.handover, event.receiver, agreed)
+    concerned.keep_next(tx, event.child, event.municipality, next_, is_open=not over)
 
 
 async def forget_next(received: Received[HandoverEffected], tx: Tx) -> None:
     """The next tovholder is the present one; the TovholderChanged of the same commit tells so."""
-    await concerned.drop_next(tx, received.event.child, received.event.handover)
+    event = received.event
+    over = Next(event.handover, event.receiver, agreed=False)
+    concerned.keep_next(tx, event.child, event.municipality, over, is_open=False)
 
 
 async def tell_of_underretning(received: Received[Any], tx: Tx) -> None:

@@ -10,7 +10,16 @@ from services.events.daycare import StartPlanned
 from services.events.directory import AbsenceEnded, AbsenceRegistered, UnitChanged
 from services.events.midwife import NotificationReceived, NotificationWithdrawn
 from services.events.persons import ChildDied, CustodyChanged, MoveProposed
-from services.events.registry import CaseClosed, CaseMerged, CaseSeparated, MoveRaised, SupporterJoined, SupporterLeft
+from services.events.registry import (
+    CaseClosed,
+    CaseMerged,
+    CaseSeparated,
+    HandoverScheduled,
+    HandoverWithdrawn,
+    MoveRaised,
+    SupporterJoined,
+    SupporterLeft,
+)
 from services.events.sundhedspleje import UnderretningGiven
 from services.notifications import handlers
 from services.notifications.repository import concerned
@@ -318,7 +327,29 @@ async def test_of_a_day_that_was_agreed_on_the_family_hears_the_end_and_who_was_
     declined = await birgit.post(f"/registry/handovers/{row['handover']}/refusal", {"reason": "at-capacity"})
     assert declined.status == 200, declined.body
     await telling.world.settle()
-    assert await telling.world.sql("notifications", "select 1 from next_tovholder where child = $1", child) == []
+    assert await telling.world.sql("notifications", "select 1 from next_tovholder where child = $1 and open", child) == []
+
+
+async def test_an_agreed_day_and_its_end_heard_in_one_go_are_told_as_if_one_had_been_heard_after_the_other(
+    telling: Telling,
+) -> None:
+    child, asked = await telling.register(), telling.proposed(uuid4(), telling.seat("anna", "nord"))
+    about = {name: getattr(asked, name) for name in ("handover", "municipality", "giver", "receiver")} | {"child": child}
+    rikke = telling.seat("rikke", "social")
+    await telling.say(
+        child,
+        SupporterJoined(child=child, municipality=HAVBY, supporter=rikke, role="team", until_on=None),
+        asked.model_copy(update={"child": child}),
+        HandoverScheduled(**about, effective_on=date(2027, 5, 1)),
+        # What is known of the child is read anew after this.
+        SupporterLeft(child=child, municipality=HAVBY, supporter=rikke),
+        HandoverWithdrawn(**about, cause="proposer", withdrawn_by=None),
+        HandoverWithdrawn(**{**about, "handover": uuid4()}, cause="proposer", withdrawn_by=None),
+    )
+    await telling.world.settle()
+
+    told = [row["to_whom"] for row in await telling.deliveries(child) if row["kind"] == "handover_withdrawn"]
+    assert told.count("family") == 2, "once in the inbox and once by e-mail"
 
 
 async def test_of_a_merge_both_tovholdere_and_the_leader_of_the_one_who_stays_are_told(telling: Telling) -> None:

@@ -21,6 +21,7 @@ class Case:
     version: int = 0
     is_plain: bool = True
     supporters: set[UUID] = field(default_factory=set)
+    # As it was before this transaction wrote anything of it.
     next: Next | None = None
 
 
@@ -29,6 +30,7 @@ class _Remembered:
     """What this transaction has read, kept as true as what it has written since."""
 
     cases: dict[UUID, Case] = field(default_factory=dict)
+    nexts: dict[UUID, Next | None] = field(default_factory=dict)
     units: dict[UUID, tuple[tuple[UUID, ...], bool] | None] = field(default_factory=dict)
     deputies: dict[tuple[UUID, date], UUID | None] = field(default_factory=dict)
 
@@ -106,26 +108,23 @@ async def keep_tovholder(tx: Tx, changed: TovholderChanged, version: int) -> Non
         _remembered(tx).cases.pop(changed.child, None)
 
 
-_KEEP_NEXT = """
-insert into next_tovholder (child, municipality, handover, professional, unit, agreed) values ($1, $2, $3, $4, $5, $6)
+# One statement for a question and its end, so that a batch writes all of them in one go and in order.
+_NEXT = """
+insert into next_tovholder as n (child, municipality, handover, professional, unit, agreed, open)
+values ($1, $2, $3, $4, $5, $6, $7)
 on conflict (child) do update set municipality = excluded.municipality, handover = excluded.handover,
-  professional = excluded.professional, unit = excluded.unit, agreed = excluded.agreed
+  professional = excluded.professional, unit = excluded.unit, agreed = excluded.agreed, open = excluded.open
+  where excluded.open or n.handover = excluded.handover
 """
 
 
-async def keep_next(tx: Tx, child: UUID, municipality: str, found: Next) -> None:
-    """A child has one open question at most."""
-    await tx.later(_KEEP_NEXT, child, municipality, found.handover, found.seat.professional, found.seat.unit, found.agreed)
-    if case := _remembered(tx).cases.get(child):
-        case.next = found
-
-
-async def drop_next(tx: Tx, child: UUID, handover: UUID) -> None:
-    """That question is over, whatever became of it."""
-    await tx.later("delete from next_tovholder where child = $1 and handover = $2", child, handover)
-    case = _remembered(tx).cases.get(child)
-    if case and case.next and case.next.handover == handover:
-        case.next = None
+def keep_next(tx: Tx, child: UUID, municipality: str, found: Next, is_open: bool) -> None:
+    """A child has one open question at most; the end of an earlier one changes nothing."""
+    tx.last(_NEXT, child, municipality, found.handover, found.seat.professional, found.seat.unit, found.agreed, is_open)
+    nexts = _remembered(tx).nexts
+    before = nexts.get(child)
+    if is_open or before is None or before.handover == found.handover:
+        nexts[child] = found if is_open else None
 
 
 async def close_case(tx: Tx, child: UUID, version: int) -> None:
@@ -159,7 +158,7 @@ async def foresee(tx: Tx, children: Iterable[UUID]) -> None:
           array(select professional from supporter where child = s.child) as supporters,
           n.handover, n.professional as next, n.unit as next_unit, n.agreed
         from unnest($1::uuid[]) s(child) left join child_case c on c.child = s.child
-          left join next_tovholder n on n.child = s.child
+          left join next_tovholder n on n.child = s.child and n.open
         """,
         missing,
     )
@@ -188,12 +187,13 @@ async def known_of(
     await foresee(tx, [child])
     case = _remembered(tx).cases[child]
     holder = case.holder if case.is_plain else await _holder_in_their_place(tx, child)
-    asked, beside = set(units), {*seats_in, *([case.next.seat.unit] if case.next else [])}
+    next_ = _remembered(tx).nexts.get(child, case.next)
+    asked, beside = set(units), {*seats_in, *([next_.seat.unit] if next_ else [])}
     known = await _units(tx, asked | beside)
     absent = {*professionals, *([holder.professional] if holder and holder_s_deputy else [])}
     return Known(
         holder=holder,
-        next=case.next,
+        next=next_,
         supporters=tuple(sorted(case.supporters)),
         leaders={unit: found[0] for unit in asked if (found := known[unit])},
         deputies=await _deputies(tx, absent, on),
