@@ -55,6 +55,15 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What tests have left to be looked at, and where: they say so as the property `left`."""
+    reports = [report for reports in terminalreporter.stats.values() for report in reports]
+    properties = [each for report in reports for each in getattr(report, "user_properties", ())]
+    if left := dict.fromkeys(str(value) for name, value in properties if name == "left"):
+        terminalreporter.section("left to be looked at")
+        terminalreporter.write_line("\n".join(left))
+
+
 _SECONDS, _LONGEST_SECONDS = 600, 4 * 3600
 _ON_REAL_SERVERS = ("browser", "faults", "kafka")
 _FOLDER = pytest.StashKey[Path]()

@@ -60,13 +60,7 @@ from services.notifications.ringing import Ringing
 from services.notifications.ticks import TICKS
 
 _TOLD: tuple[type[Event], ...] = (
-    baton.HandoverProposed,
     baton.HandoverAccepted,
-    baton.HandoverScheduled,
-    baton.HandoverRescheduled,
-    baton.HandoverDeclined,
-    baton.HandoverWithdrawn,
-    baton.HandoverSuperseded,
     baton.HandoverReminded,
     baton.HandoverOverdue,
     baton.HandoverEscalated,
@@ -107,10 +101,19 @@ _TOLD: tuple[type[Event], ...] = (
     PersonsMerged,
 )
 
+# Of these somebody is, or is no longer, the next tovholder.
+_ON_THE_WAY: tuple[type[Event], ...] = (
+    baton.HandoverProposed,
+    baton.HandoverScheduled,
+    baton.HandoverRescheduled,
+    baton.HandoverDeclined,
+    baton.HandoverWithdrawn,
+    baton.HandoverSuperseded,
+)
+
 # Of these nobody is told here, but integrators may hear them.
 _PASSED_ON: tuple[type[Event], ...] = (
     baton.ChildBorn,
-    baton.HandoverEffected,
     baton.CaseReopened,
     TransitionPrepared,
     VisitPlanned,
@@ -134,6 +137,8 @@ _STEPS: dict[type[Event], Apply | FetchFirst] = {
     baton.ChildRegistered: handlers.remember_child,
     baton.SupporterJoined: handlers.remember_supporter,
     baton.SupporterLeft: handlers.forget_supporter,
+    baton.HandoverEffected: handlers.forget_next,
+    **dict.fromkeys(_ON_THE_WAY, handlers.tell_of_handover),
     baton.TovholderChanged: _with_letters(baton.TovholderChanged, handlers.tell_of_new_tovholder),
     baton.CaseClosed: _with_letters(baton.CaseClosed, handlers.tell_of_closing),
     baton.CaseMerged: handlers.tell_of_merge,

@@ -28,12 +28,18 @@ from services.events.registry import (
     CaseSeparated,
     ChildBorn,
     ChildRegistered,
+    HandoverDeclined,
+    HandoverEffected,
+    HandoverRescheduled,
+    HandoverScheduled,
+    HandoverSuperseded,
+    HandoverWithdrawn,
     SupporterJoined,
     SupporterLeft,
     TovholderChanged,
 )
 from services.notifications import domain, repository
-from services.notifications.domain import Known, Told, mending
+from services.notifications.domain import Known, Next, Told, mending
 from services.notifications.domain import outward as leaving
 from services.notifications.repository import Planned, concerned, letters, outward, people
 
@@ -106,6 +112,25 @@ async def tell(received: Received[Any], tx: Tx, has_letters: bool = False) -> No
         raise NotYetKnown(received.subject)
     municipality: str = getattr(received.event, "municipality")  # noqa: B009 - every event about a child has one
     await _queue(received, tx, domain.kind_of(received.event), municipality, received.subject, known, has_letters)
+
+
+_OVER = (HandoverDeclined, HandoverWithdrawn, HandoverSuperseded)
+
+
+async def tell_of_handover(received: Received[Any], tx: Tx) -> None:
+    """Who is asked is the next tovholder until the question is over; whoever waits for the day named hears of its end, too."""
+    await tell(received, tx)
+    event = received.event
+    agreed, over = isinstance(event, HandoverScheduled | HandoverRescheduled), isinstance(event, _OVER)
+    next_ = Next(event.handover, event.receiver, agreed)
+    concerned.keep_next(tx, event.child, event.municipality, next_, is_open=not over)
+
+
+async def forget_next(received: Received[HandoverEffected], tx: Tx) -> None:
+    """The next tovholder is the present one; the TovholderChanged of the same commit tells so."""
+    event = received.event
+    over = Next(event.handover, event.receiver, agreed=False)
+    concerned.keep_next(tx, event.child, event.municipality, over, is_open=False)
 
 
 async def tell_of_underretning(received: Received[Any], tx: Tx) -> None:
@@ -193,7 +218,8 @@ async def _tell_intake(received: Received[Any], tx: Tx, kind: str, municipality:
 
 async def _known(received: Received[Any], tx: Tx) -> Known:
     """NotYetKnown names a unit whose leaders are to be told before the directory's word of it has come."""
-    seats, units = domain.seats_of(received.event), domain.units_led(domain.kind_of(received.event), received.event)
+    kind = domain.kind_of(received.event)
+    seats, units = domain.seats_of(received.event), domain.units_led(kind, received.event)
     known = await concerned.known_of(
         tx,
         received.subject,
@@ -201,6 +227,7 @@ async def _known(received: Received[Any], tx: Tx) -> Known:
         [seat.professional for seat in seats.values()],
         date_of(await tx.now()),
         [seat.unit for seat in seats.values()],
+        holder_s_deputy=domain.asks_the_tovholder_s_deputy(kind),
     )
     for unit in units.values():
         if unit not in known.leaders:

@@ -40,18 +40,24 @@ class CouldNotBeDelivered(Exception):
 
 
 async def send_due(runtime: Runtime) -> None:
+    """What goes by no mail server first, so that a slow one keeps nothing but mails waiting."""
+    for by_mail in (False, True):
+        await _send(runtime, by_mail)
+    async with runtime.store.transaction() as tx:
+        metrics.UNTOLD.set(await repository.oldest_untold_seconds(tx))
+
+
+async def _send(runtime: Runtime, by_mail: bool) -> None:
     """A few deliveries at a time, each tried and recorded by itself; one that fails does not stop the others."""
     until = time.monotonic() + _ROUND_SECONDS
     while time.monotonic() < until:
         async with runtime.store.transaction() as tx:
-            deliveries = await repository.take_due(tx, _AT_ONCE)
+            deliveries = await repository.take_due(tx, _AT_ONCE, by_mail)
         if not deliveries:
-            break
+            return
         outcomes = await asyncio.gather(*(_try(runtime, delivery) for delivery in deliveries), return_exceptions=True)
         for error in filter(None, outcomes):
             raise error
-    async with runtime.store.transaction() as tx:
-        metrics.UNTOLD.set(await repository.oldest_untold_seconds(tx))
 
 
 async def send_digests(runtime: Runtime) -> None:
@@ -102,8 +108,8 @@ async def _pass_on_to_family(runtime: Runtime, delivery: Any) -> None:
 async def _write(runtime: Runtime, delivery: Any) -> None:
     """A letter, laid for the print service; laid again after a crash it is the same letter."""
     found = await _family(runtime, delivery, letter=True)
-    if found["do_not_contact"]:
-        await _stop(runtime, delivery)
+    if why := domain.is_not_to_be_told(found, delivery["recipient"]):
+        await _stop(runtime, delivery, why)
         return
     to, name = sending.addressed(found, delivery["recipient"])
     tovholder, about = await sending.content(runtime, delivery)
@@ -116,9 +122,9 @@ async def _write(runtime: Runtime, delivery: Any) -> None:
             await letters.keep(tx, delivery, tovholder, sending.sealed(seal, written(about.to_be_kept, name)), at)
 
 
-async def _stop(runtime: Runtime, delivery: Any) -> None:
+async def _stop(runtime: Runtime, delivery: Any, why: str) -> None:
     async with runtime.store.transaction() as tx:
-        await repository.tried(tx, delivery, "stopped", "do-not-contact", await tx.now())
+        await repository.tried(tx, delivery, "stopped", why, await tx.now())
 
 
 async def _mail(runtime: Runtime, delivery: Any, together: Sequence[Any]) -> None:
@@ -126,8 +132,8 @@ async def _mail(runtime: Runtime, delivery: Any, together: Sequence[Any]) -> Non
         address = await _address_of_professional(runtime, delivery["recipient"])
     else:
         found = await _family(runtime, delivery)
-        if found["do_not_contact"]:
-            await _stop(runtime, delivery)
+        if why := domain.is_not_to_be_told(found, delivery["recipient"]):
+            await _stop(runtime, delivery, why)
             return
         own = [one["address"].get("email") for one in found["recipients"] if UUID(one["person"]) == delivery["recipient"]]
         address = own[0] if own else None

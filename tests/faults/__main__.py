@@ -41,7 +41,7 @@ def main() -> None:
         chosen = _chosen(asked.only, seed, asked.long)
         played = asyncio.run(_played(folder, seed, size, chosen, asked.long, _older(folder, asked.old) if asked.long else None))
         page = report.written(played, asked.into)
-        _keep_logs(folder, asked.into)
+        report.keep_logs(folder.glob("*.log"), asked.into)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     print(report.summary(played))
@@ -83,11 +83,6 @@ def _older(folder: Path, commit: str) -> Start | None:
 def _git(*arguments: str) -> str:
     """Empty where it does not answer: no history, no tag."""
     return subprocess.run(["git", *arguments], cwd=REPOSITORY, capture_output=True, text=True, check=False).stdout.strip()
-
-
-def _keep_logs(folder: Path, into: Path) -> None:
-    for log in folder.glob("*.log"):
-        shutil.copy(log, into / log.name)
 
 
 if __name__ == "__main__":

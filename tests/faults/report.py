@@ -1,5 +1,6 @@
 """A run as one HTML page with a table and a timeline, and its summary as Markdown."""
 
+import shutil
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from html import escape
@@ -23,6 +24,13 @@ def written(run: Run, folder: Path) -> Path:
     page = folder / "report.html"
     page.write_text(_page(run))
     return page
+
+
+def keep_logs(logs: Iterable[Path], folder: Path) -> None:
+    """Beside the page, of as many services as have begun one."""
+    for log in logs:
+        if log.exists():
+            shutil.copy(log, folder / log.name)
 
 
 # -- What both say -----------------------------------------------------------------------------------------------------------

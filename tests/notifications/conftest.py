@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from services.demo.processes import free_port
 from tests.notifications.mail_server import MailServer, running
 from tests.notifications.receiver import Receiver, receiving
 from tests.notifications.telling import Telling
@@ -50,8 +51,19 @@ async def receiver() -> AsyncIterator[Receiver]:
 
 
 @pytest.fixture
+def receiver_away() -> Receiver:
+    """Nobody listens there, until a test starts it."""
+    return Receiver(free_port())
+
+
+@pytest.fixture
 async def telling_all(
-    installation: Installation, issuer: Issuer, mail_server: MailServer, receiver: Receiver, tmp_path: Path
+    installation: Installation,
+    issuer: Issuer,
+    mail_server: MailServer,
+    receiver: Receiver,
+    receiver_away: Receiver,
+    tmp_path: Path,
 ) -> AsyncIterator[Telling]:
     """A fresh town with every way out: mails, letters for a print service, and webhooks to this machine."""
     name = f"world_{uuid.uuid4().hex[:12]}"
@@ -59,7 +71,7 @@ async def telling_all(
     options = {
         "smtp_host": "127.0.0.1", "smtp_port": mail_server.port, "smtp_tls": "none", "letters_folder": tmp_path / "letters",
         "letter_senders": {"0990": {"name": "Havby Kommune", "cvr": "12345674"}}, "webhook_hosts": ["127.0.0.1", "*.example.dk"],
-        "webhook_networks": [f"127.0.0.1/32:{receiver.port}"],
+        "webhook_networks": [f"127.0.0.1/32:{each.port}" for each in (receiver, receiver_away)],
     }  # fmt: skip
     async with installation.world(issuer, name, **options) as world:
         yield Telling(world)

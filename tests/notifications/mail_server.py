@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import socket
+import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from email import message_from_bytes
@@ -54,10 +55,17 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def running(server: MailServer) -> Iterator[MailServer]:
-    """The server, listening until the end of the block."""
+def running(server: MailServer, encrypted: ssl.SSLContext | None = None) -> Iterator[MailServer]:
+    """The server, listening until the end of the block. `encrypted`: it takes mail after STARTTLS only."""
     server.port = server.port or free_port()
-    controller = Controller(server, hostname="127.0.0.1", port=server.port, ready_timeout=10)
+    controller = Controller(
+        server,
+        hostname="127.0.0.1",
+        port=server.port,
+        ready_timeout=10,
+        tls_context=encrypted,
+        require_starttls=encrypted is not None,
+    )
     controller.start()
     try:
         yield server

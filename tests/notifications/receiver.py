@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 import orjson
@@ -20,7 +21,7 @@ class Came:
     headers: dict[str, str]
     body: bytes
 
-    @property
+    @cached_property
     def event(self) -> dict[str, Any]:
         found: dict[str, Any] = orjson.loads(self.body)
         return found

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -14,10 +15,18 @@ from services.events import Event
 from services.events.daycare import PlusPladsOverdue, StartPlanned
 from services.events.envelope import Seat
 from services.events.midwife import NotificationReceived
-from services.events.registry import HandoverEscalated, HandoverProposed, InformationRequested, TovholderChanged
+from services.events.persons import ChildDied
+from services.events.registry import (
+    HandoverDeclined,
+    HandoverEscalated,
+    HandoverProposed,
+    HandoverWithdrawn,
+    InformationRequested,
+    TovholderChanged,
+)
 from services.events.sundhedspleje import FollowUpOverdue, JointVisitPlanned, OverleveringGiven, UnderretningOverdue
 from services.notifications import domain
-from services.notifications.domain import TRIES_AT_MOST, Known, Told, audience, kind_of, next_try
+from services.notifications.domain import TRIES_AT_MOST, Known, Next, Told, audience, kind_of, next_try
 
 AT = datetime(2026, 3, 2, 8, 30, tzinfo=UTC)
 CHILD = uuid4()
@@ -72,7 +81,7 @@ def test_whoever_is_to_be_told_of_an_event_is_told_by_a_handler_of_it() -> None:
 
 def test_each_role_that_gets_an_email_is_also_told_in_the_inbox() -> None:
     for rule in domain.audiences().values():
-        assert set(rule["email"]) <= set(rule["tell"])
+        assert set(rule["email"]) <= {*rule["tell"], *rule.get("agreed", ())}
 
 
 def test_a_new_tovholder_is_told_to_both_to_their_leaders_to_supporters_and_to_the_family() -> None:
@@ -138,6 +147,45 @@ def test_an_unanswered_plusplads_reaches_the_leader_it_is_put_to_the_tovholder_a
     assert people(told, "email") == [chief, A, leader]
     # A private institution hears by the parents alone.
     assert people(told_of(overdue, replace(known, private_units=frozenset({NURSERY}))), "inbox") == [chief, A, LEADER_OF_A]
+
+
+@pytest.mark.parametrize("agreed", [True, False])
+def test_whoever_is_asked_to_take_the_baton_is_told_of_a_death_unless_the_parents_inform_them(agreed: bool) -> None:
+    died = ChildDied(child=CHILD, municipality="0999", died_on=None)
+    known = Known(holder=AT_INTAKE, next=Next(uuid4(), AT_TEAM, agreed))
+
+    assert people(told_of(died, known), "email") == [INTAKE_LEAD, A]
+    assert people(told_of(died, replace(known, private_units=frozenset({TEAM}))), "inbox") == [INTAKE_LEAD]
+
+
+@pytest.mark.parametrize(
+    ("kind", "more"),
+    [(HandoverWithdrawn, {"cause": "proposer", "withdrawn_by": None}), (HandoverDeclined, {"declined_by": A, "reason": "other"})],
+)
+def test_the_end_of_what_was_agreed_is_told_to_all_who_wait_for_it_and_of_what_was_only_asked_the_family_hears_nothing(
+    kind: type[HandoverWithdrawn | HandoverDeclined], more: dict[str, Any]
+) -> None:
+    about = {"handover": uuid4(), "child": CHILD, "municipality": "0999", "giver": AT_INTAKE, "receiver": AT_TEAM}
+    ended, known = kind.model_validate({**about, **more}), Known(holder=AT_INTAKE, supporters=(SUPPORTER,))
+
+    def waiting(next_: Next | None) -> set[UUID | None]:
+        return {None, SUPPORTER} & set(people(told_of(ended, replace(known, next=next_)), "inbox"))
+
+    agreed = Next(ended.handover, AT_TEAM, agreed=True)
+    assert waiting(agreed) == {None, SUPPORTER}
+    assert None in people(told_of(ended, replace(known, next=agreed)), "email")
+    for other in (None, replace(agreed, agreed=False), replace(agreed, handover=uuid4())):
+        assert waiting(other) == set()
+
+
+def test_who_no_longer_holds_custody_is_not_told_any_more_and_where_nobody_is_named_people_are_to_look() -> None:
+    mother, father = uuid4(), uuid4()
+    named = {"do_not_contact": False, "recipients": [{"person": str(mother)}]}
+
+    assert domain.is_not_to_be_told(named, mother) is None
+    assert domain.is_not_to_be_told(named, father) == "no-longer-concerned"
+    assert domain.is_not_to_be_told({**named, "do_not_contact": True}, mother) == "do-not-contact"
+    assert domain.is_not_to_be_told({**named, "recipients": []}, father) is None
 
 
 def test_a_planned_start_reaches_the_tovholder_the_pedagogue_and_the_institution_s_leader() -> None:

@@ -10,7 +10,16 @@ from services.events.daycare import StartPlanned
 from services.events.directory import AbsenceEnded, AbsenceRegistered, UnitChanged
 from services.events.midwife import NotificationReceived, NotificationWithdrawn
 from services.events.persons import ChildDied, CustodyChanged, MoveProposed
-from services.events.registry import CaseClosed, CaseMerged, CaseSeparated, MoveRaised, SupporterJoined, SupporterLeft
+from services.events.registry import (
+    CaseClosed,
+    CaseMerged,
+    CaseSeparated,
+    HandoverScheduled,
+    HandoverWithdrawn,
+    MoveRaised,
+    SupporterJoined,
+    SupporterLeft,
+)
 from services.events.sundhedspleje import UnderretningGiven
 from services.notifications import handlers
 from services.notifications.repository import concerned
@@ -121,7 +130,7 @@ async def test_supporters_are_told_while_they_support(telling: Telling) -> None:
     assert [row["why"] for row in to_rikke] == ["supporters"]
 
 
-async def test_the_deputy_is_asked_too_while_the_receiver_is_absent_and_no_longer(telling: Telling) -> None:
+async def test_the_deputy_is_asked_too_and_told_of_a_death_while_somebody_is_absent_and_no_longer(telling: Telling) -> None:
     absence, anna = uuid4(), telling.id_of("anna")
     away = AbsenceRegistered(
         absence=absence,
@@ -131,11 +140,13 @@ async def test_the_deputy_is_asked_too_while_the_receiver_is_absent_and_no_longe
         until_on=None,
         deputy=telling.seat("dorte", "nord"),
     )
-    during, after = await telling.register(), await telling.register()
+    during, after, hers = [await telling.register() for _ in range(3)]
+    await telling.say(hers, telling.changed(hers, telling.seat("inge", "intake"), telling.seat("anna", "nord")))
 
     await telling.say(anna, away)
     await telling.world.settle()
     await telling.say(during, telling.proposed(during, telling.seat("anna", "nord")))
+    await telling.say(hers, ChildDied(child=hers, municipality=HAVBY, died_on=None))
     await telling.world.settle()
     await telling.say(anna, AbsenceEnded(absence=absence, professional=anna, municipality=HAVBY, ended_on=date(2020, 1, 2)))
     await telling.world.settle()
@@ -143,6 +154,7 @@ async def test_the_deputy_is_asked_too_while_the_receiver_is_absent_and_no_longe
     await telling.world.settle()
 
     assert ("dorte", "email", "queued") in await telling.told(during, "handover_proposed")
+    assert {("anna", "email", "queued"), ("dorte", "email", "queued")} <= await telling.told(hers, "child_died")
     assert "dorte" not in {who for who, _, _ in await telling.told(after, "handover_proposed")}
 
 
@@ -275,6 +287,69 @@ async def test_what_is_heard_of_a_child_whose_case_is_closed_is_told_to_the_inta
 
     assert ("inge", "inbox", "delivered") in await telling.told(child, "child_died")
     assert ("anna", "inbox", "delivered") not in await telling.told(child, "child_died")
+
+
+async def test_of_a_day_that_was_agreed_on_the_family_hears_the_end_and_who_was_to_take_over_hears_of_a_death_meanwhile(
+    telling: Telling,
+) -> None:
+    inge, birgit = telling.someone("inge"), telling.someone("birgit")
+    child = await telling.expect()
+    to = {"professional": telling.world.names["birgit"], "unit": telling.world.names["nord"]}
+
+    async def agree() -> str:
+        body = {"to": to, "reason": "district", "effective_on": "2027-05-01"}
+        offered = await inge.post(f"/registry/children/{child}/handovers", body)
+        assert offered.status == 201, offered.body
+        accepted = await birgit.post(f"/registry/handovers/{offered.body['id']}/acceptance", {})
+        assert accepted.status == 200, accepted.body
+        return f"/registry/handovers/{offered.body['id']}/withdrawal"
+
+    only_asked = await inge.post(f"/registry/children/{child}/handovers", {"to": to, "reason": "district"})
+    await inge.post(f"/registry/handovers/{only_asked.body['id']}/withdrawal", {})
+    await telling.world.settle()
+    quietly = {who for who, _, _ in await telling.told(child, "handover_withdrawn")}
+
+    withdrawal = await agree()
+    await inge.post(withdrawal, {})
+    await telling.world.settle()
+    await agree()
+    await telling.world.settle()
+    ended = await inge.post(f"/persons/children/{child}/pregnancy-end", {})
+    await telling.world.settle()
+
+    assert "family" not in quietly
+    assert {("family", "inbox", "queued"), ("family", "email", "queued")} <= await telling.told(child, "handover_withdrawn")
+    assert ended.status == 201, ended.body
+    assert ("birgit", "email", "queued") in await telling.told(child, "pregnancy_ended")
+
+    # Once it is over nobody is next any more.
+    [row] = await telling.world.sql("notifications", "select handover from next_tovholder where child = $1", child)
+    declined = await birgit.post(f"/registry/handovers/{row['handover']}/refusal", {"reason": "at-capacity"})
+    assert declined.status == 200, declined.body
+    await telling.world.settle()
+    assert await telling.world.sql("notifications", "select 1 from next_tovholder where child = $1 and open", child) == []
+
+
+async def test_an_agreed_day_and_its_end_heard_in_one_go_are_told_as_if_one_had_been_heard_after_the_other(
+    telling: Telling,
+) -> None:
+    child, asked = await telling.register(), telling.proposed(uuid4(), telling.seat("anna", "nord"))
+    about = {name: getattr(asked, name) for name in ("handover", "municipality", "giver", "receiver")} | {"child": child}
+    rikke = telling.seat("rikke", "social")
+    await telling.say(
+        child,
+        SupporterJoined(child=child, municipality=HAVBY, supporter=rikke, role="team", until_on=None),
+        asked.model_copy(update={"child": child}),
+        HandoverScheduled(**about, effective_on=date(2027, 5, 1)),
+        # What is known of the child is read anew after this.
+        SupporterLeft(child=child, municipality=HAVBY, supporter=rikke),
+        HandoverWithdrawn(**about, cause="proposer", withdrawn_by=None),
+        HandoverWithdrawn(**{**about, "handover": uuid4()}, cause="proposer", withdrawn_by=None),
+    )
+    await telling.world.settle()
+
+    told = [row["to_whom"] for row in await telling.deliveries(child) if row["kind"] == "handover_withdrawn"]
+    assert told.count("family") == 2, "once in the inbox and once by e-mail"
 
 
 async def test_of_a_merge_both_tovholdere_and_the_leader_of_the_one_who_stays_are_told(telling: Telling) -> None:

@@ -39,9 +39,7 @@ async def test_no_event_is_lost_and_none_passed_over_when_the_process_is_killed_
         for number in KILLS:
             await receiver.until(number)
             process.kill()
-            # As if its time had run out; a living one would have renewed it.
-            for table in ("subscription set in_hand_until", "position set until", "relay set until", "worker set until"):
-                await _as_owner(telling, f"update notifications.{table} = '-infinity'")
+            await as_if_its_time_had_run_out(telling)
             process.start()
 
     async def say() -> None:
@@ -76,9 +74,11 @@ async def test_no_event_is_lost_and_none_passed_over_when_the_process_is_killed_
     assert (ill["sequence"], ill["sent"]) == (EVENTS + 1, 0)
 
 
-async def _as_owner(telling: Telling, statement: str) -> None:
+async def as_if_its_time_had_run_out(telling: Telling) -> None:
+    """What a killed process had in hand is free at once; a living one would have renewed it."""
     connection = await asyncpg.connect(owner_dsn(telling.world.settings))
     try:
-        await connection.execute(statement)
+        for table in ("subscription set in_hand_until", "position set until", "relay set until", "worker set until"):
+            await connection.execute(f"update notifications.{table} = '-infinity'")
     finally:
         await connection.close()

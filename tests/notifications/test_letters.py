@@ -176,6 +176,28 @@ async def test_a_death_a_second_earlier_stops_the_letter_and_a_family_without_an
     assert [(row["state"], row["reason"]) for row in family_letters][-1] == ("failed", "family-unknown")
 
 
+async def test_who_loses_custody_while_a_letter_waits_is_not_written_to_and_on_nobody_s_list(telling_all: Telling) -> None:
+    telling = telling_all
+    child, numbers = await family(telling)
+    await passes_to_birgit(telling, child)
+    # The way out is blocked: both letters wait.
+    blocked = folder(telling).parent
+    blocked.write_text("no folder")
+    await telling.tell()
+    waiting = await fates(telling, child)
+    mother = (await telling.someone("birgit").get(f"/persons/{child}")).body["mother"]
+    body = {"holders": [{"person": mother}], "from_on": "2026-02-01"}
+    alone = await telling.someone("birgit").post(f"/persons/children/{child}/custody", body)
+    blocked.unlink()
+
+    await telling.world.advance(timedelta(minutes=1))
+
+    assert waiting == [("queued", None), ("queued", None)]
+    assert alone.status == 201, alone.body
+    assert sorted(await fates(telling, child), key=str) == [("sent", None), ("stopped", "no-longer-concerned")]
+    assert [one["recipient"]["cpr"] for one in manifests(telling).values()] == [numbers["mother"]]
+
+
 def links_in(telling: Telling) -> dict[UUID, set[str]]:
     """Delivery → the links in its letter, as paths."""
     return {

@@ -1,10 +1,19 @@
 """E-mail over real SMTP: taken, refused, slow, cut off; it says nothing of anyone, and crosses no network in clear."""
 
 import asyncio
+import contextlib
+import ipaddress
+import ssl
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from services.chassis.settings import Settings
 from services.notifications.mail import MailWasRefused, mail_to, send
@@ -116,6 +125,63 @@ async def test_without_a_mail_server_nothing_is_sent() -> None:
 async def test_a_server_that_offers_no_encryption_gets_no_mail(server: MailServer) -> None:
     assert await refusal(settings(server, smtp_tls="starttls")) == "mail-server-away"
     assert server.mails == []
+
+
+async def test_a_mail_goes_encrypted_to_a_server_that_proves_who_it_is_and_to_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificate, context = tmp_path / "certificate.pem", ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    certificate.write_bytes(proof_of_this_machine())
+    context.load_cert_chain(certificate)
+
+    with running(MailServer(), context) as encrypted:
+        foreign = await refusal(settings(encrypted, smtp_tls="starttls"))
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        await send(settings(encrypted, smtp_tls="starttls"), ADDRESS, DELIVERY)
+
+    assert foreign == "mail-server-away"
+    assert len(encrypted.mails) == 1
+
+
+def proof_of_this_machine() -> bytes:
+    """A key, and a certificate for 127.0.0.1 that it has signed itself, as PEM."""
+    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    plain = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    return key.private_bytes(*plain) + made.public_bytes(serialization.Encoding.PEM)
+
+
+async def test_a_server_that_is_a_little_slow_at_each_answer_is_left_all_the_same() -> None:
+    async def dawdling(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError):
+            writer.write(b"220 patience\r\n")
+            while await reader.readline():
+                # One line more of an answer that has no end; each comes well within the time of one answer.
+                for _ in range(100):
+                    await asyncio.wait([asyncio.ensure_future(over.wait())], timeout=0.05)
+                    writer.write(b"250-and more\r\n")
+                    await writer.drain()
+        writer.close()
+
+    over = asyncio.Event()
+    async with await asyncio.start_server(dawdling, "127.0.0.1", 0) as slow:
+        port = slow.sockets[0].getsockname()[1]
+        try:
+            assert await refusal(settings(None, smtp_port=port), seconds=0.3) == "mail-server-slow"
+        finally:
+            over.set()
 
 
 @pytest.mark.parametrize("host", ["mail.example.dk", "192.0.2.7", "10.0.0.5"])

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
+from services.events.directory import ClientChanged
 from services.events.registry import ChildBorn, SupporterJoined
 from services.notifications.repository import outward
 from tests.notifications.receiver import Receiver
@@ -266,6 +267,40 @@ async def test_a_line_is_tested_every_quarter_of_an_hour_and_two_processes_and_a
     assert in_hand == 0
     assert receiver.sequences() == list(range(1, 3 + 6 + 1))
     assert UUID(receiver.events()[-1]["subscription"]) == UUID(made["id"])
+
+
+async def test_a_system_put_out_of_use_gets_nothing_more_and_is_no_line_to_prove(
+    telling_all: Telling, receiver: Receiver
+) -> None:
+    telling, client = telling_all, uuid4()
+
+    async def is_in_use(so: bool) -> Someone:
+        told = ClientChanged(
+            client=client, client_id="record", kind="municipality", municipality=HAVBY, organisation=None, sends_for=[],
+            roles=["record-system"], active=so,
+        )  # fmt: skip
+        await telling.say(client, told)
+        await telling.world.settle()
+        return telling.world.as_client("record")
+
+    made = await subscribe(await is_in_use(True), receiver.url())
+    receiver.manner = {"/hook": "refuses"}
+    await telling.register()
+    await telling.give_out()
+    tried, receiver.manner = len(receiver.came), {}
+
+    await is_in_use(False)
+    for _ in range(4):
+        await telling.world.advance(timedelta(hours=1))
+    out_of_use = len(receiver.came)
+    async with telling.world.store("notifications").transaction() as tx:
+        unproven, _ = await outward.lines(tx)
+    system = await is_in_use(True)
+    await telling.world.advance(timedelta(minutes=1))
+
+    assert (tried, out_of_use, unproven) == (1, 1, 0)
+    assert receiver.sequences()[1:3] == [1, 2]
+    assert (await how(system, made))["waiting"] == 0
 
 
 async def test_the_administrator_sees_and_keeps_the_subscriptions_of_the_municipality_s_own_systems(

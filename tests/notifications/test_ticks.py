@@ -161,16 +161,27 @@ async def test_a_family_nobody_knows_is_shown_to_a_person(telling: Telling) -> N
     }
 
 
-@pytest.mark.parametrize("trouble", ["asks-for-patience", "dies-in-the-middle"])
+@pytest.mark.parametrize(
+    ("trouble", "outcomes"),
+    [
+        ("asks-for-patience", {"smtp-451"}),
+        ("dies-in-the-middle", {"mail-server-away", "smtp-421"}),
+        ("slow", {"mail-server-slow"}),
+    ],
+)
 async def test_a_mail_server_in_trouble_gets_the_mail_later_and_once(
-    telling: Telling, mail_server: MailServer, trouble: str
+    telling: Telling, mail_server: MailServer, monkeypatch: pytest.MonkeyPatch, trouble: str, outcomes: set[str]
 ) -> None:
     child = await telling.register()
     mail_server.answer_to_mail = "451 later"
     mail_server.hangs_up_in_the_middle = trouble == "dies-in-the-middle"
-    await telling.tell()
+    with monkeypatch.context() as impatient:
+        if trouble == "slow":
+            mail_server.seconds = 30
+            impatient.setattr("services.notifications.mail.ANSWER_SECONDS", 0.3)
+        await telling.tell()
     before = await fate(telling, child)
-    mail_server.answer_to_mail, mail_server.hangs_up_in_the_middle = None, False
+    mail_server.answer_to_mail, mail_server.hangs_up_in_the_middle, mail_server.seconds = None, False, 0
 
     await telling.tell()
     too_early = len(mail_server.to(INGE))
@@ -181,7 +192,7 @@ async def test_a_mail_server_in_trouble_gets_the_mail_later_and_once(
     assert too_early == 0
     assert await fate(telling, child) == ("delivered", None, 2)
     [first, last] = await tries(telling, child)
-    assert first in ({"smtp-451"} if trouble == "asks-for-patience" else {"mail-server-away", "smtp-421"})
+    assert first in outcomes
     assert last == "accepted"
     assert len(mail_server.to(INGE)) == 1
 
@@ -225,7 +236,7 @@ async def test_two_clocks_at_once_send_each_mail_once(telling: Telling, mail_ser
 async def test_what_a_killed_process_had_in_hand_is_sent_by_the_next(telling: Telling, mail_server: MailServer) -> None:
     child = await telling.register()
     async with telling.world.store("notifications").transaction() as tx:
-        await repository.take_due(tx, 100)
+        await repository.take_due(tx, 100, by_mail=True)
 
     await telling.tell()
     in_hand = len(mail_server.mails)
@@ -238,7 +249,7 @@ async def test_what_a_killed_process_had_in_hand_is_sent_by_the_next(telling: Te
 async def test_a_try_recorded_twice_counts_once(telling: Telling) -> None:
     child = await telling.register()
     async with telling.world.store("notifications").transaction() as tx:
-        (delivery,) = await repository.take_due(tx, 1)
+        (delivery,) = await repository.take_due(tx, 1, by_mail=True)
 
     async def record() -> bool:
         async with telling.world.store("notifications").transaction() as tx:
@@ -246,6 +257,37 @@ async def test_a_try_recorded_twice_counts_once(telling: Telling) -> None:
 
     assert [await record(), await record()] == [True, False]
     assert child == delivery["about"]
+
+
+async def test_mails_that_wait_for_a_slow_server_keep_no_family_s_inbox_waiting(telling: Telling) -> None:
+    children = [await telling.register() for _ in range(3)]
+
+    async with telling.world.store("notifications").transaction() as tx:
+        first = await repository.take_due(tx, 3, by_mail=False)
+        mails = await repository.take_due(tx, 100, by_mail=True)
+
+    # The mails of all three have been due as long as, or longer than, the last one's.
+    assert [(row["about"], row["to_whom"], row["channel"]) for row in first] == [(child, "family", "inbox") for child in children]
+    assert {row["channel"] for row in mails} == {"email"}
+
+
+async def test_what_failed_and_could_be_shown_to_nobody_is_an_alarm_and_what_stands_on_a_list_is_none(telling: Telling) -> None:
+    child = await telling.register()
+    store = telling.world.store("notifications")
+    await telling.world.sql("notifications", "update delivery set state = 'delivered', delivered_at = queued_at returning 1")
+
+    async def oldest(shown_to: UUID | None) -> float:
+        await telling.world.sql(
+            "notifications",
+            "update delivery set state = 'failed', reason = 'no-address', shown_to = $2, due_at = due_at - interval '1 hour',"
+            " queued_at = queued_at - interval '1 hour' where about = $1 and channel = 'email' returning 1",
+            *(child, shown_to),
+        )
+        async with store.transaction() as tx:
+            return await repository.oldest_untold_seconds(tx)
+
+    assert await oldest(telling.id_of("lone")) == 0
+    assert await oldest(None) > 2700
 
 
 @pytest.mark.parametrize("unreached", ["lone", "inge"])

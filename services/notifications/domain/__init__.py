@@ -53,6 +53,15 @@ STANDS_ALONE = frozenset({"disclosed_by_law", *HERS_ALONE})
 
 
 @dataclass(frozen=True)
+class Next:
+    """Who is asked to take the baton by a handover that is open. `agreed`: the family has been told of the day."""
+
+    handover: UUID
+    seat: Seat
+    agreed: bool
+
+
+@dataclass(frozen=True)
 class Known:
     """What notifications knows when something happens. `leaders`: by unit. `deputies`: of those who are absent now.
 
@@ -60,6 +69,7 @@ class Known:
     """
 
     holder: Seat | None = None
+    next: Next | None = None
     supporters: tuple[UUID, ...] = ()
     leaders: Mapping[UUID, tuple[UUID, ...]] = field(default_factory=dict)
     deputies: Mapping[UUID, UUID] = field(default_factory=dict)
@@ -84,7 +94,7 @@ def _rules() -> dict[str, Any]:
 
 
 def audiences() -> dict[str, dict[str, list[str]]]:
-    """Fact → roles told (`tell`) and roles e-mailed (`email`), from audience.yaml."""
+    """Fact → roles told (`tell`), roles e-mailed (`email`) and those told besides (`agreed`), from audience.yaml."""
     found: dict[str, dict[str, list[str]]] = _rules()["told"]
     return found
 
@@ -124,6 +134,11 @@ def seats_of(event: Event) -> dict[str, Seat]:
     return {**{role: seat for role, seat in moved.items() if seat}, **named}
 
 
+def asks_the_tovholder_s_deputy(kind: str) -> bool:
+    """Whether whoever answers for the tovholder in an absence is told, too."""
+    return "tovholder-deputy" in audiences()[kind]["tell"]
+
+
 def units_led(kind: str, event: Event) -> dict[str, UUID]:
     """The units whose leaders are told, by role: `giver-leaders` → the giver's unit."""
     return _units_led(kind, event, seats_of(event))
@@ -140,8 +155,10 @@ def audience(kind: str, event: Event, known: Known) -> list[Told]:
     """Everyone told, each once per channel, in the order of audience.yaml; the first role in which someone is told is `why`."""
     rules, seats = audiences()[kind], seats_of(event)
     led = _units_led(kind, event, seats)
+    seats |= {"next": known.next.seat} if known.next else {}
+    was_agreed = known.next and known.next.agreed and known.next.handover == getattr(event, "handover", None)
     told: dict[tuple[ToWhom, UUID | None, Channel], Told] = {}
-    for role in rules["tell"]:
+    for role in (*rules["tell"], *(rules.get("agreed", ()) if was_agreed else ())):
         beside: tuple[tuple[str, Channel], ...] = (("email", "email"), ("letter", "letter"))
         channels: list[Channel] = ["inbox", *(channel for name, channel in beside if role in rules.get(name, ()))]
         for to_whom, recipient in _of_role(role, kind, event, known, seats, led):
@@ -170,7 +187,7 @@ def _of_role(
         unit = led.get(role)
         found = list(known.leaders.get(unit, ())) if unit else []
     elif role.endswith("-deputy"):
-        absent = seats.get(role.removesuffix("-deputy"))
+        absent = seats.get(role.removesuffix("-deputy")) or (known.holder if role == "tovholder-deputy" else None)
         found = [known.deputies.get(absent.professional)] if absent else []
     else:
         seat = seats.get(role) or (known.holder if role == "tovholder" else None)
@@ -190,6 +207,18 @@ def _is_kept_from(role: str, kind: str, event: Event, known: Known, seats: Mappi
     if unit not in known.private_units:
         return False
     return kind not in private_institutions_hear() or getattr(event, "basis", None) == "refused"
+
+
+def is_not_to_be_told(found: Mapping[str, Any], person: UUID) -> str | None:
+    """Why this person of a family is to hear nothing any more, by what persons says now (`do_not_contact`, `recipients`).
+
+    Whoever no longer holds custody is not tried again, and nobody is asked to phone them. Where nobody at all is named, it is
+    not this person who is out of it: that is for people to look at.
+    """
+    if found["do_not_contact"]:
+        return "do-not-contact"
+    named = {UUID(one["person"]) for one in found["recipients"]}
+    return "no-longer-concerned" if named and person not in named else None
 
 
 def next_try(tries: int, reason: str, at: datetime) -> datetime | None:

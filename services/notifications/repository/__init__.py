@@ -140,19 +140,24 @@ async def queue(
     )
 
 
-async def take_due(tx: Tx, most: int) -> list[Any]:
-    """The deliveries that have been due longest. For a while they are in this process's hands and not due to any other."""
+async def take_due(tx: Tx, most: int, by_mail: bool) -> list[Any]:
+    """The deliveries that have been due longest, e-mails or all others: a slow mail server holds up no letter and no inbox.
+
+    For a while they are in this process's hands and not due to any other.
+    """
     return await tx.fetch(
         """
         with taken as (
           update delivery set next_try_at = chassis.now() + $1 where id in (
-            select id from delivery where state = 'queued' and not digest and next_try_at <= chassis.now()
+            select id from delivery
+            where state = 'queued' and not digest and next_try_at <= chassis.now() and (channel = 'email') = $3
             order by next_try_at, id limit $2 for update skip locked)
           returning *)
         select * from taken order by id
         """,
         IN_HAND,
         most,
+        by_mail,
     )
 
 
@@ -376,11 +381,14 @@ async def replace_by(tx: Tx, row: Any, channel: str, at: datetime) -> UUID | Non
 
 
 async def oldest_untold_seconds(tx: Tx) -> float:
-    """Counted from when it was to be made: what is held back on purpose is not late before."""
+    """Counted from when it was to be made: what is held back on purpose is not late before.
+
+    What failed and could be shown to nobody, since nobody is known, counts as well.
+    """
     found: float = await tx.fetchval(
         """
         select greatest(coalesce(extract(epoch from chassis.now() - min(greatest(due_at, queued_at))), 0), 0)::float
-        from delivery where state = 'queued'
+        from delivery where state = 'queued' or (state = 'failed' and shown_to is null)
         """
     )
     return found

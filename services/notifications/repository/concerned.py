@@ -10,7 +10,7 @@ from services.chassis.store import Tx
 from services.events.directory import AbsenceRegistered, UnitChanged
 from services.events.envelope import Seat
 from services.events.registry import TovholderChanged
-from services.notifications.domain import Known
+from services.notifications.domain import Known, Next
 
 
 @dataclass
@@ -21,6 +21,8 @@ class Case:
     version: int = 0
     is_plain: bool = True
     supporters: set[UUID] = field(default_factory=set)
+    # As it was before this transaction wrote anything of it.
+    next: Next | None = None
 
 
 @dataclass
@@ -28,6 +30,7 @@ class _Remembered:
     """What this transaction has read, kept as true as what it has written since."""
 
     cases: dict[UUID, Case] = field(default_factory=dict)
+    nexts: dict[UUID, Next | None] = field(default_factory=dict)
     units: dict[UUID, tuple[tuple[UUID, ...], bool] | None] = field(default_factory=dict)
     deputies: dict[tuple[UUID, date], UUID | None] = field(default_factory=dict)
 
@@ -105,6 +108,25 @@ async def keep_tovholder(tx: Tx, changed: TovholderChanged, version: int) -> Non
         _remembered(tx).cases.pop(changed.child, None)
 
 
+# One statement for a question and its end, so that a batch writes all of them in one go and in order.
+_NEXT = """
+insert into next_tovholder as n (child, municipality, handover, professional, unit, agreed, open)
+values ($1, $2, $3, $4, $5, $6, $7)
+on conflict (child) do update set municipality = excluded.municipality, handover = excluded.handover,
+  professional = excluded.professional, unit = excluded.unit, agreed = excluded.agreed, open = excluded.open
+  where excluded.open or n.handover = excluded.handover
+"""
+
+
+def keep_next(tx: Tx, child: UUID, municipality: str, found: Next, is_open: bool) -> None:
+    """A child has one open question at most; the end of an earlier one changes nothing."""
+    tx.last(_NEXT, child, municipality, found.handover, found.seat.professional, found.seat.unit, found.agreed, is_open)
+    nexts = _remembered(tx).nexts
+    before = nexts.get(child)
+    if is_open or before is None or before.handover == found.handover:
+        nexts[child] = found if is_open else None
+
+
 async def close_case(tx: Tx, child: UUID, version: int) -> None:
     """Until somebody is tovholder again."""
     _remembered(tx).cases.pop(child, None)
@@ -133,33 +155,48 @@ async def foresee(tx: Tx, children: Iterable[UUID]) -> None:
     rows = await tx.fetch(
         """
         select s.child, c.holder, c.holder_unit, c.version, not c.closed and c.merged_into is null as is_plain,
-          array(select professional from supporter where child = s.child) as supporters
+          array(select professional from supporter where child = s.child) as supporters,
+          n.handover, n.professional as next, n.unit as next_unit, n.agreed
         from unnest($1::uuid[]) s(child) left join child_case c on c.child = s.child
+          left join next_tovholder n on n.child = s.child and n.open
         """,
         missing,
     )
     for row in rows:
         holder = Seat(professional=row["holder"], unit=row["holder_unit"]) if row["holder"] else None
-        cases[row["child"]] = Case(holder, row["version"] or 0, row["is_plain"] is not False, set(row["supporters"]))
+        asked = Seat(professional=row["next"], unit=row["next_unit"]) if row["next"] else None
+        next_ = Next(row["handover"], asked, row["agreed"]) if asked else None
+        cases[row["child"]] = Case(holder, row["version"] or 0, row["is_plain"] is not False, set(row["supporters"]), next_)
 
 
 async def known_of(
-    tx: Tx, child: UUID, units: Iterable[UUID], professionals: Iterable[UUID], on: date, seats_in: Iterable[UUID] = ()
+    tx: Tx,
+    child: UUID,
+    units: Iterable[UUID],
+    professionals: Iterable[UUID],
+    on: date,
+    seats_in: Iterable[UUID] = (),
+    holder_s_deputy: bool = False,
 ) -> Known:
     """What telling about a child needs. `seats_in`: further units of which it is asked whether they are private.
+
+    `holder_s_deputy`: it is asked for the tovholder's as well as for those of `professionals`.
 
     `holder` is None for a child not known here; a unit not known is not among `leaders`.
     """
     await foresee(tx, [child])
     case = _remembered(tx).cases[child]
     holder = case.holder if case.is_plain else await _holder_in_their_place(tx, child)
-    asked, beside = set(units), set(seats_in)
+    next_ = _remembered(tx).nexts.get(child, case.next)
+    asked, beside = set(units), {*seats_in, *([next_.seat.unit] if next_ else [])}
     known = await _units(tx, asked | beside)
+    absent = {*professionals, *([holder.professional] if holder and holder_s_deputy else [])}
     return Known(
         holder=holder,
+        next=next_,
         supporters=tuple(sorted(case.supporters)),
         leaders={unit: found[0] for unit in asked if (found := known[unit])},
-        deputies=await _deputies(tx, set(professionals), on),
+        deputies=await _deputies(tx, absent, on),
         private_units=frozenset(unit for unit, found in known.items() if found and found[1]),
     )
 

@@ -62,8 +62,9 @@ async def look(store: Store) -> tuple[bool, bool]:
     """Whether anything waits to be given out, and whether any subscription is due: one cheap look while nothing happens."""
     async with store.connection() as connection:
         row = await connection.fetchrow(
-            "select exists (select from outward_waiting) as waits, exists (select from subscription where state = 'active'"
-            " and sent < sequence and next_try_at <= chassis.now() and in_hand_until < clock_timestamp()) as due"
+            "select exists (select from outward_waiting) as waits, exists (select from subscription join client using (client_id)"
+            " where state = 'active' and sent < sequence and next_try_at <= chassis.now() and in_hand_until < clock_timestamp()"
+            " and active) as due"
         )
     assert row is not None, "one row always"
     return row["waits"], row["due"]
@@ -161,7 +162,8 @@ async def _write(tx: Tx, out: Sequence[tuple[UUID, int, str, dict[str, Any]]], e
 
 _TAKE = """
 update subscription set holder = $1, epoch = epoch + 1, in_hand_until = clock_timestamp() + $2 where id in (
-  select id from subscription where state = 'active' and sent < sequence and next_try_at <= chassis.now()
+  select id from subscription s where state = 'active' and sent < sequence and next_try_at <= chassis.now()
+    and exists (select from client c where c.client_id = s.client_id and c.active)
     and in_hand_until < clock_timestamp() and (channel = 'webhook' or ($4 and topic_ready))
   order by next_try_at, id limit $3 for update skip locked)
 returning id, client_id, channel, url, sent, tries, failing_since, epoch
@@ -169,7 +171,10 @@ returning id, client_id, channel, url, sent, tries, failing_since, epoch
 
 
 async def take(store: Store, holder: UUID, in_hand: timedelta, most: int, with_topics: bool) -> list[dict[str, Any]]:
-    """Subscriptions that something waits for and nobody has in hand; for a while they are in this process's."""
+    """Subscriptions that something waits for and nobody has in hand; for a while they are in this process's.
+
+    A system that the directory has put out of use gets nothing more, also not of what it was given before.
+    """
     async with store.connection() as connection:
         return [dict(row) for row in await connection.fetch(_TAKE, holder, in_hand, most, with_topics)]
 
@@ -244,11 +249,12 @@ async def give_all_back(connection: Connection, holder: UUID) -> None:
 
 
 async def due_for_test(tx: Tx) -> list[Any]:
-    """Subscriptions whose line has not been tested for a while, marked as being so now."""
+    """Subscriptions whose line has not been tested for a while, marked as being so now; of systems that are in use."""
     return await tx.fetch(
         """
-        update subscription set tested_at = chassis.now()
-        where state = 'active' and tested_at <= chassis.now() - $1::interval returning id, municipality
+        update subscription s set tested_at = chassis.now()
+        where state = 'active' and tested_at <= chassis.now() - $1::interval
+          and exists (select from client c where c.client_id = s.client_id and c.active) returning id, municipality
         """,
         outward.TEST_EVERY,
     )
@@ -273,13 +279,13 @@ async def forget_old(tx: Tx) -> None:
 
 
 async def lines(tx: Tx) -> tuple[float, int]:
-    """Seconds since the longest unproven line was proven, and how many are paused."""
+    """Seconds since the longest unproven line was proven, and how many are paused; of systems that are in use."""
     row = await tx.fetchrow(
         """
         select coalesce(max(extract(epoch from chassis.now() - coalesce(proven_at, made_at)))
             filter (where state = 'active'), 0)::float as unproven,
           count(*) filter (where state = 'paused' and paused_why <> 'by-owner')::int as paused
-        from subscription where state <> 'ended'
+        from subscription join client using (client_id) where state <> 'ended' and active
         """
     )
     assert row is not None, "one row always"

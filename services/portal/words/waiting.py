@@ -35,6 +35,8 @@ WHY_FAILED = {
     "mail-server-slow": _("mailserveren svarede for sent"),
     "accepted": _("taget imod"),
     "laid-for-print": _("lagt til print"),
+    "do-not-contact": _("der skal ikke skrives til familien"),
+    "no-longer-concerned": _("modtageren har ikke længere forældremyndigheden"),
 }
 REFUSALS = {
     "it-is-answered-already": _("Der er allerede svaret på det."),
