@@ -66,6 +66,7 @@ class Load:
     bulks: list[tuple[str, str]] = field(default_factory=list)
     reached: Counter[str] = field(default_factory=Counter)
     today: date = date.min
+    patience_seconds: float = _PATIENCE_SECONDS
     done: int = 0
 
     def __post_init__(self) -> None:
@@ -292,9 +293,9 @@ class Load:
         await self.change(number, "", "answer_many", f"/registry/bulk-handovers/{job}/answer", receiver, {"accept": True})
         return None
 
-    async def _move(self, number: int, child: str, known: Known) -> None:
+    async def _move(self, number: int, child: str, known: Known, to: str | None = None) -> None:
         """To a municipality that uses the product, whose intake lead is asked; or to one that does not, which people decide."""
-        body = {"to_municipality": self.chance.choice([_ELSEWHERE, _OUTSIDE])}
+        body = {"to_municipality": to or self.chance.choice([_ELSEWHERE, _OUTSIDE])}
         await self.change(number, child, "move", f"/registry/children/{child}/move", self._name(known.lead), body)
 
     async def _separate(self, number: int, child: str, _: Known) -> None:
@@ -305,7 +306,7 @@ class Load:
         """One of the matters that the leader is to decide: the family has not moved after all."""
         found = await self.look(number, "", "list_matters", "/registry/matters", LEADER)
         if not found or not found["matters"]:
-            return await self._read(number, child, known)
+            return await self._move(number, child, known, _OUTSIDE)
         matter = self.chance.choice(found["matters"])["id"]
         await self.change(number, "", "decide", f"/registry/matters/{matter}/decision", LEADER, {"outcome": "not-moved"})
         return None
@@ -364,7 +365,7 @@ class Load:
             unsure = unsure or status == 0
             if status not in (0, 503):
                 break
-            if _clock() - operation.t_invoke > _PATIENCE_SECONDS or self._over.is_set():
+            if _clock() - operation.t_invoke > self.patience_seconds or self._over.is_set():
                 break
             await asyncio.sleep(backoff * self.chance.uniform(0.5, 1.0))
             backoff = min(1.0, backoff * 2)
