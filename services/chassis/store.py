@@ -88,7 +88,7 @@ class Pool:
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
-        """TryAgainSoon where PostgreSQL is away or too many wait; what is repeated with its key is settled by the stored answer."""
+        """TryAgainSoon where PostgreSQL is away or too many wait; a repeated key is settled by the stored answer."""
         try:
             pool = await self._made()
             if self._lent >= self._size * (1 + LINE):
