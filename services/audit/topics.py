@@ -1,8 +1,9 @@
 """What stands on Kafka is what the services keep: topics equal feeds, the compacted topic equals the present tovholdere."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from functools import partial
-from hashlib import blake2b
+from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
@@ -25,7 +26,8 @@ Ask = Callable[[UUID], Awaitable[None]]
 
 
 async def topics_equal_feeds(look: Look, settings: Settings) -> Finding:
-    """Every position that a topic holds is the feed's event, none between the first and the last is missing, none is beyond it.
+    """Every position that a topic holds is the feed's event word for word as the ledger has it; none between the first and the
+    last is missing, none is beyond it.
 
     A record may stand twice, where a relay was not sure; what retention has dropped stands in the feed.
     """
@@ -71,8 +73,10 @@ async def _partition_equals_feed(
                 differences.append(
                     Difference(f"{place}: position {record.position} is not in the feed", "deploy/runbooks/restore.md")
                 )
-            elif _event(record) != kept[record.position]:
+            elif _event(record) != kept[record.position].event:
                 differences.append(Difference(f"{place}: position {record.position} is another event than the feed's"))
+            elif _digest(record.value or b"") != kept[record.position].digest:
+                differences.append(Difference(f"{place}: position {record.position} says something else than the ledger"))
         if len(differences) > NAMED:
             return differences, number
     if number and last < sent:
@@ -85,14 +89,23 @@ def _missing(place: str, first: int, last: int) -> Difference:
     return Difference(f"{place}: {positions} missing; hearers read them from the feed by themselves", _NOT_SENT)
 
 
-async def _kept(look: Look, service: str, partition: int, positions: list[int]) -> dict[int, tuple[str, int]]:
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What stands in the feed at a position, and a digest of what the ledger says there."""
+
+    event: tuple[str, int]
+    digest: bytes
+
+
+async def _kept(look: Look, service: str, partition: int, positions: list[int]) -> dict[int, _Kept]:
     rows = await look(
         service,
-        "select position, subject::text as subject, version from feed where partition = $1 and position = any ($2)",
+        "select f.position, f.subject::text as subject, f.version, sha256(convert_to(l.envelope::text, 'UTF8')) as digest"
+        " from feed f join ledger l using (subject, version) where f.partition = $1 and f.position = any ($2)",
         partition,
         positions,
     )
-    return {row["position"]: (row["subject"], row["version"]) for row in rows}
+    return {row["position"]: _Kept((row["subject"], row["version"]), row["digest"]) for row in rows}
 
 
 def _event(record: Sent) -> tuple[str, int] | None:
@@ -155,4 +168,5 @@ async def _present(look: Look, partition: int, partitions: int) -> Any:
 
 
 def _digest(value: bytes) -> bytes:
-    return blake2b(value, digest_size=8).digest()
+    """As PostgreSQL's sha256() makes it."""
+    return sha256(value).digest()

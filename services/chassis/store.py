@@ -39,6 +39,8 @@ AWAY = (
     OSError,
     TimeoutError,
 )
+# So many may wait for each connection; whoever comes then learns it at once, instead of after the longest wait.
+LINE = 64
 CONTENDED = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.LockNotAvailableError)
 
 
@@ -86,9 +88,11 @@ class Pool:
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
-        """TryAgainSoon where PostgreSQL is away; what the caller repeats with its key is settled by the stored answer."""
+        """TryAgainSoon where PostgreSQL is away or too many wait; a repeated key is settled by the stored answer."""
         try:
             pool = await self._made()
+            if self._lent >= self._size * (1 + LINE):
+                raise TryAgainSoon("More ask at this moment than can be served. Repeat the same request with the same key.")
             self._lent += 1
             try:
                 # Watching the clock is dear, and pointless where a connection is free.

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import asyncpg
+import orjson
 import pytest
 
 from services.audit.auditing import Audit, audit_of
@@ -124,6 +125,11 @@ async def test_a_topic_that_lost_or_gained_records_is_seen(town: Municipality, k
     await writer.put("tovholder.registry", [Sent(row["partition"], b"{}", position=row["position"] + 2)])
     await writer.put("tovholder.registry", [Sent(row["partition"], b"{}")])
     await writer.put("tovholder.registry", [Sent(row["partition"], b"{}", position=1)])
+    [first] = await town.world.sql(
+        "registry", "select subject, version from feed where partition = $1 and position = 1", row["partition"]
+    )
+    forged = orjson.dumps({"subject": str(first["subject"]), "version": first["version"], "data": {"tovholder": None}})
+    await writer.put("tovholder.registry", [Sent(row["partition"], forged, position=1)])
     await writer.close()
 
     found = [one.what for one in await differences(audit)]
@@ -132,8 +138,9 @@ async def test_a_topic_that_lost_or_gained_records_is_seen(town: Municipality, k
     assert f"{place}: position {row['position'] + 1} is missing; hearers read them from the feed by themselves" in found
     assert f"{place}: position {row['position'] + 2} is not in the feed" in found
     assert f"{place}: position 1 is another event than the feed's" in found
+    assert f"{place}: position 1 says something else than the ledger" in found
     assert [what for what in found if what.endswith("was not sent by the relay")]
-    assert len(found) == 4
+    assert len(found) == 5
 
 
 async def test_an_event_that_a_hearer_passed_without_applying_is_fetched_again(
@@ -180,11 +187,28 @@ HARM = {
         "sundhedspleje names another as tovholder of child {child}"
     ),
     "delete from daycare.child where id = '{child}'": "daycare names nobody as tovholder of child",
+    "update notifications.delivery set state = 'failed', reason = 'x', shown_to = null": "is failed and shown to nobody",
+    "update notifications.delivery set state = 'queued', next_try_at = chassis.now() - interval '2 hours'": (
+        "is queued and long due"
+    ),
     "delete from notifications.notice where kind = 'tovholder_changed'": "nobody was told of",
     "delete from notifications.delivery": "went to nobody",
     "delete from registry.ledger where subject = '{child}' and version = 2": "registry: the events of {child} have a hole",
     "update registry.child set version = 99 where id = '{child}'": "registry: the version of child {child} is not",
     "update registry.seat set open = false, taking = false": "child {child}: 1 open links, 0 on an open seat",
+    "update registry.assignment set seq = 7 where child_id = '{child}' and seq = 2": "link 7 of child {child}",
+    "update registry.assignment set handover = null where child_id = '{child}' and why = 'acceptance'": (
+        "link 7 of child {child} (acceptance)"
+    ),
+    "update registry.assignment set why = 'override' where child_id = '{child}' and seq = 7": (
+        "link 7 of child {child} (override)"
+    ),
+    "delete from registry.ledger where type like '%tovholder_changed%' and subject = '{child}'": "changes were told of",
+    "drop index registry.one_open_handover; insert into registry.handover (id, child_id, episode, municipality,"
+    " receiver_municipality, state, giver, giver_unit, receiver, receiver_unit, named, reason, proposed_at, due_at)"
+    " select gen_random_uuid(), child_id, episode, municipality, receiver_municipality, 'proposed', giver, giver_unit, receiver,"
+    " receiver_unit, named, reason, proposed_at, due_at from registry.handover, generate_series(1, 2)"
+    " where child_id = '{child}'": ("child {child} has 2"),
     "insert into registry.parked select 'persons', gen_random_uuid(), 7, '{{}}', now() - interval '2 hours'": (
         "is parked for an hour"
     ),

@@ -13,8 +13,8 @@ DUPLICATES_AT_MOST = 0.01
 ANSWERED_AT_LEAST = 0.99
 _POSTGRES_FORGETS_SECONDS = 1.5
 _PROBES = frozenset({"again", "spoiled"})
-# Of a job or a matter, not of a child: what follows for its children is the clock's.
-_OF_NO_CHILD = frozenset({"hand_over_many", "answer_many", "decide"})
+# Of a job, a matter or a letter, not of a child: what follows for its children is the clock's.
+_OF_NO_CHILD = frozenset({"hand_over_many", "answer_many", "decide", "replay_letter", "skip_letter"})
 
 
 @dataclass(frozen=True)

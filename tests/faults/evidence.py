@@ -14,8 +14,9 @@ from services import catalogue
 from services.chassis.bus import topic_of
 from services.chassis.kafka import KafkaTopic
 from services.demo import town as demo_town
+from tests.faults.furnishing import CANARY
 from tests.faults.history import History, Seat
-from tests.faults.load import CANARY, Load, now
+from tests.faults.load import Load, now
 from tests.faults.town import Town
 
 Place = tuple[str, int]
@@ -89,6 +90,8 @@ class Evidence:
     leaks: list[str] = field(default_factory=list)
     strangers_see: dict[str, int] = field(default_factory=dict)
     bulk_children: set[str] = field(default_factory=set)
+    addresses: Counter[str] = field(default_factory=Counter)
+    unasked: list[str] = field(default_factory=list)
     quiet_after_seconds: float | None = None
     waits_in_postgres: int = 0
     began: float = 0.0
@@ -143,6 +146,7 @@ async def _sample(connection: "asyncpg.Connection[Any]") -> Sample:
 async def gathered(town: Town, load: Load, samples: Sequence[Sample]) -> Evidence:
     """Looks everything up, as the server's administrator: no rule of the product stands between."""
     found = Evidence(load.history, samples=list(samples), bulk_children=set(load.bulk_children))
+    found.addresses, found.unasked = load.reached, sorted(load.addresses.all - load.reached.keys())
     connection = await asyncpg.connect(town.postgres.dsn("tovholder"))
     try:
         # One instant for everything: what the services go on saying afterwards is not asked for.

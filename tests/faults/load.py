@@ -4,7 +4,7 @@ import asyncio
 import random
 import time
 import uuid
-from collections.abc import Awaitable, Callable
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
@@ -14,20 +14,21 @@ import httpx2
 from services.chassis.calendar import date_of
 from services.demo import story
 from services.demo import town as demo_town
-from services.midwife.fhir.codes import X_ECPR
+from tests.faults.furnishing import CANARY, furnished
 from tests.faults.history import History, Operation, Seat
+from tests.faults.operators import Act, Operators, asks
 from tests.faults.town import PATIENCE, Town, until
+from tests.support.addresses import Addresses
 
 SEATS = (("anna", "nord"), ("birgit", "nord"), ("dorte", "nord"), ("dorte", "syd"), ("elin", "syd"), ("ditte", "intake"))
 LEADER, STRANGER = story.LEADER, "skovby-lead"
 _ELSEWHERE, _OUTSIDE = "0991", "0101"
 """Municipalities that a family moves to: one that uses the product, and one that does not."""
-CANARY = "kanariefugl"
-"""Stands in every text that is written: in a log, an event or an error it must never be found."""
-
 _PATIENCE_SECONDS = 60.0
 _ANSWER_SECONDS = 6.0
 _AGAIN_IN_A_HUNDRED = 6
+_CONNECTIONS = 600
+_OWED_FIRST = 0.2
 
 
 @dataclass
@@ -63,61 +64,58 @@ class Load:
     errors: list[str] = field(default_factory=list)
     bulk_children: set[str] = field(default_factory=set)
     bulks: list[tuple[str, str]] = field(default_factory=list)
+    reached: Counter[str] = field(default_factory=Counter)
     today: date = date.min
+    patience_seconds: float = _PATIENCE_SECONDS
     done: int = 0
 
     def __post_init__(self) -> None:
-        self._http = httpx2.AsyncClient(timeout=_ANSWER_SECONDS, limits=httpx2.Limits(max_connections=100))
+        self._http = httpx2.AsyncClient(timeout=_ANSWER_SECONDS, limits=httpx2.Limits(max_connections=_CONNECTIONS))
+        self.addresses = Addresses("registry")
         self._tokens: dict[str, tuple[str, float]] = {}
         self._next = 0.0
         self._over = asyncio.Event()
         self._clients: list[asyncio.Task[None]] = []
         self._usernames = {ident: name for name, ident in self.town.names.items()}
         self._moved = asyncio.Condition()
-        self._acts: list[tuple[int, Callable[[int, str, Known], Awaitable[None]]]] = [
-            (22, self._read), (5, self._read_at), (5, self._read_events), (5, self._read_assignments), (6, self._list),
-            (5, self._read_handover), (12, self._propose), (16, self._accept), (5, self._decline), (4, self._withdraw),
-            (4, self._ask), (4, self._answer), (6, self._override), (5, self._reschedule), (5, self._see),
-            (1, self._close), (3, self._reopen), (1, self._hand_over_many), (1, self._look_at_many), (1, self._answer_many),
-            (1, self._move), (1, self._separate), (1, self._decide),
-        ]  # fmt: skip
+        self._acts: list[tuple[int, Act, frozenset[str]]] = [
+            (22, self._read, asks("GET children/{child_ref}")),
+            (5, self._read_at, asks("GET children/{child_ref}")),
+            (5, self._read_events, asks("GET children/{child_ref}/events")),
+            (5, self._read_assignments, asks("GET children/{child_ref}/assignments")),
+            (6, self._list, asks("GET children", "GET handovers", "GET matters", "GET caseloads")),
+            (5, self._read_handover, asks("GET handovers/{handover_id}")),
+            (12, self._propose, asks("POST children/{child_ref}/handovers")),
+            (16, self._accept, asks("POST handovers/{handover_id}/acceptance")),
+            (5, self._decline, asks("POST handovers/{handover_id}/refusal")),
+            (4, self._withdraw, asks("POST handovers/{handover_id}/withdrawal")),
+            (4, self._ask, asks("POST handovers/{handover_id}/question")),
+            (4, self._answer, asks("POST handovers/{handover_id}/answer")),
+            (6, self._override, asks("POST children/{child_ref}/override")),
+            (5, self._reschedule, asks("POST handovers/{handover_id}/rescheduling")),
+            (5, self._see, asks("POST children/{child_ref}/seen")),
+            (1, self._close, asks("POST children/{child_ref}/closing")),
+            (3, self._reopen, asks("POST children/{child_ref}/reopening")),
+            (1, self._hand_over_many, asks("POST bulk-handovers", "POST bulk-handovers/preview")),
+            (1, self._look_at_many, asks("GET bulk-handovers/{bulk_id}")),
+            (1, self._answer_many, asks("POST bulk-handovers/{bulk_id}/answer")),
+            (1, self._move, asks("POST children/{child_ref}/move")),
+            (1, self._separate, asks("POST children/{child_ref}/separation")),
+            (1, self._decide, asks("POST matters/{matter}/decision")),
+            *Operators(self).acts(),
+        ]
+
+    def asked_for(self) -> frozenset[str]:
+        """The addresses that the acts say they ask; which of them were answered is in `reached`."""
+        return frozenset().union(*(addresses for _, _, addresses in self._acts))
 
     # -- Beginning, waiting, ending ------------------------------------------------------------------------------------------
 
     async def furnish(self, children: int) -> None:
-        """As many children as there are to be, each from a midwife's message to its first tovholder."""
+        """As many children as there are to be, each with its first tovholder."""
         self.today = date_of(await self.town.now())
-        ward = self.town.system(story.WARD)
-        sent = [await until(_accepted(lambda: ward.post("/midwife/notifications", self._message())), "a message is taken")
-                for _ in range(children)]  # fmt: skip
-
-        async def child_of(notification: str) -> str:
-            async def look() -> str | None:
-                answer = await ward.get(f"/midwife/notifications/{notification}")
-                found = answer.body["children"] if answer.status == 200 else []
-                return str(found[0]["child"]) if found and found[0]["tovholder"] else None
-
-            return await until(look, "the child has a tovholder")
-
-        for one in sent:
-            self.children.append(await child_of(one.body["id"]))
+        self.children, self.numbers = await furnished(self.town, children, self.today)
         self.known = {child: Known() for child in self.children}
-
-    def _message(self) -> dict[str, Any]:
-        # Of nobody whom an earlier run with the same seed has told of.
-        drawn = random.SystemRandom()
-        number = (
-            f"{drawn.randint(1, 28):02}{drawn.randint(1, 12):02}901"
-            f"{drawn.choice('ABCDEFGHJKLM')}{drawn.choice('ABCDEFGHJKLM')}{drawn.randrange(10)}"
-        )
-        self.numbers.append(number)
-        return {
-            "kind": "pregnancy",
-            "message_id": str(uuid.uuid4()),
-            "receiver": {"sor": demo_town.sor_of(story.INTAKE)},
-            "mother": {"identifiers": [{"system": X_ECPR, "value": number}], "name": f"{CANARY} {self.chance.randrange(10**9)}"},
-            "due_on": (self.today + timedelta(days=100)).isoformat(),
-        }
 
     def start(self, clients: int) -> None:
         self._next = _clock()
@@ -155,27 +153,38 @@ class Load:
         while not self._over.is_set():
             self._next = max(self._next + 1 / self.aim, _clock() - 1.0)
             await asyncio.sleep(max(0.0, self._next - _clock()))
-            (_, act) = self.chance.choices(self._acts, [weight for weight, _ in self._acts])[0]
-            child = self.chance.choice(self.children)
-            await act(number, child, self.known[child])
+            await self.act(number)
+
+    async def act(self, number: int, child: str | None = None) -> None:
+        """One client does something, with the child that is named or with any."""
+        child = child or self.chance.choice(self.children)
+        await self._drawn()(number, child, self.known[child])
+
+    def _drawn(self) -> Act:
+        """By weight; what nobody has been answered yet comes before its turn now and then."""
+        owed = [act for _, act, addresses in self._acts if not addresses <= self.reached.keys()]
+        if owed and self.chance.random() < _OWED_FIRST:
+            return self.chance.choice(owed)
+        acts = [act for _, act, _ in self._acts]
+        return self.chance.choices(acts, [weight for weight, _, _ in self._acts])[0]
 
     # -- What people do ------------------------------------------------------------------------------------------------------
 
     async def _read(self, number: int, child: str, known: Known) -> None:
         who = self.chance.choice([LEADER, self._name(known.lead)])
-        body = await self._look(number, child, "read", f"/registry/children/{child}", who)
+        body = await self.look(number, child, "read", f"/registry/children/{child}", who)
         if body is not None:
             known.hear(body)
 
     async def _read_at(self, number: int, child: str, _: Known) -> None:
-        await self._look(number, child, "read_at", f"/registry/children/{child}?at={self.today.isoformat()}", LEADER)
+        await self.look(number, child, "read_at", f"/registry/children/{child}?at={self.today.isoformat()}", LEADER)
 
     async def _read_events(self, number: int, child: str, _: Known) -> None:
-        await self._look(number, child, "read_events", f"/registry/children/{child}/events", LEADER)
+        await self.look(number, child, "read_events", f"/registry/children/{child}/events", LEADER)
 
     async def _read_assignments(self, number: int, child: str, _: Known) -> None:
         who = STRANGER if self.chance.random() < 0.2 else LEADER
-        await self._look(number, child, "read_assignments", f"/registry/children/{child}/assignments", who)
+        await self.look(number, child, "read_assignments", f"/registry/children/{child}/assignments", who)
 
     async def _list(self, number: int, child: str, known: Known) -> None:
         who = self._name(known.lead)
@@ -185,13 +194,13 @@ class Load:
                 ("list_caseloads", f"caseloads?unit={self.town.names['nord']}"),
             ]
         )  # fmt: skip
-        await self._look(number, "", what, f"/registry/{path}", LEADER if what == "list_caseloads" else who)
+        await self.look(number, "", what, f"/registry/{path}", LEADER if what == "list_caseloads" else who)
 
     async def _read_handover(self, number: int, child: str, known: Known) -> None:
         if known.handover is None:
             return await self._read(number, child, known)
         path = f"/registry/handovers/{known.handover['id']}"
-        await self._look(number, child, "read_handover", path, self._name(_seat(known.handover["receiver"])))
+        await self.look(number, child, "read_handover", path, self._name(_seat(known.handover["receiver"])))
         return None
 
     async def _propose(self, number: int, child: str, known: Known) -> None:
@@ -200,7 +209,7 @@ class Load:
         body: dict[str, Any] = {"to": self._someone(), "reason": "case-allocation", "message": self._text()}
         if self.chance.random() < 0.35:
             body["effective_on"] = self._day()
-        await self._change(number, child, "propose", f"/registry/children/{child}/handovers", self._name(known.lead), body)
+        await self.change(number, child, "propose", f"/registry/children/{child}/handovers", self._name(known.lead), body)
         return None
 
     async def _accept(self, number: int, child: str, known: Known) -> None:
@@ -231,22 +240,22 @@ class Load:
             return await self._propose(number, child, known)
         named = known.handover[role]
         person = who or self._usernames[named if isinstance(named, str) else named["professional"]]
-        await self._change(number, child, f, f"/registry/handovers/{known.handover['id']}/{act}", person, body)
+        await self.change(number, child, f, f"/registry/handovers/{known.handover['id']}/{act}", person, body)
         return None
 
     async def _override(self, number: int, child: str, known: Known) -> None:
         body = {"to": self._someone(), "reason": "conflict", "text": self._text()}
-        await self._change(number, child, "override", f"/registry/children/{child}/override", LEADER, body)
+        await self.change(number, child, "override", f"/registry/children/{child}/override", LEADER, body)
 
     async def _see(self, number: int, child: str, known: Known) -> None:
         if not known.unseen:
             return await self._read(number, child, known)
-        await self._change(number, child, "see", f"/registry/children/{child}/seen", self._name(known.lead), None)
+        await self.change(number, child, "see", f"/registry/children/{child}/seen", self._name(known.lead), None)
         return None
 
     async def _close(self, number: int, child: str, known: Known) -> None:
         body = {"reason": "wrongly-registered", "text": self._text()}
-        await self._change(number, child, "close", f"/registry/children/{child}/closing", LEADER, body)
+        await self.change(number, child, "close", f"/registry/children/{child}/closing", LEADER, body)
 
     async def _reopen(self, number: int, child: str, known: Known) -> None:
         closed = [one for one, it in self.known.items() if it.status == "closed"]
@@ -254,7 +263,7 @@ class Load:
             return await self._read(number, child, known)
         one = self.chance.choice(closed)
         body = {"to": self._someone(), "text": self._text()}
-        await self._change(number, one, "reopen", f"/registry/children/{one}/reopening", LEADER, body)
+        await self.change(number, one, "reopen", f"/registry/children/{one}/reopening", LEADER, body)
         return None
 
     async def _hand_over_many(self, number: int, child: str, known: Known) -> None:
@@ -264,8 +273,8 @@ class Load:
         to = self._someone()
         body = {"children": two, "to": to, "reason": "case-allocation"}
         if self.chance.random() < 0.3:
-            await self._look(number, "", "preview_many", "/registry/bulk-handovers/preview", LEADER, body)
-        begun = await self._change(number, "", "hand_over_many", "/registry/bulk-handovers", LEADER, body)
+            await self.look(number, "", "preview_many", "/registry/bulk-handovers/preview", LEADER, body)
+        begun = await self.change(number, "", "hand_over_many", "/registry/bulk-handovers", LEADER, body)
         if begun is not None:
             self.bulks.append((begun["id"], self._usernames[to["professional"]]))
 
@@ -273,7 +282,7 @@ class Load:
         if not self.bulks:
             return await self._read(number, child, known)
         job, _ = self.chance.choice(self.bulks)
-        await self._look(number, "", "read_many", f"/registry/bulk-handovers/{job}", LEADER)
+        await self.look(number, "", "read_many", f"/registry/bulk-handovers/{job}", LEADER)
         return None
 
     async def _answer_many(self, number: int, child: str, known: Known) -> None:
@@ -281,32 +290,32 @@ class Load:
         if not self.bulks:
             return await self._read(number, child, known)
         job, receiver = self.chance.choice(self.bulks)
-        await self._change(number, "", "answer_many", f"/registry/bulk-handovers/{job}/answer", receiver, {"accept": True})
+        await self.change(number, "", "answer_many", f"/registry/bulk-handovers/{job}/answer", receiver, {"accept": True})
         return None
 
-    async def _move(self, number: int, child: str, known: Known) -> None:
+    async def _move(self, number: int, child: str, known: Known, to: str | None = None) -> None:
         """To a municipality that uses the product, whose intake lead is asked; or to one that does not, which people decide."""
-        body = {"to_municipality": self.chance.choice([_ELSEWHERE, _OUTSIDE])}
-        await self._change(number, child, "move", f"/registry/children/{child}/move", self._name(known.lead), body)
+        body = {"to_municipality": to or self.chance.choice([_ELSEWHERE, _OUTSIDE])}
+        await self.change(number, child, "move", f"/registry/children/{child}/move", self._name(known.lead), body)
 
     async def _separate(self, number: int, child: str, _: Known) -> None:
         """Nothing was merged here: it is refused whatever breaks."""
-        await self._change(number, child, "separate", f"/registry/children/{child}/separation", LEADER, None)
+        await self.change(number, child, "separate", f"/registry/children/{child}/separation", LEADER, None)
 
     async def _decide(self, number: int, child: str, known: Known) -> None:
         """One of the matters that the leader is to decide: the family has not moved after all."""
-        found = await self._look(number, "", "list_matters", "/registry/matters", LEADER)
+        found = await self.look(number, "", "list_matters", "/registry/matters", LEADER)
         if not found or not found["matters"]:
-            return await self._read(number, child, known)
+            return await self._move(number, child, known, _OUTSIDE)
         matter = self.chance.choice(found["matters"])["id"]
-        await self._change(number, "", "decide", f"/registry/matters/{matter}/decision", LEADER, {"outcome": "not-moved"})
+        await self.change(number, "", "decide", f"/registry/matters/{matter}/decision", LEADER, {"outcome": "not-moved"})
         return None
 
     # -- How it is asked -----------------------------------------------------------------------------------------------------
 
-    async def _look(self, number: int, child: str, f: str, path: str, who: str, body: Any = None) -> Any:
+    async def look(self, number: int, child: str, f: str, path: str, who: str, body: Any = None) -> Any:
         """`body`: what is asked about, where that is no part of an address."""
-        operation = Operation(str(uuid.uuid4()), number, child, f, {}, _clock(), who=self.town.names[who])
+        operation = Operation(str(uuid.uuid4()), number, child, f, {}, _clock(), who=self.town.names.get(who, who))
         status, found = await self._asked("POST" if body else "GET", operation, path, who, body)
         if status == 200 and f == "read":
             held = found["tovholder"]
@@ -314,10 +323,10 @@ class Load:
         self._over_with(operation, status, path)
         return found if status == 200 else None
 
-    async def _change(self, number: int, child: str, f: str, path: str, who: str, body: Any) -> Any:
+    async def change(self, number: int, child: str, f: str, path: str, who: str, body: Any) -> Any:
         """What was answered, where it was answered well."""
         args = {key: value for key, value in (body or {}).items() if key in ("to", "reason", "effective_on")}
-        operation = Operation(str(uuid.uuid4()), number, child, f, args, _clock(), who=self.town.names[who])
+        operation = Operation(str(uuid.uuid4()), number, child, f, args, _clock(), who=self.town.names.get(who, who))
         status, answered = await self._asked("POST", operation, path, who, body)
         if 200 <= status < 300 and child:
             operation.version = answered["version"]
@@ -356,11 +365,13 @@ class Load:
             unsure = unsure or status == 0
             if status not in (0, 503):
                 break
-            if _clock() - operation.t_invoke > _PATIENCE_SECONDS or self._over.is_set():
+            if _clock() - operation.t_invoke > self.patience_seconds or self._over.is_set():
                 break
             await asyncio.sleep(backoff * self.chance.uniform(0.5, 1.0))
             backoff = min(1.0, backoff * 2)
         operation.t_complete, operation.status = _clock(), status
+        if status not in (0, 503):
+            self.reached[self.addresses.of(method, path)] += 1
         if 200 <= status < 300:
             operation.type = "ok"
         elif 400 <= status < 500 and not unsure:
@@ -394,7 +405,9 @@ class Load:
     def _token(self, who: str) -> str:
         token, made = self._tokens.get(who, ("", -1e9))
         if _clock() - made > 200:
-            token, made = self.town.issuer.token(demo_town.login_of(who), "portal"), _clock()
+            is_system = who in demo_town.client_ids()
+            token = self.town.issuer.token(who, who) if is_system else self.town.issuer.token(demo_town.login_of(who), "portal")
+            made = _clock()
             self._tokens[who] = (token, made)
         return token
 
@@ -414,14 +427,6 @@ class Load:
 
 def _seat(seat: dict[str, str]) -> Seat:
     return seat["professional"], seat["unit"]
-
-
-def _accepted(ask: Callable[[], Awaitable[Any]]) -> Callable[[], Awaitable[Any | None]]:
-    async def look() -> Any | None:
-        answer = await ask()
-        return answer if answer.status == 201 else None
-
-    return look
 
 
 def _clock() -> float:

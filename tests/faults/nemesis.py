@@ -15,6 +15,7 @@ from services import catalogue
 from services.chassis.bus import topic_of
 from services.chassis.kafka import KafkaTopic, KafkaWriter, Sent
 from services.chassis.store import AWAY
+from tests.faults.crowd import five_hundred_at_once
 from tests.faults.history import Struck
 from tests.faults.load import Load, now
 from tests.faults.town import Process, Start, Town, until
@@ -489,6 +490,7 @@ def faults() -> list[Fault]:
         Fault("F11", "poison", _poisoned),
         Fault("F12", "the disk is full", _disk_full, long=True),
         Fault("F13", "a consumer far behind", _far_behind),
+        Fault("F14", "five hundred clients at once", five_hundred_at_once, long=True),
         Fault("F15", "a long transaction", _long_transaction, long=True),
         Fault("F17", "old and new code together", _old_and_new, long=True),
         Fault("F18", "two relays, two clocks, leases stolen", _two_of_each),

@@ -43,7 +43,7 @@ def _figures(run: Run) -> list[tuple[str, str]]:
     twice = sum(duplicates(run.evidence, name) for name in catalogue.names())
     recoveries = [one.recovery_seconds for one in run.evidence.history.struck if one.recovery_seconds is not None]
     quiet = run.evidence.quiet_after_seconds
-    size = run.size
+    size, addresses = run.size, run.evidence.addresses
     return [
         ("when", f"{run.at:%Y-%m-%d %H:%M} UTC, {run.seconds:.0f} s"),
         ("seed", str(run.seed)),
@@ -53,6 +53,7 @@ def _figures(run: Run) -> list[tuple[str, str]]:
         ),
         ("operations", f"{len(operations):,}: {outcomes['ok']:,} ok, {outcomes['fail']:,} refused, {outcomes['info']:,} unknown"),
         ("reached", f"{len(operations) / max(1.0, _lasted(run)):.0f} operations/s over the whole run, faults included"),
+        ("addresses of the registry asked", f"{len(addresses)} of {len(addresses) + len(run.evidence.unasked)}"),
         ("faults", str(len(run.evidence.history.struck))),
         ("events", f"{sum(len(rows) for rows in run.evidence.ledger.values()):,} in the ledgers, {records:,} records on topics"),
         ("records twice", f"{twice:,} that the product sent again ({twice / max(1, records):.2%})"),

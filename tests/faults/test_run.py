@@ -26,4 +26,5 @@ async def test_whatever_breaks_every_check_holds_afterwards(town: Town, record_p
     report.keep_logs(map(town.log_of, town.processes), REPORT)
     record_property("left", f"{page}: {len(played.evidence.history.struck)} faults, {len(played.broken)} complaints")
     assert played.broken == [], f"{page}; plan it again with: make faults SEED={SEED}"
+    assert played.evidence.unasked == [], "addresses of the registry that nobody asked while things broke"
     assert {one.matter for one in played.evidence.history.struck} >= {"F1", "F2", "F3", "F5", "F6", "F8", "F9", "F10", "F11"}

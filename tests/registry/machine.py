@@ -12,7 +12,23 @@ from services.demo import town
 from services.events.access import may
 from services.events.envelope import Seat
 from services.events.persons import IdentifiedChild
-from services.registry.domain import Absence, Child, Decision, Handover, Rules, Rung, Supporter, Unseen, handing_over, relations
+from services.events.registry import ClosingReason
+from services.registry.domain import (
+    Absence,
+    Child,
+    Decision,
+    Handover,
+    Life,
+    Rules,
+    Rung,
+    Supporter,
+    Unseen,
+    handing_over,
+    life,
+    relations,
+    rescheduling,
+    seeing,
+)
 from services.registry.domain.deadlines import supporters_end, time_asks
 from services.registry.domain.seeing import time_asks_to_see
 from services.registry.domain.standing_in import Newcomer, family
@@ -57,7 +73,7 @@ class Standing:
     version: int
     status: str
     municipality: str
-    handover: tuple[str, Seat, Seat, bool] | None
+    handover: tuple[str, Seat, Seat, bool, str | None] | None
     supporters: frozenset[tuple[Seat, str]]
 
 
@@ -69,6 +85,10 @@ class Side(Protocol):
     def propose(self, child: UUID, by: str, to: str, day: date | None) -> str: ...
     def override(self, child: UUID, by: str, to: str) -> str: ...
     def act(self, name: str, child: UUID, handover: int, by: str) -> str: ...
+    def reschedule(self, child: UUID, handover: int, by: str, day: date) -> str: ...
+    def see(self, child: UUID, by: str) -> str: ...
+    def close(self, child: UUID, by: str, reason: ClosingReason) -> str: ...
+    def reopen(self, child: UUID, by: str, to: str) -> str: ...
     def absent(self, name: str, days: int) -> None: ...
     def days_pass(self, days: int) -> None: ...
     def standing(self, child: UUID) -> Standing: ...
@@ -128,6 +148,26 @@ class InMemory:
     def act(self, name: str, child: UUID, handover: int, by: str) -> str:
         return self._decided(child, self.handovers[child][handover], by, "handover-text", HANDOVER_ACTS[name].decide)
 
+    def reschedule(self, child: UUID, handover: int, by: str, day: date) -> str:
+        named = self.handovers[child][handover]
+        return self._decided(
+            child, named, by, "handover-text", lambda it, person, at: rescheduling.reschedule(it, person, day, at)
+        )  # fmt: skip
+
+    def see(self, child: UUID, by: str) -> str:
+        return self._decided(child, None, by, "baton", lambda it, person, _: seeing.seen(it, person))
+
+    def close(self, child: UUID, by: str, reason: ClosingReason) -> str:
+        return self._decided(
+            child, None, by, "baton", lambda it, person, at: life.close(it, person, reason, at, None, {})
+        )  # fmt: skip
+
+    def reopen(self, child: UUID, by: str, to: str) -> str:
+        rung = self._rung(to)
+        return self._decided(
+            child, None, by, "baton", lambda it, person, at: life.reopen(it, person, rung, None, at, {})
+        )  # fmt: skip
+
     def _decided(
         self, child: UUID, named: Handover | None, by: str, class_: str, decide: Callable[[Child, UUID, datetime], Decision]
     ) -> str:
@@ -156,7 +196,10 @@ class InMemory:
         it, handover = self.children[child], self.open_one(child)
         return Standing(
             it.holder, it.version, it.status, it.municipality,
-            (handover.state, handover.giver, handover.receiver, handover.question is not None) if handover else None,
+            (
+                handover.state, handover.giver, handover.receiver, handover.question is not None,
+                handover.effective_on.isoformat() if handover.effective_on else None,
+            ) if handover else None,
             frozenset((one.seat, one.role) for one in it.supporters),
         )  # fmt: skip
 
@@ -168,7 +211,10 @@ class InMemory:
         it, handover = self.children[child], named or self.open_one(child)
         here = it.municipality == HERE
         absent = [(name, until) for name, since, until in self.absences if since <= self.today() <= until]
-        path = [*(_above(self._unit(handover.receiver)) if handover else ()), *(_above(self._unit(it.held_by)))]
+        path = [
+            *(_above(self._unit(handover.receiver)) if handover else ()),
+            *(_above(self._unit(it.holder)) if it.holder else ()),
+        ]
         return replace(
             it,
             handover=handover,
@@ -211,8 +257,9 @@ class InMemory:
         self.children[it.id] = replace(
             it,
             version=it.version + len(decision.events),
-            holder=decision.holder.seat if decision.holder else it.holder,
+            holder=decision.holder.seat if decision.holder else None if decision.status == "closed" else it.holder,
             status=decision.status or it.status,
+            life=_life(it, decision),
             municipality=decision.municipality or it.municipality,
             since=self.now() if decision.holder else it.since,
             unseen=_unseen(it, decision),
@@ -221,7 +268,17 @@ class InMemory:
         )
 
 
+def _life(child: Child, decision: Decision) -> Life:
+    """What is kept of a closed case: what it was, and who was the last."""
+    if decision.status == "closed":
+        assert child.status != "closed"
+        return Life(was=child.status, last=child.holder, reason=decision.life["closing"]["reason"])
+    return Life() if decision.reopens else replace(child.life, was=decision.life.get("was", child.life.was))
+
+
 def _unseen(child: Child, decision: Decision) -> Unseen | None:
+    if decision.status == "closed":
+        return None
     if decision.holder:
         return None if decision.holder.why in ("acceptance", "effect") else Unseen()
     return None if decision.seen else decision.unseen or child.unseen
@@ -276,6 +333,20 @@ class OverHttp:
         act = HANDOVER_ACTS[name]
         return self._outcome(child, self._post(by, f"/registry/handovers/{self.handovers[child][handover]}/{act.path}", act.body))
 
+    def reschedule(self, child: UUID, handover: int, by: str, day: date) -> str:
+        path = f"/registry/handovers/{self.handovers[child][handover]}/rescheduling"
+        return self._outcome(child, self._post(by, path, {"effective_on": day.isoformat()}))
+
+    def see(self, child: UUID, by: str) -> str:
+        return self._outcome(child, self._post(by, f"/registry/children/{child}/seen", None))
+
+    def close(self, child: UUID, by: str, reason: ClosingReason) -> str:
+        return self._outcome(child, self._post(by, f"/registry/children/{child}/closing", {"reason": reason}))
+
+    def reopen(self, child: UUID, by: str, to: str) -> str:
+        body = {"to": self._seat(to).model_dump(mode="json")}
+        return self._outcome(child, self._post(by, f"/registry/children/{child}/reopening", body))
+
     def _post(self, by: str, path: str, body: Any) -> Answer:
         answer: Answer = self.run(self.town.as_(self._seat(by)).post(path, body))
         return answer
@@ -286,7 +357,8 @@ class OverHttp:
         if answer.status == 409:
             now = self.run(self.town.read(child))
             assert answer.body["version"] == now["version"]
-            assert answer.body["tovholder"]["professional"] == now["tovholder"]["professional"]
+            held, told = now["tovholder"], answer.body["tovholder"]
+            assert (told and told["professional"]) == (held and held["professional"])
         return answer.problem or DONE
 
     def absent(self, name: str, days: int) -> None:
@@ -299,9 +371,11 @@ class OverHttp:
         found = self.run(self.town.read(child))
         handover = found["handover"]
         return Standing(
-            _as_seat(found["tovholder"]), found["version"], found["status"], found["municipality"],
-            (handover["state"], _as_seat(handover["giver"]), _as_seat(handover["receiver"]), handover["question"] is not None)
-            if handover else None,
+            found["tovholder"] and _as_seat(found["tovholder"]), found["version"], found["status"], found["municipality"],
+            (
+                handover["state"], _as_seat(handover["giver"]), _as_seat(handover["receiver"]), handover["question"] is not None,
+                handover["effective_on"],
+            ) if handover else None,
             frozenset((_as_seat(it), it["role"]) for it in found["supporters"]),
         )  # fmt: skip
 

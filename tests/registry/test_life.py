@@ -240,6 +240,38 @@ async def test_a_merge_is_not_undone_after_a_later_change(town: Municipality) ->
     assert await town.tovholder(survivor) == str(town.nurse.professional)
 
 
+async def test_a_death_heard_since_the_merge_belongs_to_nobody_alone_and_once_it_is_undone_so_may_the_merge_be(
+    town: Municipality,
+) -> None:
+    survivor, other = await town.held(town.nurse), await town.held(town.colleague)
+    await merged(town, survivor, other)
+    await died(town, other)
+
+    refused = await post(town, town.leader, other, "separation")
+    await town.heard.tell(other, DeathUndone(child=other, municipality=town.heard.municipality))
+    undone = await post(town, town.leader, other, "separation")
+
+    assert (refused.status, refused.problem) == (409, "something-has-happened-since-the-merge")
+    assert undone.status == 200, undone.body
+
+
+async def test_a_death_and_a_move_that_came_with_the_merged_reference_go_with_it_again(town: Municipality) -> None:
+    await takes_in_elsewhere(town)
+    survivor, other = await town.held(town.nurse), await town.held(town.colleague)
+    await town.propose(other, town.pedagogue, by=town.colleague)
+    await moves(town, other)
+    await died(town, other, date(2026, 11, 20))
+    await merged(town, survivor, other)
+    both = await town.read(survivor)
+
+    assert (await post(town, town.leader, other, "separation")).status == 200
+
+    alone, apart = await town.read(survivor), await town.read(other)
+    assert (both["life_ended"]["how"], both["waits_to_move_to"]) == ("died", ELSEWHERE)
+    assert (alone["life_ended"], alone["waits_to_move_to"]) == (None, None)
+    assert (apart["life_ended"], apart["waits_to_move_to"]) == ({"how": "died", "on": "2026-11-20"}, ELSEWHERE)
+
+
 async def test_what_was_never_merged_is_not_separated(town: Municipality) -> None:
     child = await town.held(town.nurse)
 
@@ -276,7 +308,11 @@ async def test_a_merge_that_races_an_acceptance_leaves_one_tovholder_and_no_open
         )
 
         assert answer.status in (200, 409)
+        assert answer.status == 200 or answer.body["merged_into"] == str(survivor)
         assert (await town.read(other))["merged_into"] == str(survivor)
+        said = await town.said(other)
+        assert sum(said.count(end) for end in ("handover_effected", "handover_superseded")) == 1
+        assert said.count("tovholder_changed") == 1 + (answer.status == 200)
         stands_by = [it["professional"] for it in (await town.read(survivor))["supporters"]]
         last = town.colleague if answer.status == 200 else town.lead
         assert str(last.professional) in stands_by

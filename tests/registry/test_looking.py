@@ -7,7 +7,9 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from services.chassis.calendar import start_of
 from services.events.persons import IdentifiedChild
+from services.registry.endpoints.looking import moment
 from services.registry.ticks import unseen
 from tests.registry.settled import Municipality
 
@@ -64,6 +66,37 @@ async def test_a_time_that_is_none_is_refused(town: Municipality, at: str) -> No
     answer = await town.as_(town.lead).get(f"/registry/children/{child}", params={"at": at})
 
     assert (answer.status, answer.problem) == (422, "not-understood")
+
+
+@pytest.mark.parametrize(
+    ("day", "ends_at"),
+    [
+        ("2026-07-01", "2026-07-01T22:00:00Z"),
+        ("2026-12-31", "2026-12-31T23:00:00Z"),
+        ("2026-03-28", "2026-03-28T23:00:00Z"),
+        ("2026-03-29", "2026-03-29T22:00:00Z"),
+        ("2026-10-25", "2026-10-25T23:00:00Z"),
+    ],
+)
+def test_a_bare_date_means_the_end_of_that_day_in_copenhagen_in_summer_winter_and_on_the_days_between(
+    day: str, ends_at: str
+) -> None:
+    assert moment(day) == datetime.fromisoformat(ends_at)
+
+
+async def test_a_change_in_the_last_hour_of_a_day_in_copenhagen_belongs_to_that_day(town: Municipality) -> None:
+    child, handover = await town.offered(town.nurse)
+    midnight = start_of(await town.heard.today() + timedelta(days=2))
+    await town.move_clock(midnight - timedelta(minutes=10) - await town.world.now())
+    day = await town.heard.today()
+    assert (await town.as_(town.nurse).post(f"/registry/handovers/{handover}/acceptance")).status == 200
+    await town.move_clock(timedelta(minutes=30))
+    back = (await town.propose(child, town.colleague, by=town.nurse)).body["id"]
+    assert (await town.as_(town.colleague).post(f"/registry/handovers/{back}/acceptance")).status == 200
+
+    at = [await _at(town, child, (day + timedelta(days=number)).isoformat()) for number in (-1, 0, 1)]
+
+    assert [it["professional"] for it in at] == [str(it.professional) for it in (town.lead, town.nurse, town.colleague)]
 
 
 async def test_nobody_is_told_who_will_be_tovholder_on_a_later_day(town: Municipality) -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
 
 from services.events.envelope import Seat
+from services.events.registry import ClosingReason
 from tests.registry.machine import DEPUTIES, DONE, HANDOVER_ACTS, InMemory, OverHttp, Side
 from tests.registry.settled import SEATS, Municipality, settled
 from tests.registry.test_races import BROKEN
@@ -20,8 +21,10 @@ from tests.support.issuer import Issuer
 from tests.support.world import Installation
 
 _NAMES = st.sampled_from(sorted(SEATS))
-_MOVES_THE_BATON = {"accept", "override", "days_pass"}
+_MOVES_THE_BATON = {"accept", "override", "days_pass", "close", "reopen"}
 _CHILDREN_AT_MOST = 4
+# The last two are not a person's to give as things are.
+_REASONS: tuple[ClosingReason, ...] = ("settled", "moved-abroad", "wrongly-registered", "died", "aged-out")
 
 
 class Baton(RuleBasedStateMachine):
@@ -71,8 +74,13 @@ class Baton(RuleBasedStateMachine):
     @rule(number=st.integers(0, 9), to=_NAMES, by=_NAMES, rightly=st.integers(0, 9), days=st.none() | st.integers(-1, 5))
     def propose(self, number: int, to: str, by: str, rightly: int, days: int | None) -> None:
         child = self._child(number)
-        who = self._name_of(self.pure.children[child].held_by) if rightly else by
-        self._both("propose", child, who, to, None if days is None else self.pure.today() + timedelta(days=days))
+        self._both(
+            "propose",
+            child,
+            self._holder(child, by) if rightly else by,
+            to,
+            None if days is None else self.pure.today() + timedelta(days=days),
+        )
 
     @rule(number=st.integers(0, 9), by=_NAMES, to=_NAMES)
     def override(self, number: int, by: str, to: str) -> None:
@@ -93,6 +101,35 @@ class Baton(RuleBasedStateMachine):
             by = self._name_of(own[place].receiver if name in ("accept", "decline", "ask") else own[place].giver)
         self._both("act", name, child, place, by)
 
+    @precondition(lambda self: any(self.pure.handovers.values()))
+    @rule(number=st.integers(0, 9), by=_NAMES, rightly=st.integers(0, 9), days=st.integers(-1, 6))
+    def reschedule(self, number: int, by: str, rightly: int, days: int) -> None:
+        """Another date for the last handover, mostly asked for by one of the two."""
+        offered = [child for child in self.pure.children if self.pure.handovers.get(child)]
+        child = offered[number % len(offered)]
+        last = self.pure.handovers[child][-1]
+        if rightly:
+            by = self._name_of(last.receiver if rightly % 2 else last.giver)
+        self._both("reschedule", child, len(self.pure.handovers[child]) - 1, by, self.pure.today() + timedelta(days=days))
+
+    @rule(number=st.integers(0, 9), by=_NAMES, rightly=st.integers(0, 9))
+    def see(self, number: int, by: str, rightly: int) -> None:
+        child = self._child(number)
+        self._both("see", child, self._holder(child, by) if rightly else by)
+
+    @rule(number=st.integers(0, 9), by=_NAMES, rightly=st.integers(0, 3), reason=st.sampled_from(_REASONS))
+    def close(self, number: int, by: str, rightly: int, reason: ClosingReason) -> None:
+        child = self._child(number)
+        self._both("close", child, self._holder(child, by) if rightly == 3 else by, reason)
+
+    @precondition(lambda self: any(it.status == "closed" for it in self.pure.children.values()))
+    @rule(number=st.integers(0, 9), by=_NAMES, to=_NAMES, rightly=st.integers(0, 3))
+    def reopen(self, number: int, by: str, to: str, rightly: int) -> None:
+        """Mostly a closed case, mostly by the intake lead."""
+        closed = [child for child, it in self.pure.children.items() if it.status == "closed"]
+        child = closed[number % len(closed)] if rightly else self._child(number)
+        self._both("reopen", child, "lead" if rightly else by, to)
+
     @rule(name=st.sampled_from(sorted(DEPUTIES)))
     def is_absent(self, name: str) -> None:
         if not any(it == name and until >= self.pure.today() for it, _, until in self.pure.absences):
@@ -106,8 +143,9 @@ class Baton(RuleBasedStateMachine):
     def the_invariants_hold(self) -> None:
         for number, child in self.pure.children.items():
             handovers = self.pure.handovers.get(number, [])
-            assert child.holder is not None, "I1"
-            assert self.pure.chains[number][-1][0] == child.holder, "I2"
+            assert (child.holder is None) == (child.status == "closed"), "I1"
+            assert child.holder is None or self.pure.chains[number][-1][0] == child.holder, "I2"
+            assert child.holder or not any(it.open for it in handovers), "a closed case is offered to nobody"
             assert sum(it.open for it in handovers) <= 1, "I3"
             assert child.version == self.pure.said[number], "I4"
             if number in self.before and self.before[number][0] != child.holder:
@@ -127,6 +165,11 @@ class Baton(RuleBasedStateMachine):
         if self.other is not None:
             self.other.days_pass(5)
             type(self).moved = self.pure.moved + timedelta(days=5)
+
+    def _holder(self, child: uuid.UUID, otherwise: str) -> str:
+        """The tovholder's name; of a closed case the name given."""
+        holder = self.pure.children[child].holder
+        return self._name_of(holder) if holder else otherwise
 
     def _name_of(self, seat: Seat) -> str:
         return next(name for name, it in self.seats.items() if it == seat)

@@ -7,16 +7,19 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+import httpx2
 import psycopg
 import pytest
 
-from tests.registry.settled import Municipality, settled
+from services.events.persons import PersonsMerged
+from tests.registry.settled import ELSEWHERE, Municipality, settled
+from tests.support.addresses import Addresses
 from tests.support.issuer import Issuer
 from tests.support.world import Installation
 
 _GROWN = (
     *("child", "assignment", "handover", "supporter", "question", "ledger", "feed", "seen", "answer", "access", "sealing_key"),
-    *("seat", "professional", "workplace"),
+    *("seat", "professional", "workplace", "closing", "matter", "bulk_child"),
 )
 # Each five minutes, and on purpose: it counts what the keys make impossible.
 _MAY_SCAN = ("select count(*) as n from child c where c.open_end is not null and 1 <>",)
@@ -41,6 +44,14 @@ insert into registry.handover (id, child_id, episode, municipality, receiver_mun
 insert into registry.question (id, handover_id, asked_by, asked_at, question)
   select md5('question' || n)::uuid, md5('past' || n)::uuid, person, at, 'x' from children where n % 4 = 1;
 insert into registry.supporter select child, next, next_unit, '0990', 'giver', at, date '2099-01-01' from children where n % 3 = 0;
+insert into registry.closing (child_id, municipality, episode, reason, at) select child, '0990', 1, 'settled', at from children where n % 2 = 0;
+insert into registry.matter (id, child_id, municipality, kind, about, since, decided_at, outcome)
+  select md5('matter' || n)::uuid, child, '0990', 'merged', md5('child' || n + 1)::uuid, at, case when n % 25 > 0 then at end, case when n % 25 > 0 then 'kept' end
+  from children where n % 2 = 1;
+insert into registry.bulk (id, municipality, receiver_municipality, by, receiver, receiver_unit, reason, state, asked_at, answered_by)
+  select md5('bulk' || n)::uuid, '0990', '0990', person, next, next_unit, 'district', 'answered', at, next from children where n % 100 = 0;
+insert into registry.bulk_child (bulk_id, child_id, state, handover)
+  select md5('bulk' || n - n % 100)::uuid, child, 'accepted', md5('past' || n)::uuid from children where n >= 100;
 insert into registry.sealing_key select child, '0990', '0990.1', 'x' from children;
 insert into registry.access (client, party, professional, subject, class, purpose) select 'x', 'municipality:0990', person, child, 'baton', 'care' from children;
 insert into registry.answer select 'elsewhere|' || person, n::text, 'x', 200, '{}', 1, at from children;
@@ -98,11 +109,34 @@ async def explained(installation: Installation, issuer: Issuer) -> AsyncIterator
         installation.drop(name)
 
 
+class Asked:
+    """Which of the registry's addresses were asked."""
+
+    def __init__(self, town: Municipality) -> None:
+        self._addresses, self._asked = Addresses("registry"), set[str]()
+        town.world.http.event_hooks = {"response": [self._note]}
+
+    async def _note(self, answer: httpx2.Response) -> None:
+        path = answer.request.url.path
+        if path.startswith("/registry/"):
+            self._asked.add(self._addresses.of(answer.request.method, path))
+
+    def not_yet(self) -> set[str]:
+        return set(self._addresses.all - self._asked)
+
+
 async def test_no_statement_reads_a_grown_table_from_end_to_end(explained: Explained) -> None:
     town = explained.town
+    asked = Asked(town)
 
+    await _what_is_asked_of_many(town)
+    await _many_handed_over_at_once(town)
+    await _what_becomes_of_a_case(town)
+    await _what_was_laid_aside(town)
     await _everything_that_is_done_often(town)
+    await town.world.settle()
 
+    assert asked.not_yet() == set(), "addresses whose statements nobody has explained"
     plans = explained.plans()
     scanning = [
         plan for plan in plans if set(_SCAN.findall(plan)) & set(_GROWN) and not any(query in plan for query in _MAY_SCAN)
@@ -115,6 +149,10 @@ async def test_no_statement_reads_a_grown_table_from_end_to_end(explained: Expla
         "delete from outbox",
         "next_at <= chassis.now()",
         "from feed",
+        "from bulk where state in",
+        "moving_to is not null",
+        "from matter m join child c",
+        "born_on < $2",
     ):
         assert words in ran, f"nothing was explained of: {words}"
 
@@ -150,3 +188,84 @@ async def _everything_that_is_done_often(town: Municipality) -> None:
     assert (await town.service().get("/registry/feed?partition=0&after=199990")).status == 200
     assert (await town.service().get("/registry/feed/ends")).status == 200
     assert (await town.service().get(f"/registry/subjects/{child}/events?after=1")).status == 200
+
+
+async def _what_is_asked_of_many(town: Municipality) -> None:
+    unit, holder = town.nurse.unit, town.nurse.professional
+    lists = {
+        "children": ("", f"?holder={holder}", f"?unit={unit}&limit=5", "?overdue=true&limit=5", "?unseen=true&why=registration"),
+        "handovers": (
+            f"?unit={unit}",
+            f"?from={holder}&state=effected",
+            "?due_before=2024-12-31&overdue=true",
+            "?escalated=true",
+        ),
+        "caseloads": (f"?unit={unit}",),
+        "matters": ("", "?limit=2"),
+    }
+    for query in (f"?to={holder}", f"?from={holder}", "?limit=5"):
+        assert (await town.service().get(f"/registry/handovers{query}")).status == 200, query
+    # Of everyone's handovers no service of ours asks for those of a unit or a day.
+    for who in (town.as_(town.nurse), town.as_(town.chief), town.as_(town.lead)):
+        for what, queries in lists.items():
+            for query in queries:
+                assert (await who.get(f"/registry/{what}{query}")).status == 200, query
+    for query in lists["children"]:
+        assert (await town.service().get(f"/registry/children{query}")).status == 200, query
+    child, today = await town.held(town.nurse), await town.heard.today()
+    assert (await town.as_(town.nurse).get(f"/registry/children/{child}?at={today}")).status == 200
+    assert (await town.service().get(f"/registry/current?after={child}&limit=20")).status == 200
+    assert (await town.world.as_client("service-persons").get(f"/registry/access?subject={child}")).status == 200
+
+
+async def _what_becomes_of_a_case(town: Municipality) -> None:
+    """Dates moved, seen, moved away, merged and separated, closed and reopened, decided upon."""
+    nurse, leader = town.as_(town.nurse), town.as_(town.leader)
+    days = [(await town.heard.today() + timedelta(days=number)).isoformat() for number in (6, 9)]
+    child, handover = await town.offered(town.nurse, effective_on=days[0])
+    path = f"/registry/handovers/{handover}"
+    done = [
+        await nurse.post(f"{path}/question", {"text": "hvornår?"}),
+        await town.as_(town.lead).post(f"{path}/answer", {"text": "snart"}),
+        await nurse.post(f"{path}/acceptance"),
+        await nurse.post(f"{path}/rescheduling", {"effective_on": days[1]}),
+        await town.as_(town.lead).post(f"/registry/children/{child}/seen"),
+    ]
+    kept, other, gone = await town.held(town.nurse), await town.held(town.leader), await town.held(town.nurse)
+    await town.heard.tell(kept, PersonsMerged(child=kept, merged=other, municipality=town.heard.municipality))
+    done += [
+        await leader.post(f"/registry/children/{other}/separation"),
+        await nurse.post(f"/registry/children/{kept}/move", {"to_municipality": ELSEWHERE}),
+        await nurse.post(f"/registry/children/{gone}/move", {"to_municipality": "0997"}),
+    ]
+    (matter,) = [it for it in (await leader.get("/registry/matters?limit=500")).body["matters"] if it["child"] == str(gone)]
+    done += [
+        await leader.post(f"/registry/matters/{matter['id']}/decision", {"outcome": "not-moved"}),
+        await nurse.post(f"/registry/children/{gone}/closing", {"reason": "settled"}),
+        await leader.post(f"/registry/children/{gone}/reopening", {"to": town.nurse.model_dump(mode="json")}),
+    ]
+    assert [answer.status for answer in done] == [200] * len(done), [answer.body for answer in done]
+    await town.pass_days(10)
+
+
+async def _many_handed_over_at_once(town: Municipality) -> None:
+    held = [await town.held(town.nurse) for _ in range(3)]
+    to = town.leader.model_dump(mode="json")
+    named = {"children": [str(child) for child in held], "to": to, "reason": "district"}
+    all_of_hers = {"from": str(town.nurse.professional), "to": to, "reason": "district"}
+    by = town.as_(town.chief)
+    assert (await by.post("/registry/bulk-handovers/preview", all_of_hers)).status == 200
+    job = (await by.post("/registry/bulk-handovers", named)).body["id"]
+    await town.tick()
+    answered = await town.as_(town.leader).post(f"/registry/bulk-handovers/{job}/answer", {"accept": True})
+    await town.tick()
+    assert (answered.status, (await by.get(f"/registry/bulk-handovers/{job}")).body["counts"]) == (202, {"accepted": 3})
+
+
+async def _what_was_laid_aside(town: Municipality) -> None:
+    (row,) = await town.world.sql(
+        "registry", "insert into dead_letter (source, body, reason) values ('persons', 'x', 'y') returning id"
+    )
+    assert len((await town.service().get("/registry/dead-letters")).body) == 1
+    assert (await town.service().post(f"/registry/dead-letters/{row['id']}/replay")).status == 409
+    assert (await town.service().post(f"/registry/dead-letters/{row['id']}/skip")).status == 200

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -47,8 +48,8 @@ class Attempts:
 
 _LINK = """
 insert into registry.assignment
-    (child_id, municipality, episode, seq, professional, unit, why, started_at, finished_at, prev_finished_at)
-  values ('{{{child}}}', '0990', {episode}, 9, '{person}', '{unit}', 'override', {start}, {end}, {before})
+    (child_id, municipality, episode, seq, professional, unit, why, started_at, finished_at, prev_finished_at, prev_episode_end)
+  values ('{{{child}}}', '0990', {episode}, 9, '{person}', '{unit}', 'override', {start}, {end}, {before}, {earlier})
 """
 _CLOSED = "update registry.assignment set finished_at = {at} where child_id = '{{{child}}}' and finished_at = 'infinity'"
 _OFFERED = """
@@ -61,10 +62,14 @@ _SEATS = {"own": ("{professional}", "{unit}"), "gone": ("{gone}", "{gone_unit}")
 
 
 def _link(
-    child: str = "child", seat: str = "own", start: str = "now()", end: str = "'infinity'", before: str = "null", episode: int = 1
-) -> str:
+    child: str = "child", seat: str = "own", start: str = "now()", end: str = "'infinity'", before: str = "null",
+    episode: int = 1, earlier: str = "null",
+) -> str:  # fmt: skip
+    """`before`: the end of the link before; `earlier`: the end of the episode before."""
     person, unit = _SEATS[seat]
-    return _LINK.format(child=child, episode=episode, person=person, unit=unit, start=start, end=end, before=before)
+    return _LINK.format(
+        child=child, episode=episode, person=person, unit=unit, start=start, end=end, before=before, earlier=earlier
+    )
 
 
 def _closed(at: str = "now()", child: str = "child") -> str:
@@ -200,6 +205,20 @@ async def test_every_way_to_break_the_chain_is_refused(town: Municipality) -> No
         *_ENDED,
         _REOPEN,
         _link(start="clock_timestamp()", episode=2),
+    )
+    await attempts.refused(
+        "after_the_earlier_episode",
+        "a reopening before the earlier episode ended",
+        *_ENDED,
+        _REOPEN,
+        _link(start="now() - interval '1 s'", episode=2, earlier="now()"),
+    )
+    await attempts.refused(
+        "episode_follows_episode",
+        "a reopening apart from the earlier episode's end",
+        *_ENDED,
+        _REOPEN,
+        _link(start="clock_timestamp()", episode=2, earlier="now() - interval '1 s'"),
     )
     await attempts.refused("receiver_has_open_seat", "a handover to a closed seat", _offered(to="{gone}", unit="{gone_unit}"))
     await attempts.refused("one_open_handover", "two open handovers", _offered("child"))
@@ -361,6 +380,8 @@ async def test_no_decision_that_a_login_role_can_commit_makes_two_tovholdere_or_
     assert (await town.propose(child, town.colleague, by=town.nurse)).status == 201
     await town.leaves(town.pedagogue)
     await town.tick()
+    # Whoever leaves only later takes nothing from now on.
+    await town.leaves(town.leader, on=await town.heard.today() + timedelta(days=30))
 
     for role, party in (("machine", MACHINE.as_json()), ("api", {"kind": "municipality", "municipality": "0990"})):
         attempts = await _hostile_decisions(town, child, other, fresh)
@@ -382,7 +403,13 @@ async def _hostile_decisions(town: Municipality, child: UUID, other: UUID, fresh
     now = {"child": str(child), "expected": version, "partition": 0, "events": [event]}
     new = {"child": str(fresh), "partition": 0, "events": [event], "registers": entering}
     taking = {**now, "holder": colleague}
+    leaving = {"professional": str(town.leader.professional), "unit": str(town.leader.unit), "why": "acceptance"}
     return {
+        "a tovholder on a seat that is leaving": [{**now, "holder": leaving}],
+        "a running case begun once more": [{**now, "reopens": True, "status": "born"}],
+        "a running case begun once more with another": [{**taking, "reopens": True, "status": "born"}],
+        "a case closed and begun at once": [{**now, "status": "closed", "reopens": True}],
+        "a running case that is merged": [{**now, "life": {"merged_into": str(other)}}],
         "a child without tovholder": [new],
         "a child with a tovholder who has left": [{**new, "holder": left}],
         "a child with a tovholder who never was": [{**new, "holder": {**nurse, "professional": str(uuid4())}}],

@@ -50,7 +50,7 @@ class SimulatedPool(Pool):
     """The product's own pool over simulated connections."""
 
     def __init__(self, settings: Settings, role: str, schema: str, who: Mortal, scheduler: Scheduler, lines: Lines) -> None:
-        super().__init__(settings, role, schema, 0)
+        super().__init__(settings, role, schema, 4)
         self._who, self._scheduler, self._lines = who, scheduler, lines
 
     async def _made(self) -> Any:

@@ -261,13 +261,23 @@ class Rung:
     present: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """What is noted of a life without an event of the baton's own, so that no version tells of it."""
+
+    ended: Literal["died", "pregnancy-ended"] | None = None
+    ended_on: date | None = None
+    moving_to: str | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Life:
     """What is known of a child's life and case beside the baton.
 
     `ended`: a death or the end of a pregnancy as persons has recorded it; it closes nothing. `moving_to`: the municipality
     of a move that waits for an open handover to end. Of a closed case, `was`: the status before; `last`: the last tovholder;
-    `reason`: why it was closed; `merged_into`: the reference that survives, `survivor_version`: its version at the merge.
+    `reason`: why it was closed; `merged_into`: the reference that survives, `survivor_version`: its version at the merge,
+    `survivor_before` and `survivor_after`: what was noted of it before the merge and after.
     """
 
     born_on: date | None = None
@@ -280,6 +290,12 @@ class Life:
     reason: ClosingReason | None = None
     merged_into: UUID | None = None
     survivor_version: int | None = None
+    survivor_before: Noted = Noted()
+    survivor_after: Noted = Noted()
+
+    @property
+    def noted(self) -> Noted:
+        return Noted(self.ended, self.ended_on, self.moving_to)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

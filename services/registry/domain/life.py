@@ -1,7 +1,7 @@
 """How a child's case ends and begins again: closing, age, reopening, merge and separation, and what life itself brings; pure."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import date, datetime
 from typing import Any, Literal
 from uuid import UUID
@@ -161,7 +161,14 @@ def merge(survivor: Child, merged: Child, at: datetime) -> list[Decision]:
     else:
         gone = Decision(child=merged.id, expected=merged.version, events=(said,))
     life = {**gone.life, "merged_into": survivor.id, "survivor_version": kept.version, "moving_to": None}
-    return [kept, replace(gone, life=life)]
+    return [kept, replace(gone, life={**life, "survivor_noted": _noted(survivor, kept)})]
+
+
+def _noted(survivor: Child, kept: Decision) -> dict[str, Any]:
+    """What is noted of the survivor before and after, so that an undo knows what came with the other, and what came later."""
+    before = survivor.life.noted
+    brought = {name: kept.life[name] for name in ("ended", "ended_on", "moving_to") if name in kept.life}
+    return {"before": asdict(before), "after": asdict(replace(before, **brought))}
 
 
 def _survives(survivor: Child, merged: Child, at: datetime) -> Decision:
@@ -202,22 +209,35 @@ def separate(merged: Child, survivor: Child, by: UUID, at: datetime) -> Decision
         raise TheReferenceIsNotMerged
     if survivor.id != merged.life.merged_into or survivor.version != merged.life.survivor_version:
         raise SomethingHasHappenedSinceTheMerge
+    if survivor.life.noted != merged.life.survivor_after:
+        raise SomethingHasHappenedSinceTheMerge
     said = CaseSeparated(child=merged.id, separated_from=survivor.id, municipality=merged.municipality)
-    apart = Decision(
-        child=merged.id, expected=merged.version, events=(said,), life={"merged_into": None, "survivor_version": None}
-    )
+    life = {"merged_into": None, "survivor_version": None, "survivor_noted": None, **_move_taken_back(survivor, merged)}
+    apart = Decision(child=merged.id, expected=merged.version, events=(said,), life=life)
     if merged.life.reason == "merged" and merged.life.last:
         apart = replace(_begins(merged, Holding(merged.life.last, "reopening", by=by), at, (said,)), life=apart.life)
     return replace(apart, also=(_stands_alone(survivor, merged, by),))
 
 
+def _move_taken_back(survivor: Child, merged: Child) -> dict[str, Any]:
+    """A move that came with the merged reference waits for it again."""
+    if merged.life.survivor_before.moving_to == merged.life.survivor_after.moving_to:
+        return {}
+    return {"moving_to": survivor.life.moving_to, "moving_by": survivor.life.moving_by}
+
+
 def _stands_alone(survivor: Child, merged: Child, by: UUID) -> Decision:
+    """What the merge brought the survivor goes with the other: whoever has died, it is not this child."""
+    before, life = merged.life.survivor_before, dict[str, Any](decided={"about": merged.id, "by": by, "outcome": "separated"})
+    if before.ended != survivor.life.ended:
+        life |= {"ended": before.ended, "ended_on": before.ended_on}
+    if before.moving_to != survivor.life.moving_to:
+        life |= {"moving_to": before.moving_to, "moving_by": None}
     gone = tuple(it.seat for it in survivor.supporters if it.role == "team" and it.seat == merged.life.last)
     left = tuple(SupporterLeft(child=survivor.id, municipality=survivor.municipality, supporter=seat) for seat in gone)
     return Decision(
         child=survivor.id, expected=survivor.version, events=left, leaves=gone,
-        shared_with=without(survivor, survivor.handover, gone) if gone else None,
-        life={"decided": {"about": merged.id, "by": by, "outcome": "separated"}},
+        shared_with=without(survivor, survivor.handover, gone) if gone else None, life=life,
     )  # fmt: skip
 
 

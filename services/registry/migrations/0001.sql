@@ -52,8 +52,9 @@ create table child (
   open_end timestamptz default 'infinity',
   -- was: the status before the closing. life_ended: a death or the end of a pregnancy, which closes nothing. moving_to: a move that waits for an
   -- open handover to end. merged_into: the reference that survives; survivor_version: its version once they were merged, by which an undo is judged.
+  -- survivor_noted: what was noted of its life before that and after, which no version tells of.
   born_on date, was text, life_ended text, life_ended_on date,
-  moving_to char(4), moving_by uuid, merged_into uuid references child, survivor_version bigint,
+  moving_to char(4), moving_by uuid, merged_into uuid references child, survivor_version bigint, survivor_noted jsonb,
   constraint sound check (child_is_sound(id, status, was, open_end, life_ended, merged_into, moving_to)), unique (id, episode, open_end)) with (fillfactor = 80);
 
 create index ages on child (municipality, born_on) where status = 'born' and life_ended is null;
@@ -109,6 +110,10 @@ create unique index one_open_handover on handover (child_id) where state in ('pr
 create index offered on handover (receiver, receiver_unit) where state in ('proposed', 'scheduled');
 create index next_look on handover (next_at) where state in ('proposed', 'scheduled');
 create index handover_by_receiver on handover (receiver, id);
+create index handover_by_giver on handover (giver, id);
+create index handover_by_proposer on handover (proposer, id) where proposer <> giver;
+-- By `open_end`, as the key of the child asks when its case is closed.
+create index open_of_child on handover (child_id) where open_end is not null;
 
 create table question (
   id uuid primary key, handover_id uuid not null references handover, asked_by uuid not null, asked_at timestamptz not null, question bytea not null,
@@ -192,7 +197,7 @@ grant update (decided_at, decided_by, outcome) on matter to registry_api;
 -- What has become of a child's life and case beside the baton; read for the clock, for closed cases, and where there is something to say.
 create function life_of(c child) returns json language sql stable set search_path = registry, pg_temp as $$
   select json_build_object('born_on', c.born_on, 'ended', c.life_ended, 'ended_on', c.life_ended_on, 'moving_to', c.moving_to, 'moving_by', c.moving_by, 'was', c.was,
-    'merged_into', c.merged_into, 'survivor_version', c.survivor_version,
+    'merged_into', c.merged_into, 'survivor_version', c.survivor_version, 'survivor_noted', c.survivor_noted,
     'reason', (select x.reason from closing x where x.child_id = c.id and x.episode = c.episode and c.status = 'closed'),
     'last', case when c.status = 'closed' then (select json_build_object('professional', a.professional, 'unit', a.unit) from assignment a
       where a.child_id = c.id and a.episode = c.episode order by a.finished_at desc limit 1) end) $$;
@@ -307,7 +312,8 @@ begin
       moving_to = case when p_life ? 'moving_to' then p_life->>'moving_to' else moving_to end,
       moving_by = case when p_life ? 'moving_to' then (p_life->>'moving_by')::uuid else moving_by end,
       merged_into = case when p_life ? 'merged_into' then (p_life->>'merged_into')::uuid else merged_into end,
-      survivor_version = case when p_life ? 'survivor_version' then (p_life->>'survivor_version')::bigint else survivor_version end
+      survivor_version = case when p_life ? 'survivor_version' then (p_life->>'survivor_version')::bigint else survivor_version end,
+      survivor_noted = case when p_life ? 'survivor_noted' then nullif(p_life->'survivor_noted', 'null') else survivor_noted end
     where child.id = c.id;
   if p_life->>'merged_into' is not null then
     update matter m set child_id = (p_life->>'merged_into')::uuid where m.child_id = c.id and decided_at is null and m.about is distinct from (p_life->>'merged_into')::uuid

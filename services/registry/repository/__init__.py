@@ -28,6 +28,7 @@ from services.registry.domain import (
     Decision,
     Handover,
     Life,
+    Noted,
     Rules,
     Rung,
     Supporter,
@@ -413,7 +414,13 @@ def _life(row: dict[str, Any]) -> Life:
         reason=row["reason"],
         merged_into=_id(row["merged_into"]),
         survivor_version=row["survivor_version"],
+        survivor_before=_noted(row["survivor_noted"], "before"),
+        survivor_after=_noted(row["survivor_noted"], "after"),
     )
+
+
+def _noted(row: dict[str, Any] | None, when: str) -> Noted:
+    return Noted(row[when]["ended"], _day(row[when]["ended_on"]), row[when]["moving_to"]) if row else Noted()
 
 
 def _unseen(row: dict[str, Any]) -> Unseen:

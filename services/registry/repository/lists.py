@@ -31,16 +31,32 @@ _OF_ANYONE = _CHILDREN.format(whose="assignment a", who="$1::uuid is null")
 _HANDOVERS = """
 select h.id, h.child_id, h.state, h.municipality, h.giver, h.giver_unit, h.receiver, h.receiver_unit, h.reason, h.proposed_at,
     h.due_at, h.effective_on, h.asked_at, h.overdue_at, h.level, h.closed_at
-  from handover h
-  where ($1::uuid is null or h.receiver = $1 or h.giver = $1 or h.proposer = $1
-      or exists (select from leadership l where l.professional = $1 and l.unit in (h.receiver_unit, h.giver_unit))
-      or exists (select from deputised d where d.deputy = $1 and d.professional = h.receiver))
-    and ($2::uuid is null or h.receiver = $2) and ($3::text[] is null or h.state = any ($3)) and ($4::uuid is null or h.id > $4)
+  from {whose}
+  where {who} and ($2::uuid is null or h.receiver = $2) and ($3::text[] is null or h.state = any ($3))
+    and ($4::uuid is null or h.id > $4)
     and ($6::uuid is null or h.giver = $6) and ($7::uuid is null or $7 in (h.receiver_unit, h.giver_unit))
     and ($8::timestamptz is null or h.due_at < $8) and ($9::boolean is null or (h.overdue_at is not null) = $9)
     and ($10::boolean is null or (h.level > 0) = $10)
   order by h.id limit $5
 """
+# Each part by a key of its own, and together: one condition with an `or` for each would be looked for in everyone's handovers.
+_PARTS = """
+with concerned as materialized (
+  select h.id from handover h where h.receiver = $1 and {so}
+  union select h.id from handover h where h.giver = $1 and {so}
+  union select h.id from handover h where h.proposer = $1 and h.proposer <> h.giver and {so}
+  union select h.id from leadership l join seat s on s.unit = l.unit
+    join handover h on h.receiver = s.professional and h.receiver_unit = s.unit where l.professional = $1 and {so}
+  union select h.id from leadership l join seat s on s.unit = l.unit
+    join handover h on h.giver = s.professional and h.giver_unit = s.unit where l.professional = $1 and {so}
+  union select h.id from deputised d join handover h on h.receiver = d.professional where d.deputy = $1 and {so})
+"""
+_WANTED = (
+    "($2::uuid is null or h.receiver = $2) and ($3::text[] is null or h.state = any ($3)) and ($4::uuid is null or h.id > $4)"
+)
+_CONCERNED = _PARTS.format(so=_WANTED)
+_CONCERNING_SOMEONE = _CONCERNED + _HANDOVERS.format(whose="concerned join handover h using (id)", who="true")
+_CONCERNING_ANYONE = _HANDOVERS.format(whose="handover h", who="$1::uuid is null")
 _CASELOADS = """
 select s.professional, s.unit,
     (select count(*) from assignment a where a.professional = s.professional and a.unit = s.unit and a.open)::int as children,
@@ -92,7 +108,7 @@ async def handovers(tx: Tx, person: UUID | None, asked: Asked, after: UUID | Non
     """Handovers that concern a person (None: a service, which sees all), oldest first."""
     states = ["proposed", "scheduled"] if asked.state == "open" else [asked.state] if asked.state else None
     return await tx.fetch(
-        _HANDOVERS,
+        _CONCERNING_SOMEONE if person else _CONCERNING_ANYONE,
         person,
         asked.to,
         states,
