@@ -4,25 +4,26 @@ from collections.abc import Mapping
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Response
 
-from services.chassis.request import Reading, reading
+from services.chassis.request import Reading, answer, reading
+from services.chassis.route import UsualRoute
 from services.chassis.service import runtime_of
 from services.events.access import may
 from services.persons.repository import many
 from services.persons.repository.many import Named
 from services.persons.schemas import NameOut, NamesOut, Purpose
 
-router = APIRouter()
+router = APIRouter(route_class=UsualRoute)
 Looking = Annotated[Reading, Depends(reading(runtime_of("persons")))]
 
 
-@router.get("/named", summary="What people are called, for a list of them")
+@router.get("/named", summary="What people are called, for a list of them", response_model=NamesOut)
 async def named(
     request: Looking,
     person: Annotated[list[UUID], Query(min_length=1, max_length=100, description="Each of them, once or more often.")],
     purpose: Annotated[Purpose, Query()] = "care",
-) -> NamesOut:
+) -> Response:
     """Those who are nobody here, or not for the caller, are left out. Each who is shown is in the access log.
 
     A child that has no name yet is called by its mother's, for those who may see her.
@@ -39,7 +40,7 @@ async def named(
         for one in [*(one for one in shown if not one.merged_into), *mothers]:
             await looking.saw(one.id, _class_of(one), purpose)
     known = {one.id: one for one in mothers}
-    return NamesOut(people=[_out(one, known if one in with_mother else {}) for one in shown])
+    return answer(200, NamesOut(people=[_out(one, known if one in with_mother else {}) for one in shown]).model_dump(mode="json"))
 
 
 def _class_of(one: Named) -> str:
