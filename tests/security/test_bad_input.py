@@ -173,6 +173,7 @@ NAMING_A_CHILD_IN_THE_QUERY = (
     "/sundhedspleje/cases?holder=me", "/directory/professionals?municipality=0990", "/directory/professionals?unit={syd}",
     "/directory/units?municipality=0990", "/sundhedspleje/courses", "/sundhedspleje/gatherings",
     "/sundhedspleje/courses?programme=familiegruppe", "/notifications/untold?minutes=0", "/notifications/subscriptions",
+    "/sundhedspleje/week", "/daycare/week", "/registry/desk",
 )  # fmt: skip
 
 # Colleagues and units of one's own municipality are no secret, nor what it plans for families, as long as none is named.

@@ -89,4 +89,4 @@ def whose_pluspladser(caller: Caller) -> Sequence[Whose]:
     if "placement" in kinds:
         return ("municipality",)
     leads = any(seat.leads and seat.unit_kind in _DAYCARE for seat in caller.seats)
-    return (*(("me",) if kinds & set(_HOLDING) else ()), *(("led",) if leads else ()))  # type: ignore[return-value]
+    return (*(("me",) if kinds & set(_HOLDING) else ()), *(("led",) if leads else ()))

@@ -127,7 +127,9 @@ async def sessions_of(tx: Tx, course: UUID) -> list[Session]:
 async def sessions_planned(tx: Tx, courses: Iterable[UUID], since: date) -> list[Session]:
     """Of these courses those still to be held on that day or later, in their order."""
     rows = await tx.fetch(
-        f"{_SESSION} where course = any ($1) and on_date >= $2 and state = 'planned' order by course, number", list(courses), since
+        f"{_SESSION} where course = any ($1) and on_date >= $2 and state = 'planned' order by course, number",
+        list(courses),
+        since,
     )
     return [Session(**row) for row in rows]
 
