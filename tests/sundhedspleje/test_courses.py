@@ -411,7 +411,9 @@ async def test_a_professional_sees_the_sessions_ahead_the_families_in_something_
     ]  # fmt: skip
     assert (found[0]["answered_at"] is not None, found[2]["answered_at"], found[0]["ended_at"]) == (True, None, None)
     read = await town.heard.world.sql(
-        "sundhedspleje", "select count(*) from access where subject = $1 and purpose = 'list'", UUID(waiting["child"])
+        "sundhedspleje",
+        "select count(*) from access where subject = $1 and purpose = 'list' and class = 'programmes'",
+        UUID(waiting["child"]),
     )
     assert read[0]["count"] == 1
     assert (await stranger.get("/sundhedspleje/enrolments?holder=me")).body["enrolments"] == []
