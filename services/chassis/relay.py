@@ -21,8 +21,8 @@ _SOON_SECONDS, _LATEST_SECONDS = 0.02, 0.25
 # So that what comes thick and fast goes together: each chunk costs round trips here, at the broker and at every reader.
 _MOVED_REST_SECONDS = 0.004
 # What is sent and what is derived follow this process' own moves, and leases that are new to it, which hint; only what a person
-# asks for comes without one. What is derived rests after each chunk: nobody waits for it, and of a subject that moves on meanwhile
-# only the newest state goes.
+# asks for comes without one. What is derived rests after each chunk: nobody waits for it, and of a subject that moves on
+# meanwhile only the newest state goes.
 _ASKED_SECONDS, _DERIVED_REST_SECONDS = 1.0, 0.1
 
 
