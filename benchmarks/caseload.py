@@ -27,14 +27,14 @@ _PATIENCE = 600.0
 out = Console(width=140)
 
 # What a page asks about a child stands in these tables: each of the others has a row in each, a link, facts, and two visits. Keys are not
-# checked one by one while filling.
+# checked one by one while filling. All have been seen by their tovholder: else the registry's clock has a million deadlines to set.
 _OTHERS = """
 set session_replication_role = replica; set synchronous_commit = off; set statement_timeout = 0;
 create temp table made on commit drop as select uuidv7(interval '-400 days' + g * interval '1 ms') as id, gen_random_uuid() as professional,
   gen_random_uuid() as unit, current_date - (random() * 330)::int as born_on from generate_series(1, {chunk}) g;
 insert into registry.child (id, municipality, status, version, last_at, born_on) select id, '0990', 'born', 2, now(), born_on from made;
-insert into registry.assignment (child_id, municipality, episode, seq, professional, unit, why, started_at, finished_at)
-  select id, '0990', 1, 1, professional, unit, 'registration', now() - interval '100 days', 'infinity' from made;
+insert into registry.assignment (child_id, municipality, episode, seq, professional, unit, why, started_at, finished_at, seen_at)
+  select id, '0990', 1, 1, professional, unit, 'registration', now() - interval '100 days', 'infinity', now() - interval '99 days' from made;
 insert into registry.ledger (subject, version, at, type, envelope) select id, v, now() - interval '100 days', 'dk.tovholder.registry.tovholder_changed.v1',
   jsonb_build_object('subject', id, 'version', v, 'data', jsonb_build_object('child', id)) from made, generate_series(1, 2) v;
 insert into persons.person (id, municipality, kind, status, pregnancy, birth_order, notified_at) select id, '0990', 'child', 'born', id, 1, now() from made;

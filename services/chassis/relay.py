@@ -20,8 +20,9 @@ _SEND = 500
 _SOON_SECONDS, _LATEST_SECONDS = 0.02, 0.25
 # So that what comes thick and fast goes together: each chunk costs round trips here, at the broker and at every reader.
 _MOVED_REST_SECONDS = 0.004
-# What is derived follows this process' own moves, which hint; only what a person asks for comes without one. It rests after each
-# chunk: nobody waits for it, and of a subject that moves on meanwhile only the newest state goes.
+# What is sent and what is derived follow this process' own moves, and leases that are new to it, which hint; only what a person
+# asks for comes without one. What is derived rests after each chunk: nobody waits for it, and of a subject that moves on
+# meanwhile only the newest state goes.
 _ASKED_SECONDS, _DERIVED_REST_SECONDS = 1.0, 0.1
 
 
@@ -50,7 +51,8 @@ class Relay:
     async def run(self) -> None:
         """Until cancelled. Trouble pauses it, nothing is skipped. Kafka away never keeps rows from their place in the feed."""
         moving = asyncio.create_task(self._run(self._move, f"outbox:{self._name}", "outbox", rest_seconds=_MOVED_REST_SECONDS))
-        sending = [asyncio.create_task(self._run(self._send, f"feed:{self._name}", "kafka"))] if self._writer else []
+        send = self._run(self._send, f"feed:{self._name}", "kafka", _ASKED_SECONDS)
+        sending = [asyncio.create_task(send)] if self._writer else []
         if self._deriving:
             deriving = self._run(self._derive, f"feed:{self._name}", "present", _ASKED_SECONDS, _DERIVED_REST_SECONDS)
             sending.append(asyncio.create_task(deriving))
@@ -132,7 +134,10 @@ class Relay:
                 settings.lease_seconds,
                 not self._sending,
             )
-            self._leases = {row["partition"]: row["epoch"] for row in rows}
+            before, self._leases = self._leases, {row["partition"]: row["epoch"] for row in rows}
+            if self._leases.keys() - before.keys():
+                # What the holder before has moved and not sent.
+                self._hints.say(f"feed:{self._name}")
             self._renew_at, self._until = asked_at + third, asked_at + settings.lease_seconds
 
     async def _send(self) -> int:

@@ -1,16 +1,16 @@
 """The usual address, served without FastAPI's general machinery: whatever is unusual about a request goes the general way."""
 
 import inspect
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, cast, get_args, get_origin
 from uuid import UUID
 
 import orjson
 from fastapi import FastAPI, Request, Response
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, iter_route_contexts
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -22,7 +22,7 @@ class _Unusual(Exception):
 
 
 class UsualRoute(APIRoute):
-    """An endpoint of ids in the path, at most one JSON body, no query, and one dependency that reads headers; else FastAPI's.
+    """An endpoint of ids in the path, words in the query, one JSON body, and one dependency that reads headers; else FastAPI's.
 
     Solving dependencies takes FastAPI a third of the time in which an acceptance is made. OpenAPI is made from the same
     signature, and every refusal of a malformed request comes from FastAPI.
@@ -136,6 +136,17 @@ def _once_more(body: bytes, receive: Receive) -> Receive:
 
 
 @dataclass(frozen=True)
+class _Word:
+    """One name of a query. `read`: from what is given to its value and what is wrong with it, as FastAPI itself reads it."""
+
+    name: str
+    alias: str
+    is_list: bool
+    needed: bool
+    read: Callable[[Any], tuple[Any, Any]]
+
+
+@dataclass(frozen=True)
 class _Usual:
     endpoint: Callable[..., Any]
     ids: tuple[tuple[str, str], ...]
@@ -143,7 +154,7 @@ class _Usual:
     opening: str
     open: Callable[..., Any]
     headers: tuple[tuple[str, str], ...]
-    asks: bool
+    query: tuple["_Word", ...]
 
     async def answer(self, request: Request, headers: dict[str, str | None], arguments: dict[str, Any]) -> Response:
         """What the endpoint answers; what it or its dependency raises is theirs."""
@@ -151,11 +162,11 @@ class _Usual:
         return cast(Response, await self.endpoint(**arguments))
 
     async def arguments(self, request: Request) -> dict[str, Any]:
-        """Ids and body; _Unusual where one of them is not as it should be."""
-        if self.asks and request.scope["query_string"]:
-            raise _Unusual
+        """Ids, query and body; _Unusual where one of them is not as it should be."""
         try:
             found: dict[str, Any] = {name: UUID(str(request.path_params[alias])) for name, alias in self.ids}
+            if self.query:
+                found |= self._asked(request)
             if self.body is not None:
                 name, adapter, needed = self.body
                 raw = await request.body()
@@ -167,6 +178,18 @@ class _Usual:
                     raise _Unusual
         except (ValueError, ValidationError) as error:
             raise _Unusual from error
+        return found
+
+    def _asked(self, request: Request) -> dict[str, Any]:
+        given, found = request.query_params, {}
+        for word in self.query:
+            if word.alias in given:
+                text = given.getlist(word.alias) if word.is_list else given[word.alias]
+                found[word.name], wrong = word.read(text)
+                if wrong:
+                    raise _Unusual
+            elif word.needed:
+                raise _Unusual
         return found
 
     def headers_of(self, request: Request) -> dict[str, str | None]:
@@ -181,7 +204,7 @@ def _usual(endpoint: Dependant) -> _Usual | None:
     """How to call an endpoint of the usual shape; None for any other."""
     if endpoint.call is None or endpoint.header_params or endpoint.cookie_params:
         return None
-    if any(one.field_info.is_required() for one in endpoint.query_params):
+    if any(_of_another_shape(one.field_info.annotation) for one in endpoint.query_params):
         return None
     if len(endpoint.dependencies) != 1 or len(endpoint.body_params) > 1 or endpoint.request_param_name:
         return None
@@ -200,8 +223,22 @@ def _usual(endpoint: Dependant) -> _Usual | None:
         opening=opening.name,
         open=opening.call,
         headers=tuple((one.name, one.alias) for one in opening.header_params),
-        asks=bool(endpoint.query_params),
+        query=tuple(
+            _Word(one.name, one.alias, get_origin(one.field_info.annotation) is list, one.field_info.is_required(), one.validate)
+            for one in endpoint.query_params
+        ),
     )
+
+
+def _of_another_shape(annotation: Any) -> bool:
+    """Whether a query gives it otherwise than as one word, or as a list of words."""
+    words = get_args(annotation) if get_origin(annotation) is list else (annotation,)
+    return any(_is_several(part) for word in words for part in (word, *get_args(word)))
+
+
+def _is_several(annotation: Any) -> bool:
+    kind = get_origin(annotation) or annotation
+    return isinstance(kind, type) and issubclass(kind, BaseModel | Collection) and not issubclass(kind, str)
 
 
 def _reads_headers_only(dependency: Dependant) -> bool:

@@ -195,6 +195,10 @@ class Store:
             await pool.close()
 
 
+_READ = """
+insert into access (client, party, professional, subject, class, purpose)
+  select * from unnest($1::text[], $2::text[], $3::uuid[], $4::uuid[], $5::text[], $6::text[])
+"""
 _OPEN = "select open_request($1, $2, $3)"
 _OPEN_READING = "select open_request($1, $2, $3), set_config('synchronous_commit', 'off', true)"
 
@@ -225,6 +229,7 @@ class Tx:
         self._decisions: dict[UUID, dict[str, Any]] = {}
         self._later: tuple[str, list[Sequence[Any]]] = ("", [])
         self._last: dict[str, list[Sequence[Any]]] = {}
+        self._reads: list[tuple[Any, ...]] = []
         self._memory: dict[type[Any], Any] = {}
 
     async def now(self) -> datetime:
@@ -280,16 +285,8 @@ class Tx:
             decision["expected"] = expected
 
     async def read(self, client: str, party: Party, subject: UUID, class_: str, purpose: str) -> None:
-        """Writes the access log's line for a reading of a person's data."""
-        await self.later(
-            "insert into access (client, party, professional, subject, class, purpose) values ($1, $2, $3, $4, $5, $6)",
-            client,
-            str(party),
-            party.professional,
-            subject,
-            class_,
-            purpose,
-        )
+        """Writes the access log's line for a reading of a person's data, with all others of this transaction before it ends."""
+        self._reads.append((client, str(party), party.professional, subject, class_, purpose))
 
     def now_known(self, about: UUID) -> None:
         """Says that this service now knows the subject: facts kept for it are applied next, in the same transaction."""
@@ -298,6 +295,10 @@ class Tx:
     async def flush(self) -> dict[str, int]:
         """Writes what waits. Returns the last version of each subject published so far."""
         await self._write_later()
+        if self._reads:
+            # A list of children is one statement: as many times as it has lines it costs more than what is read.
+            reads, self._reads = self._reads, []
+            await self.connection.execute(_READ, *zip(*reads, strict=True))
         last, self._last = self._last, {}
         for query, rows in last.items():
             await self._run(query, rows)
@@ -322,7 +323,7 @@ class Tx:
                 await self.flush()
         except BaseException:
             self.published, self.known = published, []
-            self._decisions, self._later, self._last, self._memory = {}, ("", []), {}, {}
+            self._decisions, self._later, self._last, self._reads, self._memory = {}, ("", []), {}, [], {}
             raise
 
     async def _write_later(self) -> None:

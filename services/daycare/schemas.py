@@ -268,6 +268,17 @@ class AskedPageOut(BaseModel):
     next: UUID | None
 
 
+class WeekOut(BaseModel):
+    """What waits for a professional in daycare: starts that lack something, and pluspladser still to be decided.
+
+    `more`: there is more than is listed; each kind's own list has it all.
+    """
+
+    arrivals: list[ArrivalOut]
+    asked: list[AskedOut]
+    more: bool
+
+
 class ReleaseIn(_Strict):
     """Why a plusplads is given up."""
 

@@ -42,6 +42,7 @@ class Apis:
     def __init__(self, peers: Peers, token: str, municipality: str, names: "Names") -> None:
         self._peers, self._token, self.municipality, self._names = peers, token, municipality, names
         self._turns = asyncio.Semaphore(_AT_ONCE)
+        self._people: dict[str, dict[str, Any] | None] = {}
 
     async def get(self, service: str, path: str, **query: Any) -> Any:
         """The body. TheServiceSaysNo for a refusal, LogInAgain where the token has ended, TryAgainSoon where all is away."""
@@ -145,11 +146,17 @@ class Apis:
 
         A child without a name yet is known by its mother's, for those who may see her: `mother_name`.
         """
-        found = await self.found("persons", f"/persons/{reference}")
+        found = await self.identity(reference)
         if found and not found.get("name") and found.get("mother"):
-            mother = await self.found("persons", f"/persons/{found['mother']}")
-            found["mother_name"] = (mother or {}).get("name")
+            found["mother_name"] = (await self.identity(found["mother"]) or {}).get("name")
         return found
+
+    async def identity(self, reference: object) -> dict[str, Any] | None:
+        """A child or an adult as persons shows them; asked for once on a page, however often it is shown there."""
+        key = str(reference)
+        if key not in self._people:
+            self._people[key] = await self.found("persons", f"/persons/{key}")
+        return self._people[key]
 
 
 class Names:

@@ -1,6 +1,7 @@
 """An address served directly, the usual way and the general way answers every request alike."""
 
-from typing import Annotated
+from datetime import date
+from typing import Annotated, Literal
 from uuid import UUID
 
 import httpx2
@@ -40,6 +41,15 @@ def application(route: type[APIRoute], direct: bool = False) -> FastAPI:
     @router.get("/{child_ref:uuid}/asked")
     async def asked(child_ref: UUID, request: Opened, limit: Annotated[int, Query(ge=1)] = 7) -> Response:
         return answer(200, [str(child_ref), limit, request])
+
+    @router.get("/several")
+    async def several(
+        request: Opened,
+        one: Annotated[list[UUID], Query(max_length=2)],
+        kind: Literal["a", "b"] | None = None,
+        on: date | None = None,
+    ) -> Response:
+        return answer(200, [one, kind, on, request])
 
     app = FastAPI()
     app.include_router(router)
@@ -101,3 +111,22 @@ async def test_what_may_be_asked_for_more_is_answered_alike_whether_it_is_or_not
             answers.append((got.status_code, got.content))
 
     assert answers[0] == answers[1] == answers[2]
+
+
+QUERIES = (
+    *("", f"one={CHILD}", f"one={CHILD}&one={CHILD}", f"one={CHILD}&one={CHILD}&one={CHILD}", "one=none", f"one={CHILD}&one="),
+    *(f"one={CHILD}&{more}" for more in ("kind=a", "kind=c", "kind=", "kind=a&kind=b", "on=2026-01-31", "on=2026-02-31")),
+    *(f"one={CHILD}&kind=%00&on=%C3%28", f"one={CHILD}&&=&on", f"one={CHILD}&limit=1"),
+)  # fmt: skip
+
+
+async def test_every_query_is_read_alike() -> None:
+    answers = []
+    for way in WAYS:
+        transport = httpx2.ASGITransport(application(*way))
+        async with httpx2.AsyncClient(transport=transport, base_url="http://thing") as client:
+            got = [await client.get(f"/thing/several?{query}", headers={"idempotency-key": "k"}) for query in QUERIES]
+            answers.append([(query, it.status_code, it.content) for query, it in zip(QUERIES, got, strict=True)])
+
+    assert answers[0] == answers[1] == answers[2]
+    assert {status for _, status, _ in answers[0]} == {200, 422}

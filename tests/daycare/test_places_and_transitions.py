@@ -81,6 +81,7 @@ async def test_from_a_reserved_plusplads_to_a_settled_child(house: House) -> Non
         (await house.as_(who).get(f"/daycare/arrivals?of={whose}&incomplete=true&within_days=14")).body["arrivals"]
         for who, whose in ((nurse, "me"), (house.leader, "led"))
     ]
+    weeks = [(await house.as_(who).get("/daycare/week")).body for who in (nurse, house.leader, pedagogue)]
 
     given = OverleveringGiven(
         overlevering=uuid4(), child=child, municipality=house.heard.municipality, to_unit=house.unit, start=UUID(start),
@@ -102,6 +103,7 @@ async def test_from_a_reserved_plusplads_to_a_settled_child(house: House) -> Non
     assert [[(it["start"]["id"], it["missing"]) for it in found] for found in lists] == [
         [(start, ["overlevering", "meeting", "method"])]
     ] * 2
+    assert weeks == [{"arrivals": found, "asked": [], "more": False} for found in (*lists, [])]
     assert first[0]["tovholder"] == seat.model_dump(mode="json")
     assert (ended.body["missing"], decided.status) == ([], 200)
     assert (ready["overlevering"], ready["meeting"], ready["method"], ready["continues"], ready["baton"]) == (

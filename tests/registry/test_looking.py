@@ -147,6 +147,34 @@ async def test_children_are_listed_to_their_tovholder_who_leads_their_unit_and_s
     assert await _listed(town, town.colleague, holder=str(town.nurse.professional)) == held
 
 
+async def test_a_desk_shows_by_one_question_what_four_lists_say_and_a_story_what_three_addresses_say(town: Municipality) -> None:
+    nurse, nurse_s, held = town.as_(town.nurse), town.nurse.professional, [await town.held(town.nurse) for _ in range(2)]
+    given = (await town.propose(held[0], town.colleague, by=town.nurse)).body["id"]
+    offered = (await town.propose(await town.child(), town.nurse)).body["id"]
+    before = len(await town.world.sql("registry", "select from access"))
+
+    desk = (await nurse.get("/registry/desk?limit=1")).body
+    logged = len(await town.world.sql("registry", "select from access")) - before
+    rest = (await nurse.get(f"/registry/desk?limit=1&after={desk['next']}")).body
+    lists = [
+        (await nurse.get(f"/registry/{path}")).body
+        for path in (f"handovers?to={nurse_s}&state=open", f"handovers?from={nurse_s}&state=open", f"children?holder={nurse_s}")
+    ]
+    story, child, chain, facts = [
+        (await nurse.get(f"/registry/children/{held[0]}{more}")).body for more in ("/story", "", "/assignments", "/events")
+    ]
+
+    assert ([it["id"] for it in desk["to"]], [it["id"] for it in desk["from"]]) == ([offered], [given])
+    assert [desk["to"], desk["from"], [*desk["children"], *rest["children"]]] == [
+        lists[0]["handovers"], lists[1]["handovers"], lists[2]["children"],
+    ]  # fmt: skip
+    # Each child is noted once, in however many of the lists it stands.
+    children = {*(it["child"] for it in (*desk["to"], *desk["from"])), *(it["reference"] for it in desk["children"])}
+    assert (desk["unseen"], logged) == ([], len(children))
+    assert story == {**child, "assignments": chain["assignments"], "events": facts["events"]}
+    assert (await town.as_(town.pedagogue).get(f"/registry/children/{held[0]}/story")).status == 404
+
+
 async def test_a_list_of_children_goes_page_by_page_and_each_is_in_the_access_log(town: Municipality) -> None:
     held = sorted([await town.held(town.nurse) for _ in range(3)])
     nurse = town.as_(town.nurse)

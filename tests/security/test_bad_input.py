@@ -176,6 +176,7 @@ NAMING_A_CHILD_IN_THE_QUERY = (
     "/directory/units?municipality=0990", "/sundhedspleje/courses", "/sundhedspleje/gatherings",
     "/sundhedspleje/courses?programme=familiegruppe", "/notifications/untold?minutes=0", "/notifications/subscriptions",
     "/directory/absences?deputy={dorte}", "/registry/bulk-handovers",
+    "/sundhedspleje/week", "/daycare/week", "/registry/desk",
 )  # fmt: skip
 
 # Colleagues and units of one's own municipality are no secret, nor what it plans for families, as long as none is named.

@@ -394,6 +394,7 @@ async def test_a_professional_sees_the_sessions_ahead_the_families_in_something_
     due = (await town.her.get("/sundhedspleje/sessions?team=me&due=week")).body["sessions"]
     assert [(it["id"], it["course"], it["overdue"]) for it in due] == [(today, course, False)]
     assert due[0]["programme"]["handleguide"]["step"] == "indsats"
+    assert (await town.her.get("/sundhedspleje/week")).body["sessions"] == due
     page = (await town.her.get(f"/sundhedspleje/sessions?unit={town.team}&limit=1")).body
     rest = (await town.her.get(f"/sundhedspleje/sessions?unit={town.team}&after={page['next']}")).body
     assert [it["id"] for it in (*page["sessions"], *rest["sessions"])] == [today, later]
@@ -410,7 +411,9 @@ async def test_a_professional_sees_the_sessions_ahead_the_families_in_something_
     ]  # fmt: skip
     assert (found[0]["answered_at"] is not None, found[2]["answered_at"], found[0]["ended_at"]) == (True, None, None)
     read = await town.heard.world.sql(
-        "sundhedspleje", "select count(*) from access where subject = $1 and purpose = 'list'", UUID(waiting["child"])
+        "sundhedspleje",
+        "select count(*) from access where subject = $1 and purpose = 'list' and class = 'programmes'",
+        UUID(waiting["child"]),
     )
     assert read[0]["count"] == 1
     assert (await stranger.get("/sundhedspleje/enrolments?holder=me")).body["enrolments"] == []

@@ -65,12 +65,14 @@ async def test_a_follow_up_ends_in_something_and_only_once_and_shows_when_it_doe
     opened = (await family.screen("epds", "mother", 11)).body["follow_up"]
     await family.heard.pass_days(15)
     overdue = (await family.ask("nurse", "/follow-ups?holder=me&overdue=true")).body["follow_ups"]
+    week = (await family.ask("nurse", "/week")).body
 
     nothing = await family.do(f"/follow-ups/{opened}/end", {"outcome": "forgotten"})
     ended = await family.do(f"/follow-ups/{opened}/end", {"outcome": "doctor-recommended"})
     again = await family.do(f"/follow-ups/{opened}/end", {"outcome": "support"})
 
     assert [it["id"] for it in overdue] == [opened]
+    assert (week["follow_ups"], week["systematic"]) == (overdue, [])
     assert (await family.facts("follow_up_overdue"))[0]["responsible"] == family.named("nurse")[0]
     assert nothing.problem == "the-outcome-is-not-one-of-the-municipality"
     assert (ended.status, again.problem) == (200, "the-follow-up-has-ended")

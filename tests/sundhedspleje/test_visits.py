@@ -172,6 +172,9 @@ async def test_what_is_due_this_week_is_listed_by_its_first_day_page_by_page_and
         after = f"&after={page['next']}"
     overdue = (await family.ask("leader", f"/visits?unit={family.seats['nurse'].unit}&overdue=true")).body["visits"]
     deputy = (await family.ask("colleague", "/visits?holder=me&due=week")).body
+    week, short, of_others = [
+        (await family.ask(who, f"/week{more}")).body for who, more in (("nurse", ""), ("nurse", "?limit=1"), ("pedagogue", ""))
+    ]
     not_led = await family.ask("colleague", f"/visits?unit={family.seats['nurse'].unit}")
 
     assert [(it["kind"], it["overdue"]) for it in due["visits"]] == [
@@ -179,11 +182,14 @@ async def test_what_is_due_this_week_is_listed_by_its_first_day_page_by_page_and
     ]  # fmt: skip
     assert ([len(page) for page in pages], len({*pages[0], *pages[1]})) == ([4, 2], 6)
     assert ([it["kind"] for it in overdue], deputy) == (["maternity-visit"], due)
+    # By one question what the lists say, each child that is shown logged; nothing for those who visit no family.
+    assert (week["visits"], week["joint"], week["more"]) == (due["visits"], [], False)
+    assert (short["visits"], short["more"], of_others["visits"]) == (due["visits"][:1], True, [])
     assert (not_led.status, (await family.ask("nurse", "/visits")).status) == (403, 422)
     rows = await family.heard.world.sql(
         "sundhedspleje", "select from access where subject = $1 and purpose = 'list'", family.child
     )
-    assert len(rows) == 3 + 6 + 1 + 3
+    assert len(rows) == 3 + 6 + 1 + 3 + 3 + 1
 
 
 async def test_a_need_based_visit_opens_the_systematic_screening_and_what_is_not_done_by_its_date_shows(family: Family) -> None:

@@ -15,7 +15,7 @@ from services.chassis.service import runtime_of
 from services.daycare import domain, repository
 from services.daycare.domain import Asker, Cause, Decision, Start, places
 from services.daycare.domain import transition as transitions
-from services.daycare.endpoints import arrivals, asking, cooperation, placing, transition
+from services.daycare.endpoints import arrivals, asking, cooperation, placing, transition, week
 from services.daycare.endpoints.related import asker, changeable, parents_agree, relations, seen, standing_of
 from services.daycare.repository import places as stored_places
 from services.daycare.repository.transitions import carry_method
@@ -197,5 +197,5 @@ async def _answered(opened: OpenChange, decision: Decision, status: int) -> Resp
     return await opened.answer(status, start_out(start).model_dump(mode="json"), version)
 
 
-for part in (transition, placing, arrivals, cooperation, asking):
+for part in (transition, placing, arrivals, cooperation, asking, week):
     router.include_router(part.router)

@@ -61,8 +61,9 @@ async def arrivals(
     async with request.begin() as look:
         for it in shown:
             await look.saw(it.start.child, "transition", "arrivals")
-    lines = [
-        ArrivalOut(start=start_out(it.start), tovholder=it.tovholder, missing=list(rules.missing(it.start, it.checklist)))
-        for it in shown
-    ]
+    lines = [arrival_out(it) for it in shown]
     return answer(200, ArrivalsOut(arrivals=lines, next=found[-1].start.id if len(found) == limit else None).model_dump())
+
+
+def arrival_out(it: transitions.Arrival) -> ArrivalOut:
+    return ArrivalOut(start=start_out(it.start), tovholder=it.tovholder, missing=list(rules.missing(it.start, it.checklist)))

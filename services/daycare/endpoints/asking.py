@@ -49,7 +49,7 @@ async def see_asked(
         me = asking.professional
         found = await stored.open_in(look.tx, units, me if of == "me" else None, me if of == "led" else None, after, limit)
         standings = await repository.standings(look.tx, {it.child for it in found}, asking.professional, date_of(look.at))
-        shown = [_out(it) for it in found if await _sees(look, it, standings.get(it.child))]
+        shown = [asked_out(it) for it in found if await sees(look, it, standings.get(it.child))]
         return answer(200, AskedPageOut(asked=shown, next=found[-1].id if len(found) == limit else None).model_dump())
 
 
@@ -60,12 +60,12 @@ async def see_one_asked(number: UUID, request: Looking) -> Response:
         asked = await stored.one(look.tx, number)
         professional, today = look.caller.professional, date_of(look.at)
         standings = await repository.standings(look.tx, {asked.child}, professional, today) if asked else {}
-        if asked is None or not await _sees(look, asked, standings.get(asked.child)):
+        if asked is None or not await sees(look, asked, standings.get(asked.child)):
             raise NotFound("There is no such task, or not for you.")
-        return answer(200, _out(asked).model_dump(mode="json"))
+        return answer(200, asked_out(asked).model_dump(mode="json"))
 
 
-async def _sees(look: OpenReading, it: Asked, standing: repository.Standing | None) -> bool:
+async def sees(look: OpenReading, it: Asked, standing: repository.Standing | None) -> bool:
     """Whether the caller may see the child's place; logged where they may. A private unit hears by the parents alone."""
     asking = asker(look.caller)
     related = domain.relations(standing.child, asking, standing.stands) if standing else frozenset[str]()
@@ -137,8 +137,8 @@ async def _answered(opened: OpenChange, answered: Answered) -> Response:
     await stored.save(opened.tx, asked, opened.at)
     opened.tx.publish(asked.child, *answered.events, expected=opened.expected, dataref=f"/daycare/plusplads?unit={asked.unit}")
     versions = await opened.tx.flush()
-    return await opened.answer(200, _out(asked).model_dump(mode="json"), versions[str(asked.child)])
+    return await opened.answer(200, asked_out(asked).model_dump(mode="json"), versions[str(asked.child)])
 
 
-def _out(asked: Asked) -> AskedOut:
+def asked_out(asked: Asked) -> AskedOut:
     return AskedOut.model_validate({name: value for name, value in vars(asked).items() if name in AskedOut.model_fields})

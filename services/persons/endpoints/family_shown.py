@@ -52,9 +52,10 @@ async def child(run: Runtime, reference: UUID, is_mother: bool) -> FamilyChild:
 
 
 async def _with_units(run: Runtime, found: Sequence[FamilyStart | FamilyCourse]) -> None:
-    names = await asyncio.gather(*(_name(run, f"/directory/units/{it.unit}") for it in found))
-    for each, name in zip(found, names, strict=True):
-        each.unit_name = name
+    units = list(dict.fromkeys(it.unit for it in found))
+    names = dict(zip(units, await asyncio.gather(*(_name(run, f"/directory/units/{it}") for it in units)), strict=True))
+    for each in found:
+        each.unit_name = names[each.unit]
 
 
 async def _with_baton(run: Runtime, shown: FamilyChild, baton: PeersBaton) -> None:

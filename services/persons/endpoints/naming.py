@@ -5,27 +5,28 @@ from dataclasses import dataclass
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Response
 
-from services.chassis.request import Reading, reading
+from services.chassis.request import Reading, answer, reading
+from services.chassis.route import UsualRoute
 from services.chassis.service import runtime_of
 from services.events.access import may
 from services.persons.repository import many
 from services.persons.repository.many import Named
 from services.persons.schemas import NameOut, NamesOut, Purpose
 
-router = APIRouter()
+router = APIRouter(route_class=UsualRoute)
 # Whoever is asked for a plusplads, or holds one, looks for that alone, whatever else they say.
 _ASKED = "plusplads"
 Looking = Annotated[Reading, Depends(reading(runtime_of("persons")))]
 
 
-@router.get("/named", summary="What people are called, for a list of them")
+@router.get("/named", summary="What people are called, for a list of them", response_model=NamesOut)
 async def named(
     request: Looking,
     person: Annotated[list[UUID], Query(min_length=1, max_length=100, description="Each of them, once or more often.")],
     purpose: Annotated[Purpose, Query()] = "care",
-) -> NamesOut:
+) -> Response:
     """Those who are nobody here, or not for the caller, are left out. Each who is shown is in the access log.
 
     A child that has no name yet is called by its mother's, for those who may see her. Who leads an institution that is asked for
@@ -42,7 +43,8 @@ async def named(
         seen += [(mother, through[mother]) for mother in mothers]
         for subject, class_ in seen:
             await looking.saw(subject, class_, _ASKED if class_ == "name" else purpose)
-    return NamesOut(people=[_out(it, mothers.get(it.mother) if it.mother else None) for it in shown if it.class_])
+    people = [_out(it, mothers.get(it.mother) if it.mother else None) for it in shown if it.class_]
+    return answer(200, NamesOut(people=people).model_dump(mode="json"))
 
 
 @dataclass(frozen=True)

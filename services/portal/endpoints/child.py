@@ -16,7 +16,6 @@ from services.portal.endpoints.drawing import plans_of, transitions_of
 from services.portal.endpoints.visiting import Again, PageRoute, Sending, Visit, Visiting
 
 router = APIRouter(route_class=PageRoute)
-_FACTS = 200
 _AT_FIELDS = {"a-start-lies-ahead": "starts_on", "the-unit-is-no-daycare-of-this-municipality": "unit"}
 # Facts of the baton that stand in the drawing as handovers: how each ends one that was proposed.
 _ENDS = ("handover_effected", "handover_declined", "handover_withdrawn", "handover_superseded", "handover_accepted")
@@ -24,13 +23,11 @@ _ENDS = ("handover_effected", "handover_declined", "handover_withdrawn", "handov
 
 @router.get("/barn/{ref}")
 async def see_child(ref: UUID, visit: Visiting) -> Response:
-    child = await visit.apis.get("registry", f"/registry/children/{ref}")
+    child = await visit.apis.get("registry", f"/registry/children/{ref}/story")
     if child["merged_into"] and child["merged_into"] != str(ref):
         return visit.page("merged.html", survivor=child["merged_into"])
     apis = visit.apis
-    links, events, person, case, starts, told, consents, enrolled = await asyncio.gather(
-        apis.found("registry", f"/registry/children/{ref}/assignments"),
-        apis.found("registry", f"/registry/children/{ref}/events", limit=_FACTS),
+    person, case, starts, told, consents, enrolled = await asyncio.gather(
         apis.child(ref),
         apis.found("sundhedspleje", f"/sundhedspleje/cases/{ref}"),
         apis.found("daycare", "/daycare/starts", child=ref),
@@ -39,7 +36,7 @@ async def see_child(ref: UUID, visit: Visiting) -> Response:
         apis.found("sundhedspleje", f"/sundhedspleje/cases/{ref}/enrolments"),
     )
     enrolled = (enrolled or {}).get("enrolments", [])
-    chain, facts = (links or {}).get("assignments", []), [_fact(it) for it in (events or {}).get("events", [])]
+    chain, facts = child["assignments"], [_fact(it) for it in child["events"]]
     starts, told = (starts or {}).get("starts", []), (told or {}).get("deliveries", [])
     family, names, transitions = await asyncio.gather(
         _family(visit, person), _names(visit, child, chain, facts, starts, told), transitions_of(visit, starts)
@@ -82,7 +79,7 @@ async def _family(visit: Visit, person: dict[str, Any] | None) -> list[dict[str,
         return []
     holders = set(person["custody"]["holders"])
     ids = [it for it in dict.fromkeys([person.get("mother"), *sorted(holders)]) if it]
-    found = await asyncio.gather(*(visit.apis.found("persons", f"/persons/{it}") for it in ids))
+    found = await asyncio.gather(*(visit.apis.identity(it) for it in ids))
     return [
         {**one, "is_mother": id == person.get("mother"), "has_custody": id in holders}
         for id, one in zip(ids, found, strict=True) if one and "identifiers" in one

@@ -19,7 +19,6 @@ from services.portal.endpoints.visiting import Elsewhere, PageRoute, Visit, Visi
 from services.portal.endpoints.week import week_of
 
 router = APIRouter(route_class=PageRoute)
-_CHILDREN_ON_A_PAGE = 25
 _WAITING = 100
 _EACH_SECONDS = 0.7
 # The browser opens the next stream itself; so a process that ends waits no longer than this.
@@ -33,9 +32,10 @@ async def my_page(visit: Visiting, efter: str = "") -> Response:
     if visit.caller.seats and all(seat.unit_kind in ("maternity", "midwife-centre") for seat in visit.caller.seats):
         raise Elsewhere("/portal/anmeldelser")
     after = as_uuid(efter)
-    waiting, sent, held, unseen, away, week = await asyncio.gather(
-        _waiting(visit), _open(visit, **{"from": visit.me}), _held(visit, after), _unseen(visit), _away(visit), week_of(visit)
+    desk, away, week = await asyncio.gather(
+        visit.apis.get("registry", "/registry/desk", after=after), _away(visit), week_of(visit)
     )
+    waiting, sent, unseen = [it for it in desk["to"] if it["state"] == "proposed"], desk["from"], desk["unseen"]
     for_absent = [it for colleague in away for it in colleague["waiting"]]
     everything = [*waiting, *sent, *for_absent]
     seats = [seat for it in everything for seat in (it["giver"], it["receiver"])]
@@ -44,16 +44,16 @@ async def my_page(visit: Visiting, efter: str = "") -> Response:
         visit.apis.children(
             [
                 *(it["child"] for it in everything),
-                *(it["reference"] for it in [*held["children"], *unseen]),
+                *(it["reference"] for it in [*desk["children"], *unseen]),
                 *(it.child for it in week.tasks if it.child),
             ]
         ),
     )
     return visit.page(
         "my_page.html", waiting=_ordered(waiting, visit.now), sent=_ordered(sent, visit.now),
-        held=_rated(held["children"], visit.now, by_child(week.tasks)),
+        held=_rated(desk["children"], visit.now, by_child(week.tasks)),
         unseen=_rated(unseen, visit.now, {}), must=[it for it in week.tasks if must(it)],
-        may=[it for it in week.tasks if not must(it)], more=week.more, next=held["next"], after=after,
+        may=[it for it in week.tasks if not must(it)], more=week.more, next=desk["next"], after=after,
         away=away, names=names, children=children, live=_live(waiting),
     )  # fmt: skip
 
@@ -99,15 +99,6 @@ async def _waiting(visit: Visit) -> list[dict[str, Any]]:
 
 async def _open(visit: Visit, **whose: Any) -> list[dict[str, Any]]:
     return list((await visit.apis.get("registry", "/registry/handovers", state="open", limit=_WAITING, **whose))["handovers"])
-
-
-async def _held(visit: Visit, after: UUID | None) -> Any:
-    return await visit.apis.get("registry", "/registry/children", holder=visit.me, after=after, limit=_CHILDREN_ON_A_PAGE)
-
-
-async def _unseen(visit: Visit) -> list[dict[str, Any]]:
-    """The children that came without a click of one's own, wherever they stand in the list."""
-    return list((await visit.apis.get("registry", "/registry/children", holder=visit.me, unseen=True, limit=50))["children"])
 
 
 async def _away(visit: Visit) -> list[dict[str, Any]]:

@@ -11,11 +11,12 @@ from services.chassis.route import UsualRoute
 from services.chassis.sealed import Seal, TextWasErased
 from services.events.access import may
 from services.registry import repository
-from services.registry.domain import Child, Handover, handing_over, rescheduling, seeing
+from services.registry.domain import handing_over, rescheduling, seeing
 from services.registry.endpoints import bulk, current, life
 from services.registry.endpoints.changing import Changing, Limit, Looking, changed, child_of, seen, texts
 from services.registry.endpoints.looking import Moment, read_child_at
 from services.registry.endpoints.looking import router as lists
+from services.registry.endpoints.showing import child_view, handover_view
 from services.registry.repository import Loaded, Place
 from services.registry.schemas import (
     Acceptance,
@@ -45,7 +46,7 @@ async def read_child(child_ref: UUID, request: Looking, at: Moment | None = None
     if at is not None:
         return await read_child_at(child_ref, request, at)
     loaded, child, _ = await seen(request, Place(child=child_ref, class_="baton"))
-    return answer(200, _child_view(child, loaded.survivor), child.version)
+    return answer(200, child_view(child, loaded.survivor), child.version)
 
 
 @router.get("/children/{child_ref}/events")
@@ -94,7 +95,7 @@ async def read_handover(handover_id: UUID, request: Looking) -> Response:
     """A handover, with message, question and answer for those who may read them."""
     loaded, child, related = await seen(request, Place(handover=handover_id, class_="handover-text"))
     assert child.handover is not None
-    view = {**_handover_view(child.handover), "child": child.id, "municipality": child.municipality, "version": child.version}
+    view = {**handover_view(child.handover), "child": child.id, "municipality": child.municipality, "version": child.version}
     if may(related, "handover-text", "see"):
         view |= _texts_view(loaded, request)
     return answer(200, view, child.version)
@@ -164,57 +165,6 @@ async def answer_about_handover(handover_id: UUID, body: GivenAnswer, request: C
     return await changed(
         request, Place(handover=handover_id), "handover-text", lambda it, by: handing_over.answer(child_of(it), by, it.at, said)
     )
-
-
-def _seat_view(seat: Any) -> dict[str, UUID]:
-    return {"professional": seat.professional, "unit": seat.unit}
-
-
-def _child_view(child: Child, survivor: Child | None) -> dict[str, Any]:
-    known = child.life
-    return {
-        "reference": child.id,
-        "municipality": child.municipality,
-        "status": child.status,
-        "version": child.version,
-        "episode": child.episode,
-        "life_ended": {"how": known.ended, "on": known.ended_on} if known.ended else None,
-        "closed": {"reason": known.reason} if child.status == "closed" else None,
-        "merged_into": survivor.id if survivor else known.merged_into,
-        "waits_to_move_to": known.moving_to,
-        "tovholder": {**_seat_view(child.holder), "since": child.since, "unseen": _unseen_view(child)} if child.holder else None,
-        "supporters": [
-            {**_seat_view(it.seat), "role": it.role, "since": it.since, "until_on": it.until_on} for it in child.supporters
-        ],
-        "handover": _handover_view(child.handover) if child.handover and child.handover.open else None,
-    }
-
-
-def _unseen_view(child: Child) -> dict[str, Any] | None:
-    return {"due_at": child.unseen.due_at, "level": child.unseen.level} if child.unseen else None
-
-
-def _handover_view(handover: Handover) -> dict[str, Any]:
-    return {
-        "id": handover.id,
-        "state": handover.state,
-        "giver": _seat_view(handover.giver),
-        "receiver": _seat_view(handover.receiver),
-        "proposer": handover.proposer,
-        "reason": handover.reason,
-        "proposed_at": handover.proposed_at,
-        "due_at": handover.due_at,
-        "effective_on": handover.effective_on,
-        "question": handover.question,
-        "asked_at": handover.asked_at,
-        "reminded_at": handover.reminded_at,
-        "overdue_at": handover.overdue_at,
-        "level": handover.level,
-        "accepted_by": handover.accepted_by,
-        "decline_reason": handover.decline_reason,
-        "cause": handover.cause,
-        "closed_at": handover.closed_at,
-    }
 
 
 def _texts_view(loaded: Loaded, request: Reading) -> dict[str, Any]:

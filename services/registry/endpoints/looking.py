@@ -7,17 +7,20 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 
 from services.chassis.calendar import date_of, start_of
-from services.chassis.errors import NotUnderstood
+from services.chassis.errors import NotAllowed, NotUnderstood
 from services.chassis.request import OpenReading, Reading, answer
 from services.chassis.route import UsualRoute
 from services.events.registry import Why
+from services.registry import repository
 from services.registry.domain import State
 from services.registry.endpoints.changing import Limit, Looking, seen
+from services.registry.endpoints.showing import child_view
 from services.registry.repository import Place, lists
 from services.registry.repository.lists import Asked, Wanted
 
 router = APIRouter(route_class=UsualRoute)
 Moment = Annotated[str, Query(max_length=40)]
+_OFFERED, _UNSEEN = 100, 50
 
 
 class TheFutureIsNotKnown(NotUnderstood):
@@ -87,6 +90,44 @@ async def list_handovers(
         for child in {row["child_id"] for row in rows}:
             await looking.saw(child, "baton")
     return answer(200, {"handovers": [_row_view(row) for row in rows], "next": rows[-1]["id"] if len(rows) == limit else None})
+
+
+@router.get("/desk")
+async def see_desk(request: Looking, after: UUID | None = None, limit: Limit = 25) -> Response:
+    """What lies before a professional, by one question: open handovers to and from them, and their children.
+
+    `children` page by page (`after` = `next`), `unseen` those of them of whom they have not said that they have seen it, wherever
+    they stand in the list. Of handovers the first hundred each way, of the unseen the first fifty; each as its own list shows it.
+    """
+    async with request.begin() as looking:
+        person = looking.caller.professional
+        if person is None:
+            raise NotAllowed("A desk is a professional's. Log in as one.")
+        to = await lists.handovers(looking.tx, person, Asked(to=person, state="open"), None, _OFFERED)
+        from_ = await lists.handovers(looking.tx, person, Asked(from_=person, state="open"), None, _OFFERED)
+        held = await lists.children(looking.tx, person, Wanted(holder=person), after, limit)
+        unseen = await lists.children(looking.tx, person, Wanted(holder=person, unseen=True), None, _UNSEEN)
+        for child in dict.fromkeys(row["child_id"] for row in (*to, *from_, *held, *unseen)):
+            await looking.saw(child, "baton")
+    return answer(
+        200,
+        {
+            "to": [_row_view(row) for row in to], "from": [_row_view(row) for row in from_],
+            "children": [_held_view(row) for row in held], "unseen": [_held_view(row) for row in unseen],
+            "next": held[-1]["child_id"] if len(held) == limit else None,
+        },
+    )  # fmt: skip
+
+
+@router.get("/children/{child_ref}/story")
+async def read_story(child_ref: UUID, request: Looking, limit: Limit = 200) -> Response:
+    """A child as its own address shows it, with the chain of its tovholdere and the first `limit` of what has happened."""
+    loaded, child, _ = await seen(request, Place(child=child_ref, class_="baton"))
+    async with request.begin() as looking:
+        rows = await lists.assignments(looking.tx, child.id)
+        events = await repository.events_after(looking.tx, child.id, 0, limit)
+    story = {"assignments": [_link_view(row) for row in rows], "events": events}
+    return answer(200, {**child_view(child, loaded.survivor), **story}, child.version)
 
 
 @router.get("/children/{child_ref}/assignments")

@@ -24,6 +24,7 @@ from services.sundhedspleje.endpoints import (
     screenings,
     taking_part,
     underretninger,
+    week,
     working,
 )
 from services.sundhedspleje.endpoints import visits as visiting
@@ -54,6 +55,7 @@ router.include_router(gatherings.router)
 router.include_router(working.router)
 router.include_router(taking_part.router)
 router.include_router(programme_files.router)
+router.include_router(week.router)
 
 _DAYCARE = ("institution", "dagpleje")
 

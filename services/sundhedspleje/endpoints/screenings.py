@@ -57,8 +57,8 @@ async def see_screenings(child_ref: UUID, request: Looking) -> Response:
         known = _configured(request.runtime.settings, case)
         out = ScreeningsOut(
             screenings=[_out(it, known) for it in await screenings.screenings_of(look.tx, child_ref, parents=False)],
-            follow_ups=[_follow_up(it) for it in await screenings.follow_ups_of(look.tx, child_ref, parents=False)],
-            systematic=[_systematic(it) for it in await visits.systematic_of(look.tx, child_ref)],
+            follow_ups=[follow_up_out(it) for it in await screenings.follow_ups_of(look.tx, child_ref, parents=False)],
+            systematic=[systematic_out(it) for it in await visits.systematic_of(look.tx, child_ref)],
         )
         return answer(200, out.model_dump())
 
@@ -77,7 +77,7 @@ async def see_parent_health(child_ref: UUID, request: Looking) -> Response:
         criteria = [CriterionOut.model_validate(vars(it), extra="ignore") for it in await visits.criteria_of(look.tx, child_ref)]
         out = ParentHealthOut(
             screenings=[_out(it, known) for it in found],
-            follow_ups=[_follow_up(it) for it in await screenings.follow_ups_of(look.tx, child_ref, parents=True)],
+            follow_ups=[follow_up_out(it) for it in await screenings.follow_ups_of(look.tx, child_ref, parents=True)],
             criteria=criteria,
         )
         return answer(200, out.model_dump())
@@ -143,7 +143,7 @@ async def see_follow_ups(
         found = await screenings.listed_follow_ups(look.tx, mine, date_of(look.at) if overdue else None, after, limit)
         for line in found:
             await look.saw(line.child, CLASS_OF[line.whose], "list")
-        shown = [_follow_up(it) for it in found]
+        shown = [follow_up_out(it) for it in found]
         return answer(200, FollowUpsOut(follow_ups=shown, next=last_of(found, limit)).model_dump())
 
 
@@ -186,7 +186,7 @@ async def see_systematic(
         )  # fmt: skip
         for line in found:
             await look.saw(line.child, "visits", "list")
-        shown = [_systematic(it) for it in found]
+        shown = [systematic_out(it) for it in found]
         return answer(200, SystematicsOut(systematic=shown, next=last_of(found, limit)).model_dump())
 
 
@@ -279,11 +279,11 @@ def _out(it: Screening, known: Screenings) -> ScreeningOut:
     )
 
 
-def _follow_up(it: FollowUp) -> FollowUpOut:
+def follow_up_out(it: FollowUp) -> FollowUpOut:
     return FollowUpOut.model_validate({name: value for name, value in vars(it).items() if name != "ended_by"})
 
 
-def _systematic(it: Systematic) -> SystematicOut:
+def systematic_out(it: Systematic) -> SystematicOut:
     return SystematicOut(
         id=it.id,
         visit=it.visit,

@@ -66,6 +66,11 @@ async def course(tx: Tx, number: UUID, for_change: bool = False) -> Course | Non
     return _course(row) if row else None
 
 
+async def these(tx: Tx, numbers: Iterable[UUID]) -> dict[UUID, Course]:
+    """Courses by id."""
+    return {row["id"]: _course(row) for row in await tx.fetch(f"{_COURSE} where id = any ($1)", list(numbers))}
+
+
 async def courses_of(
     tx: Tx, programme: str | None, after: UUID | None, limit: int, unit: UUID | None = None, member: UUID | None = None
 ) -> list[Course]:
@@ -117,6 +122,16 @@ async def members(tx: Tx, professionals: Sequence[UUID], municipality: str, on: 
 
 async def sessions_of(tx: Tx, course: UUID) -> list[Session]:
     return [Session(**row) for row in await tx.fetch(f"{_SESSION} where course = $1 order by number", course)]
+
+
+async def sessions_planned(tx: Tx, courses: Iterable[UUID], since: date) -> list[Session]:
+    """Of these courses those still to be held on that day or later, in their order."""
+    rows = await tx.fetch(
+        f"{_SESSION} where course = any ($1) and on_date >= $2 and state = 'planned' order by course, number",
+        list(courses),
+        since,
+    )
+    return [Session(**row) for row in rows]
 
 
 async def sessions_ahead(

@@ -206,6 +206,16 @@ async def turn_of(tx: Tx, enrolment: Enrolment) -> int | None:
     return found
 
 
+async def turns_of(tx: Tx, numbers: Sequence[UUID]) -> dict[UUID, int]:
+    """The places of these enrolments on their waiting lists, from 1; of those that wait."""
+    rows = await tx.fetch(
+        "select e.id, (select count(*) from enrolment o where o.waits_for = e.waits_for and o.turn <= e.turn) as turn"
+        " from enrolment e where e.id = any ($1) and e.waits_for is not null",
+        list(numbers),
+    )
+    return {row["id"]: row["turn"] for row in rows}
+
+
 async def room_of(tx: Tx, course: UUID) -> Room | None:
     """A course as places in it are given, locked: nobody else gives one meanwhile. Free places are for those who wait first."""
     row = await tx.fetchrow("select id, programme, state, capacity from course where id = $1 for update", course)

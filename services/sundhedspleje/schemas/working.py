@@ -3,9 +3,10 @@
 from datetime import date
 from uuid import UUID
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from services.events.sundhedspleje import Whose
+from services.sundhedspleje.schemas import FollowUpOut, SystematicOut, VisitListed
 from services.sundhedspleje.schemas.programmes import EnrolmentOut, ProgrammeLine
 
 
@@ -61,3 +62,28 @@ class OpenEnrolmentsOut(BaseModel):
 
     enrolments: list[EnrolmentOut]
     next: UUID | None
+
+
+class GatheringLine(BaseModel):
+    """A consultation, a talk or a forum still to be held."""
+
+    id: UUID
+    programme: ProgrammeLine
+    unit: UUID
+    on_date: date
+
+
+class WeekOut(BaseModel):
+    """What waits for a professional: overdue, or until the day `until_on`. `joint`: visits of others in which one takes part.
+
+    `more`: of some kind there is more than is listed; its own list has it all.
+    """
+
+    until_on: date
+    visits: list[VisitListed] = Field(default_factory=list)
+    joint: list[VisitListed] = Field(default_factory=list)
+    follow_ups: list[FollowUpOut] = Field(default_factory=list)
+    systematic: list[SystematicOut] = Field(default_factory=list)
+    sessions: list[SessionLine] = Field(default_factory=list)
+    gatherings: list[GatheringLine] = Field(default_factory=list)
+    more: bool = False
