@@ -38,7 +38,8 @@ async def see_week(
 ) -> Response:
     """Incomplete starts of the caller's own children and of all that they lead, and the pluspladser that wait for them.
 
-    Of pluspladser those of the caller's own children, of the units they lead, or, for the placement office, the municipality's.
+    Of pluspladser those of the caller's own children, of the units they lead or put to them as a leader, or, for the placement
+    office, the municipality's.
     As far as the caller may see them, as in `arrivals` and `asked-pluspladser`.
     """
     async with request.begin() as look:
@@ -77,16 +78,21 @@ async def _asked(look: OpenReading, limit: int) -> tuple[list[Asked], bool]:
     led = sorted(asker(look.caller).leads)
     for whose in whose_pluspladser(look.caller):
         units = None if whose == "municipality" else led if whose == "led" else []
-        some = await stored.open_in(look.tx, units, look.caller.professional if whose == "me" else None, None, limit)
+        person = look.caller.professional
+        holder, put_to = person if whose == "me" else None, person if whose == "led" else None
+        some = await stored.open_in(look.tx, units, holder, put_to, None, limit)
         found |= {it.id: it for it in some}
         more |= len(some) == limit
     return list(found.values()), more
 
 
 def whose_pluspladser(caller: Caller) -> Sequence[Whose]:
-    """Whose pluspladser wait for somebody: their own children's, of the daycares they lead, or all."""
+    """Whose pluspladser wait for somebody: their own children's, as a leader, or all.
+
+    As a leader: of the daycares one leads, and what was put to one when it was overdue.
+    """
     kinds = {seat.unit_kind for seat in caller.seats}
     if "placement" in kinds:
         return ("municipality",)
-    leads = any(seat.leads and seat.unit_kind in _DAYCARE for seat in caller.seats)
+    leads = any(seat.leads for seat in caller.seats)
     return (*(("me",) if kinds & set(_HOLDING) else ()), *(("led",) if leads else ()))
