@@ -86,8 +86,16 @@ async def _try(runtime: Runtime, delivery: Any, together: Sequence[Any] = ()) ->
             for one in (delivery, *together):
                 await repository.wait(tx, one["id"], await tx.now() + domain.WAITS)
     except (CouldNotBeDelivered, sending.CannotBeWrittenTo) as failed:
-        for one in (delivery, *together):
-            await _again_or_to_a_person(runtime, one, failed.reason)
+        await _failed(runtime, (delivery, *together), failed.reason)
+    except Exception as error:
+        # A fault of ours with this one: it ends on a person's list as any other failure does, and keeps no other waiting.
+        logger().error("delivery.went_wrong", delivery=str(delivery["id"]), error=type(error).__name__)
+        await _failed(runtime, (delivery, *together), "went-wrong")
+
+
+async def _failed(runtime: Runtime, deliveries: Sequence[Any], reason: str) -> None:
+    for one in deliveries:
+        await _again_or_to_a_person(runtime, one, reason)
 
 
 async def _pass_on_to_family(runtime: Runtime, delivery: Any) -> None:

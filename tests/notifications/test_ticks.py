@@ -1,11 +1,15 @@
 """A delivery's fate, over real SMTP and the other services' real addresses: delivered, waiting, tried again, or a person's."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from uuid import UUID
 
+import asyncpg
 import pytest
 
+from services.chassis.migrate import owner_dsn
 from services.notifications import domain, repository
 from services.notifications.ticks import send_due
 from tests.notifications.mail_server import MailServer
@@ -221,6 +225,38 @@ async def test_a_mail_server_away_for_a_day_ends_with_a_person_too(telling: Tell
     state, reason, counted = await fate(telling, child)
     assert (state, counted) == ("failed", domain.TRIES_AT_MOST)
     assert reason in {"mail-server-away", "smtp-421"}
+
+
+async def test_what_goes_wrong_with_one_delivery_stops_no_other_and_ends_with_a_person(
+    telling: Telling, mail_server: MailServer
+) -> None:
+    ill, well = await telling.register(), await telling.register()
+
+    async with _cannot_be_written_down(telling, ill):
+        await telling.tell()
+        first = await fate(telling, ill)
+        for _ in range(domain.TRIES_AT_MOST):
+            await telling.world.advance(timedelta(hours=3))
+
+    assert first == ("queued", None, 1)
+    assert await fate(telling, well) == ("delivered", None, 1)
+    assert await fate(telling, ill) == ("failed", "went-wrong", domain.TRIES_AT_MOST)
+    [notice] = {row["notice"] for row in await telling.deliveries(ill) if row["reason"] == "went-wrong"}
+    assert "failed" in await telling.world.events("notifications", str(notice))
+
+
+@asynccontextmanager
+async def _cannot_be_written_down(telling: Telling, child: UUID) -> AsyncIterator[None]:
+    """That an e-mail about this child was delivered."""
+    connection = await asyncpg.connect(owner_dsn(telling.world.settings))
+    await connection.execute(
+        "create function notifications.breaks() returns trigger language plpgsql as $$ begin raise exception 'broken'; end $$;"
+        "create trigger breaks before update on notifications.delivery for each row when"
+        f" (new.state = 'delivered' and new.channel = 'email' and new.about = '{child}') execute function notifications.breaks()"
+    )
+    yield
+    await connection.execute("drop trigger breaks on notifications.delivery; drop function notifications.breaks()")
+    await connection.close()
 
 
 async def test_two_clocks_at_once_send_each_mail_once(telling: Telling, mail_server: MailServer) -> None:

@@ -30,6 +30,7 @@ WHY_FAILED = {
     "no-receipt": _("trykkeriet har ikke svaret"),
     "no-adapter": _("kommunen sender ikke på den måde"),
     "address-malformed": _("adressen er ikke skrevet rigtigt"),
+    "went-wrong": _("der gik noget galt hos os"),
     "no-mail-server": _("e-mail er ikke sat op"),
     "mail-server-away": _("mailserveren svarede ikke"),
     "mail-server-slow": _("mailserveren svarede for sent"),
