@@ -12,7 +12,7 @@ Seat = tuple[str, str]
 READS = frozenset(
     {"read", "read_at", "read_events", "read_handover", "read_assignments", "list_children", "list_handovers", "list_matters",
      "list_caseloads", "read_many", "preview_many", "read_current", "read_feed_ends", "read_feed", "read_subject", "read_access",
-     "list_letters"}
+     "list_letters", "read_story", "list_desk", "list_many"}
 )  # fmt: skip
 
 

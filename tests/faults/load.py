@@ -83,7 +83,12 @@ class Load:
             (5, self._read_at, asks("GET children/{child_ref}")),
             (5, self._read_events, asks("GET children/{child_ref}/events")),
             (5, self._read_assignments, asks("GET children/{child_ref}/assignments")),
-            (6, self._list, asks("GET children", "GET handovers", "GET matters", "GET caseloads")),
+            (5, self._read_story, asks("GET children/{child_ref}/story")),
+            (
+                6,
+                self._list,
+                asks("GET children", "GET handovers", "GET matters", "GET caseloads", "GET desk", "GET bulk-handovers"),
+            ),
             (5, self._read_handover, asks("GET handovers/{handover_id}")),
             (12, self._propose, asks("POST children/{child_ref}/handovers")),
             (16, self._accept, asks("POST handovers/{handover_id}/acceptance")),
@@ -186,12 +191,16 @@ class Load:
         who = STRANGER if self.chance.random() < 0.2 else LEADER
         await self.look(number, child, "read_assignments", f"/registry/children/{child}/assignments", who)
 
+    async def _read_story(self, number: int, child: str, _: Known) -> None:
+        await self.look(number, child, "read_story", f"/registry/children/{child}/story", LEADER)
+
     async def _list(self, number: int, child: str, known: Known) -> None:
         who = self._name(known.lead)
         what, path = self.chance.choice(
             [
                 ("list_children", "children"), ("list_handovers", "handovers?state=open"), ("list_matters", "matters"),
-                ("list_caseloads", f"caseloads?unit={self.town.names['nord']}"),
+                ("list_caseloads", f"caseloads?unit={self.town.names['nord']}"), ("list_desk", "desk"),
+                ("list_many", "bulk-handovers"),
             ]
         )  # fmt: skip
         await self.look(number, "", what, f"/registry/{path}", LEADER if what == "list_caseloads" else who)
