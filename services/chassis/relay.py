@@ -51,8 +51,9 @@ class Relay:
     async def run(self) -> None:
         """Until cancelled. Trouble pauses it, nothing is skipped. Kafka away never keeps rows from their place in the feed."""
         moving = asyncio.create_task(self._run(self._move, f"outbox:{self._name}", "outbox", rest_seconds=_MOVED_REST_SECONDS))
-        send = self._run(self._send, f"feed:{self._name}", "kafka", _ASKED_SECONDS)
-        sending = [asyncio.create_task(send)] if self._writer else []
+        sending = []
+        if self._writer:
+            sending.append(asyncio.create_task(self._run(self._send, f"feed:{self._name}", "kafka", _ASKED_SECONDS)))
         if self._deriving:
             deriving = self._run(self._derive, f"feed:{self._name}", "present", _ASKED_SECONDS, _DERIVED_REST_SECONDS)
             sending.append(asyncio.create_task(deriving))

@@ -441,7 +441,7 @@ class _Story:
         async def look() -> list[str] | None:
             fresh = [it for it in await self._deliveries() if it["id"] not in self._heard]
             reached = {FAMILY if it["to_whom"] == "family" and it.get("recipient") else it.get("recipient") for it in fresh}
-            if not wanted <= reached:
+            if not wanted <= reached or (FAMILY in wanted and any(map(_is_on_its_way_to_a_family, fresh))):
                 return None
             self._heard |= {it["id"] for it in fresh}
             return await self._in_words(fresh)
@@ -511,6 +511,12 @@ class _Story:
     def _must(self, so: bool, otherwise: str) -> None:
         if not so:
             raise StoryBroke(otherwise)
+
+
+def _is_on_its_way_to_a_family(delivery: Mapping[str, Any]) -> bool:
+    """Nobody has been asked yet who the family is now; a letter may lie for days."""
+    for_a_family = delivery["to_whom"] == "family" and not delivery.get("recipient")
+    return for_a_family and delivery["state"] == "queued" and delivery["channel"] != "letter"
 
 
 def _said(answer: Answer) -> str:

@@ -261,7 +261,7 @@ async def _next(runtime: Runtime, walk: str, query: str, *arguments: Any) -> tup
     if len(rows) == _CHUNK:
         turn.after = rows[-1][0]
     else:
-        del runtime.turns[walk]
+        runtime.turns.pop(walk, None)
     return turn, rows
 
 

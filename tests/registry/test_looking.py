@@ -293,7 +293,9 @@ async def test_two_clocks_at_once_remind_once(town: Municipality) -> None:
     await asyncio.gather(*(unseen(runtime) for _ in range(4)))
 
     said = await town.world.sql(
-        "registry", "select envelope->'data'->'level' as level from ledger where subject = $1 and type like '%unseen%'", child
+        "registry",
+        "select envelope->'data'->'level' as level from ledger where subject = $1 and type like '%unseen%' order by version",
+        child,
     )
     levels = [row["level"] for row in said]
     assert levels[0] == 0

@@ -202,6 +202,8 @@ async def _what_is_asked_of_many(town: Municipality) -> None:
         ),
         "caseloads": (f"?unit={unit}",),
         "matters": ("", "?limit=2"),
+        "desk": ("", "?limit=5"),
+        "bulk-handovers": ("", "?limit=2"),
     }
     for query in (f"?to={holder}", f"?from={holder}", "?limit=5"):
         assert (await town.service().get(f"/registry/handovers{query}")).status == 200, query
@@ -214,6 +216,7 @@ async def _what_is_asked_of_many(town: Municipality) -> None:
         assert (await town.service().get(f"/registry/children{query}")).status == 200, query
     child, today = await town.held(town.nurse), await town.heard.today()
     assert (await town.as_(town.nurse).get(f"/registry/children/{child}?at={today}")).status == 200
+    assert (await town.as_(town.nurse).get(f"/registry/children/{child}/story")).status == 200
     assert (await town.service().get(f"/registry/current?after={child}&limit=20")).status == 200
     assert (await town.world.as_client("service-persons").get(f"/registry/access?subject={child}")).status == 200
 
