@@ -3,6 +3,9 @@
 import asyncio
 import time
 from collections import Counter
+from uuid import uuid4
+
+import pytest
 
 from services.app import Running
 from services.chassis.bus import EmbeddedReader
@@ -50,6 +53,30 @@ async def test_a_second_and_a_third_process_get_their_share_of_the_relay(rails: 
     assert await shares(rails, "relay", "speaker") == [1, 1, 2]
     await second.stop()
     await third.stop()
+
+
+@pytest.mark.parametrize(
+    ("service", "table", "taken"),
+    [
+        ("speaker", "relay", "select partition from take_relay($1, 4, 60, true)"),
+        ("listener", "position", "select partition from take_positions($1, '{speaker}', 4, 60, true)"),
+    ],
+)
+async def test_nobody_takes_more_than_a_fair_share_however_postgresql_goes_about_it(
+    rails: Rails, service: str, table: str, taken: str
+) -> None:
+    """Once PostgreSQL knows how small the table is, it looks anew for what is free with each row, where it may."""
+    first, second = uuid4(), uuid4()
+    await take_turns(rails.running.relays["speaker"], rails.running.consumers["listener"])
+    await rails.sql(service, f"update {table} set holder = null, until = '-infinity'")  # noqa: S608
+    await rails.sql(service, "delete from worker")
+    await rails.sql(service, f"analyze {table}")
+
+    assert len(await rails.sql(service, taken, first)) == 4
+    assert await rails.sql(service, taken, second) == []
+
+    assert len(await rails.sql(service, taken, first)) == 2
+    assert len(await rails.sql(service, taken, second)) == 2
 
 
 async def test_what_a_process_gives_back_in_order_is_taken_at_once(rails: Rails) -> None:

@@ -137,9 +137,10 @@ begin
     update relay r set until = '-infinity', holder = null where r.holder = p_holder and r.partition in (select x.partition from relay x where x.holder = p_holder order by x.partition offset share);
   end if;
   select count(*) into held from relay r where r.holder = p_holder;
-  return query update relay r set epoch = r.epoch + (r.holder is distinct from p_holder)::int, holder = p_holder, until = clock_timestamp() + make_interval(secs => p_seconds)
-    where r.partition in (select x.partition from relay x where x.holder = p_holder or x.until < clock_timestamp() order by x.holder is distinct from p_holder, x.partition limit greatest(share, held) for update)
-      and (r.holder = p_holder or r.until < clock_timestamp()) returning r.partition, r.epoch;
+  return query with mine as materialized (
+      select x.partition from relay x where x.holder = p_holder or x.until < clock_timestamp() order by x.holder is distinct from p_holder, x.partition limit greatest(share, held) for update)
+    update relay r set epoch = r.epoch + (r.holder is distinct from p_holder)::int, holder = p_holder, until = clock_timestamp() + make_interval(secs => p_seconds)
+    from mine where r.partition = mine.partition and (r.holder = p_holder or r.until < clock_timestamp()) returning r.partition, r.epoch;
 end $$;
 
 -- Moves outbox rows into the feed, dense and in order of id; fenced: null when a lease was lost. Returns how many.
@@ -186,10 +187,12 @@ begin
       and (r.source, r.partition) in (select x.source, x.partition from position x where x.holder = p_holder order by x.partition, x.source offset share);
   end if;
   select count(*) into held from position r where r.holder = p_holder;
-  return query update position r set epoch = r.epoch + (r.holder is distinct from p_holder)::int, holder = p_holder, until = clock_timestamp() + make_interval(secs => p_seconds)
-    where (r.source, r.partition) in (select x.source, x.partition from position x where x.source = any (p_sources) and (x.holder = p_holder or x.until < clock_timestamp())
-        order by x.holder is distinct from p_holder, x.partition, x.source limit greatest(share, held) for update)
-      and (r.holder = p_holder or r.until < clock_timestamp()) returning r.source, r.partition, r.epoch, r.position, r.topic_offset;
+  return query with mine as materialized (
+      select x.source, x.partition from position x where x.source = any (p_sources) and (x.holder = p_holder or x.until < clock_timestamp())
+      order by x.holder is distinct from p_holder, x.partition, x.source limit greatest(share, held) for update)
+    update position r set epoch = r.epoch + (r.holder is distinct from p_holder)::int, holder = p_holder, until = clock_timestamp() + make_interval(secs => p_seconds)
+    from mine where r.source = mine.source and r.partition = mine.partition and (r.holder = p_holder or r.until < clock_timestamp())
+    returning r.source, r.partition, r.epoch, r.position, r.topic_offset;
 end $$;
 
 -- Opens a consumer's transaction in one round trip: moves the positions, fenced by their epochs and locked until its end, and says what has been applied of

@@ -148,10 +148,10 @@ async def take_due(tx: Tx, most: int, by_mail: bool) -> list[Any]:
     return await tx.fetch(
         """
         with taken as (
-          update delivery set next_try_at = chassis.now() + $1 where id in (
+          update delivery set next_try_at = chassis.now() + $1 where id = any (array(
             select id from delivery
             where state = 'queued' and not digest and next_try_at <= chassis.now() and (channel = 'email') = $3
-            order by next_try_at, id limit $2 for update skip locked)
+            order by next_try_at, id limit $2 for update skip locked))
           returning *)
         select * from taken order by id
         """,

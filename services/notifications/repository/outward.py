@@ -161,11 +161,11 @@ async def _write(tx: Tx, out: Sequence[tuple[UUID, int, str, dict[str, Any]]], e
 # -- On the way -------------------------------------------------------------------------------------------------------------
 
 _TAKE = """
-update subscription set holder = $1, epoch = epoch + 1, in_hand_until = clock_timestamp() + $2 where id in (
+update subscription set holder = $1, epoch = epoch + 1, in_hand_until = clock_timestamp() + $2 where id = any (array(
   select id from subscription s where state = 'active' and sent < sequence and next_try_at <= chassis.now()
     and exists (select from client c where c.client_id = s.client_id and c.active)
     and in_hand_until < clock_timestamp() and (channel = 'webhook' or ($4 and topic_ready))
-  order by next_try_at, id limit $3 for update skip locked)
+  order by next_try_at, id limit $3 for update skip locked))
 returning id, client_id, channel, url, sent, tries, failing_since, epoch
 """
 
