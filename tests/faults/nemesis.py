@@ -24,6 +24,14 @@ from tests.faults.wires import Wire
 _LEASE_SECONDS = 2
 
 
+@dataclass(frozen=True)
+class _Way:
+    """How a line breaks. `half_open`: what was connected meanwhile finds out only when it is mended that it no longer is."""
+
+    breaks: Callable[[Wire], None]
+    half_open: bool = False
+
+
 @dataclass
 class Breaking:
     """What a fault works on. `operations`: for so many it lasts; `injected`: records put on topics by hand, by source."""
@@ -43,14 +51,15 @@ class Breaking:
         """Until the clients have brought so many more operations to an end; where none ends, so long."""
         await self.load.until_done(self.operations, at_most_seconds)
 
-    async def wires_for(self, wires: Sequence[Wire], broken: Callable[[Wire], None], half_open: bool = False) -> None:
+    async def wires_for(self, wires: Sequence[Wire], way: _Way, part: int = 1) -> None:
+        """Breaks these lines for as long as a fault lasts, or for one `part` of it."""
         for wire in wires:
-            broken(wire)
+            way.breaks(wire)
         try:
-            await self.lasts()
+            await self.load.until_done(self.operations // part, 8.0 / part)
         finally:
             for wire in wires:
-                wire.mend(broken=half_open)
+                wire.mend(broken=way.half_open)
 
 
 Play = Callable[[Breaking], Awaitable[str]]
@@ -287,17 +296,31 @@ def _peers(town: Town) -> list[Wire]:
     return list(town.to_peer.values())
 
 
-def _line(which: Callable[[Town], list[Wire]], how: str, half_open: bool = False) -> Play:
-    broken: dict[str, Callable[[Wire], None]] = {
-        "cut": Wire.cut,
-        "silent": Wire.silence,
-        "slow": lambda wire: wire.slow(0.05),
-    }
+_CUT, _SLOW = _Way(Wire.cut), _Way(lambda wire: wire.slow(0.05))
+_SILENT, _HALF_OPEN = _Way(Wire.silence), _Way(Wire.silence, half_open=True)
+# A fault lasts for so many operations; one line of all by itself, for this part of them.
+_PART = 5
 
+
+def _line(which: Callable[[Town], list[Wire]], way: _Way) -> Play:
     async def play(at: Breaking) -> str:
         wires = which(at.town)
-        await at.wires_for(wires, broken[how], half_open)
+        await at.wires_for(wires, way)
         return f"{len(wires)} lines"
+
+    return play
+
+
+def _each_by_itself(ways: int) -> Play:
+    """Between every two, one line after the other while all others hold, in so many of the four ways as the seed draws."""
+
+    async def play(at: Breaking) -> str:
+        wires = [*_everyone_and_postgres(at.town), *_everyone_and_brokers(at.town), *_peers(at.town)]
+        breaks = [(wire, way) for wire in wires for way in at.chance.sample([_CUT, _SILENT, _HALF_OPEN, _SLOW], ways)]
+        at.chance.shuffle(breaks)
+        for wire, way in breaks:
+            await at.wires_for([wire], way, _PART)
+        return f"{len(wires)} lines, {len(breaks)} times"
 
     return play
 
@@ -474,16 +497,18 @@ def faults() -> list[Fault]:
         Fault("F5", "PostgreSQL kill -9 and back", _postgres_killed),
         Fault("F6", "backends terminated", _backends_terminated),
         Fault("F6", "cut between commit and answer", _answers_lost),
-        Fault("F8", "registry – postgres cut", _line(_registry_and_postgres, "cut")),
-        Fault("F8", "everyone – postgres cut", _line(_everyone_and_postgres, "cut"), long=True),
-        Fault("F8", "everyone – postgres half open", _line(_everyone_and_postgres, "silent", half_open=True)),
-        Fault("F8", "everyone – postgres slow", _line(_everyone_and_postgres, "slow"), long=True),
-        Fault("F8", "everyone – broker half open", _line(_everyone_and_brokers, "silent")),
-        Fault("F8", "everyone – broker cut", _line(_everyone_and_brokers, "cut"), long=True),
-        Fault("F8", "everyone – broker slow", _line(_everyone_and_brokers, "slow"), long=True),
-        Fault("F8", "between all services cut", _line(_peers, "cut")),
-        Fault("F8", "between all services half open", _line(_peers, "silent", half_open=True), long=True),
-        Fault("F8", "between all services slow", _line(_peers, "slow"), long=True),
+        Fault("F8", "registry – postgres cut", _line(_registry_and_postgres, _CUT)),
+        Fault("F8", "everyone – postgres cut", _line(_everyone_and_postgres, _CUT), long=True),
+        Fault("F8", "everyone – postgres half open", _line(_everyone_and_postgres, _HALF_OPEN)),
+        Fault("F8", "everyone – postgres slow", _line(_everyone_and_postgres, _SLOW), long=True),
+        Fault("F8", "everyone – broker half open", _line(_everyone_and_brokers, _SILENT)),
+        Fault("F8", "everyone – broker cut", _line(_everyone_and_brokers, _CUT), long=True),
+        Fault("F8", "everyone – broker slow", _line(_everyone_and_brokers, _SLOW), long=True),
+        Fault("F8", "between all services cut", _line(_peers, _CUT)),
+        Fault("F8", "between all services half open", _line(_peers, _HALF_OPEN), long=True),
+        Fault("F8", "between all services slow", _line(_peers, _SLOW), long=True),
+        Fault("F8", "between each two by itself", _each_by_itself(ways=1)),
+        Fault("F8", "between each two by itself, in every way", _each_by_itself(ways=4), long=True),
         Fault("F9", "clock steps", _clock_steps),
         Fault("F10", "duplicates and disorder", _said_again),
         Fault("F10", "replay from the beginning", _replayed),
