@@ -56,8 +56,10 @@ async def _send(runtime: Runtime, by_mail: bool) -> None:
         if not deliveries:
             return
         outcomes = await asyncio.gather(*(_try(runtime, delivery) for delivery in deliveries), return_exceptions=True)
-        for error in filter(None, outcomes):
-            raise error
+        await _wait(runtime, [one for one, outcome in zip(deliveries, outcomes, strict=True) if outcome is False])
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome
 
 
 async def send_digests(runtime: Runtime) -> None:
@@ -65,11 +67,12 @@ async def send_digests(runtime: Runtime) -> None:
     async with runtime.store.transaction() as tx:
         digests = await people.take_digests(tx, domain.IN_HAND, _AT_ONCE)
     for together in digests.values():
-        await _try(runtime, together[0], together[1:])
+        if not await _try(runtime, together[0], together[1:]):
+            await _wait(runtime, together)
 
 
-async def _try(runtime: Runtime, delivery: Any, together: Sequence[Any] = ()) -> None:
-    """`together`: further deliveries of the same person that the same e-mail makes."""
+async def _try(runtime: Runtime, delivery: Any, together: Sequence[Any] = ()) -> bool:
+    """`together`: further deliveries of the same person that the same e-mail makes. False where they must wait."""
     try:
         if delivery["to_whom"] == "family" and delivery["recipient"] is None:
             await _pass_on_to_family(runtime, delivery)
@@ -82,15 +85,21 @@ async def _try(runtime: Runtime, delivery: Any, together: Sequence[Any] = ()) ->
     except TryAgainSoon as away:
         # Persons or directory away: waiting is right; sending to an address of yesterday, or after a death, is not.
         logger().warning("delivery.waits", delivery=str(delivery["id"]), why=away.detail)
-        async with runtime.store.transaction() as tx:
-            for one in (delivery, *together):
-                await repository.wait(tx, one["id"], await tx.now() + domain.WAITS)
+        return False
     except (CouldNotBeDelivered, sending.CannotBeWrittenTo) as failed:
         await _failed(runtime, (delivery, *together), failed.reason)
     except Exception as error:
         # A fault of ours with this one: it ends on a person's list as any other failure does, and keeps no other waiting.
         logger().error("delivery.went_wrong", delivery=str(delivery["id"]), error=type(error).__name__)
         await _failed(runtime, (delivery, *together), "went-wrong")
+    return True
+
+
+async def _wait(runtime: Runtime, deliveries: Sequence[Any]) -> None:
+    """At once for all, since while a peer is away this is most of what there is to do."""
+    if deliveries:
+        async with runtime.store.transaction() as tx:
+            await repository.wait(tx, [one["id"] for one in deliveries], await tx.now() + domain.WAITS)
 
 
 async def _failed(runtime: Runtime, deliveries: Sequence[Any], reason: str) -> None:

@@ -50,8 +50,8 @@ insert into registry.matter (id, child_id, municipality, kind, about, since, dec
   from children where n % 2 = 1;
 insert into registry.bulk (id, municipality, receiver_municipality, by, receiver, receiver_unit, reason, state, asked_at, answered_by)
   select md5('bulk' || n)::uuid, '0990', '0990', person, next, next_unit, 'district', 'answered', at, next from children where n % 100 = 0;
-insert into registry.bulk_child (bulk_id, child_id, state, handover)
-  select md5('bulk' || n - n % 100)::uuid, child, 'accepted', md5('past' || n)::uuid from children where n >= 100;
+insert into registry.bulk_child (bulk_id, municipality, receiver_municipality, child_id, state, handover)
+  select md5('bulk' || n - n % 100)::uuid, '0990', '0990', child, 'accepted', md5('past' || n)::uuid from children where n >= 100;
 insert into registry.sealing_key select child, '0990', '0990.1', 'x' from children;
 insert into registry.access (client, party, professional, subject, class, purpose) select 'x', 'municipality:0990', person, child, 'baton', 'care' from children;
 insert into registry.answer select 'elsewhere|' || person, n::text, 'x', 200, '{}', 1, at from children;

@@ -161,9 +161,9 @@ async def take_due(tx: Tx, most: int, by_mail: bool) -> list[Any]:
     )
 
 
-async def wait(tx: Tx, delivery: UUID, until: datetime) -> None:
+async def wait(tx: Tx, deliveries: Sequence[UUID], until: datetime) -> None:
     """Due again then; no try is counted."""
-    await tx.execute("update delivery set next_try_at = $2 where id = $1 and state = 'queued'", delivery, until)
+    await tx.execute("update delivery set next_try_at = $2 where id = any ($1) and state = 'queued'", deliveries, until)
 
 
 async def tried(

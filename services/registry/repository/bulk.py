@@ -66,7 +66,10 @@ async def store_job(tx: Tx, bulk: Bulk, children: Collection[UUID], message: str
         bulk.id, bulk.municipality, bulk.receiver_municipality, bulk.by, bulk.to.professional, bulk.to.unit, bulk.reason,
         bulk.effective_on, sealed, cause.correlation if cause else None, at,
     )  # fmt: skip
-    await tx.execute("insert into bulk_child (bulk_id, child_id) select $1, unnest($2::uuid[])", bulk.id, sorted(children))
+    await tx.execute(
+        "insert into bulk_child (bulk_id, municipality, receiver_municipality, child_id) select $1, $2, $3, unnest($4::uuid[])",
+        *(bulk.id, bulk.municipality, bulk.receiver_municipality, sorted(children)),
+    )
 
 
 async def store_answer(
