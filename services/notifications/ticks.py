@@ -40,26 +40,33 @@ class CouldNotBeDelivered(Exception):
 
 
 async def send_due(runtime: Runtime) -> None:
-    """What goes by no mail server first, so that a slow one keeps nothing but mails waiting."""
+    """What goes by no mail server first, so that a slow one keeps nothing but mails waiting; the family's, of which persons is asked, apart."""
     for by_mail in (False, True):
-        await _send(runtime, by_mail)
+        for to_family in (False, True):
+            await _send(runtime, by_mail, to_family)
     async with runtime.store.transaction() as tx:
         metrics.UNTOLD.set(await repository.oldest_untold_seconds(tx))
 
 
-async def _send(runtime: Runtime, by_mail: bool) -> None:
-    """A few deliveries at a time, each tried and recorded by itself; one that fails does not stop the others."""
+async def _send(runtime: Runtime, by_mail: bool, to_family: bool) -> None:
+    """A few deliveries at a time, each tried and recorded by itself; one that fails does not stop the others.
+
+    All of a kind are asked about of the same peer: where it is away for all of a few, the rest is not tried before the next round.
+    """
     until = time.monotonic() + _ROUND_SECONDS
     while time.monotonic() < until:
         async with runtime.store.transaction() as tx:
-            deliveries = await repository.take_due(tx, _AT_ONCE, by_mail)
+            deliveries = await repository.take_due(tx, _AT_ONCE, by_mail, to_family)
         if not deliveries:
             return
         outcomes = await asyncio.gather(*(_try(runtime, delivery) for delivery in deliveries), return_exceptions=True)
-        await _wait(runtime, [one for one, outcome in zip(deliveries, outcomes, strict=True) if outcome is False])
+        waiting = [one for one, outcome in zip(deliveries, outcomes, strict=True) if outcome is False]
+        await _wait(runtime, waiting)
         for outcome in outcomes:
             if isinstance(outcome, BaseException):
                 raise outcome
+        if len(waiting) == len(deliveries):
+            return
 
 
 async def send_digests(runtime: Runtime) -> None:

@@ -154,6 +154,24 @@ async def test_while_persons_is_away_the_family_s_notice_waits_and_no_try_is_cou
     assert await fate(telling, child) == ("delivered", None, 1)
 
 
+async def test_while_persons_is_away_a_few_are_tried_for_all_and_the_others_are_told(
+    telling_without_persons: Telling, mail_server: MailServer
+) -> None:
+    telling = telling_without_persons
+    children = [await telling.register() for _ in range(25)]
+
+    await telling.tell()
+
+    rows = [row for child in children for row in await telling.deliveries(child)]
+    put_off = [row for row in rows if row["to_whom"] == "family" and row["next_try_at"] > row["due_at"]]
+    assert {row["channel"] for row in put_off} == {"inbox", "email"}
+    assert len(put_off) < 25
+    assert len(mail_server.to(INGE)) == 25
+
+    await telling.world.advance(domain.WAITS)
+    assert {row["tries"] for child in children for row in await telling.deliveries(child) if row["to_whom"] == "family"} == {0}
+
+
 async def test_a_family_nobody_knows_is_shown_to_a_person(telling: Telling) -> None:
     child = await telling.register()
 
@@ -272,7 +290,7 @@ async def test_two_clocks_at_once_send_each_mail_once(telling: Telling, mail_ser
 async def test_what_a_killed_process_had_in_hand_is_sent_by_the_next(telling: Telling, mail_server: MailServer) -> None:
     child = await telling.register()
     async with telling.world.store("notifications").transaction() as tx:
-        await repository.take_due(tx, 100, by_mail=True)
+        await repository.take_due(tx, 100, by_mail=True, to_family=False)
 
     await telling.tell()
     in_hand = len(mail_server.mails)
@@ -285,7 +303,7 @@ async def test_what_a_killed_process_had_in_hand_is_sent_by_the_next(telling: Te
 async def test_a_try_recorded_twice_counts_once(telling: Telling) -> None:
     child = await telling.register()
     async with telling.world.store("notifications").transaction() as tx:
-        (delivery,) = await repository.take_due(tx, 1, by_mail=True)
+        (delivery,) = await repository.take_due(tx, 1, by_mail=True, to_family=False)
 
     async def record() -> bool:
         async with telling.world.store("notifications").transaction() as tx:
@@ -299,8 +317,8 @@ async def test_mails_that_wait_for_a_slow_server_keep_no_family_s_inbox_waiting(
     children = [await telling.register() for _ in range(3)]
 
     async with telling.world.store("notifications").transaction() as tx:
-        first = await repository.take_due(tx, 3, by_mail=False)
-        mails = await repository.take_due(tx, 100, by_mail=True)
+        first = await repository.take_due(tx, 3, by_mail=False, to_family=True)
+        mails = await repository.take_due(tx, 100, by_mail=True, to_family=False)
 
     # The mails of all three have been due as long as, or longer than, the last one's.
     assert [(row["about"], row["to_whom"], row["channel"]) for row in first] == [(child, "family", "inbox") for child in children]

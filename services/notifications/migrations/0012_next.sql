@@ -5,6 +5,6 @@ alter table next_tovholder force row level security;
 create policy machine on next_tovholder to notifications_machine using (true) with check (true);
 grant select, insert, update on next_tovholder to notifications_machine;
 
--- What is due by e-mail and what is due otherwise are taken apart: a slow mail server holds up mails alone.
+-- What is due by e-mail and what is due otherwise are taken apart, and so are the family's: a slow mail server holds up mails alone, persons away the family's.
 drop index delivery_due;
-create index delivery_due on delivery ((channel = 'email'), next_try_at) where state = 'queued';
+create index delivery_due on delivery ((channel = 'email'), (to_whom = 'family'), next_try_at) where state = 'queued';

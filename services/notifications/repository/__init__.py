@@ -140,7 +140,7 @@ async def queue(
     )
 
 
-async def take_due(tx: Tx, most: int, by_mail: bool) -> list[Any]:
+async def take_due(tx: Tx, most: int, by_mail: bool, to_family: bool) -> list[Any]:
     """The deliveries that have been due longest, e-mails or all others: a slow mail server holds up no letter and no inbox.
 
     For a while they are in this process's hands and not due to any other.
@@ -150,7 +150,8 @@ async def take_due(tx: Tx, most: int, by_mail: bool) -> list[Any]:
         with taken as (
           update delivery set next_try_at = chassis.now() + $1 where id = any (array(
             select id from delivery
-            where state = 'queued' and not digest and next_try_at <= chassis.now() and (channel = 'email') = $3
+            where state = 'queued' and not digest and next_try_at <= chassis.now()
+              and (channel = 'email') = $3 and (to_whom = 'family') = $4
             order by next_try_at, id limit $2 for update skip locked))
           returning *)
         select * from taken order by id
@@ -158,6 +159,7 @@ async def take_due(tx: Tx, most: int, by_mail: bool) -> list[Any]:
         IN_HAND,
         most,
         by_mail,
+        to_family,
     )
 
 
