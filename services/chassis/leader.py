@@ -20,28 +20,30 @@ class Leader:
 
     async def run(self) -> None:
         while True:
+            rest = 1.0
             try:
-                await self.once()
+                if await self.once():
+                    rest = 0.0
             except Exception as error:
                 self.trouble = str(getattr(error, "cause", None) or error) or type(error).__name__
                 logger().warning("clock.paused", service=self._runtime.service.name, why=type(error).__name__)
-            await asyncio.sleep(1)
+            await asyncio.sleep(rest)
 
-    async def once(self) -> None:
-        """All ticks once, if this process leads; one that fails does not stop the others."""
+    async def once(self) -> bool:
+        """All ticks once, if this process leads; one that fails does not stop the others. Whether there is more to do at once."""
         if not self._runtime.service.ticks:
-            return
+            return False
         if (
             await self._runtime.store.call(
                 "take_lease", "clock", self._holder, self._runtime.settings.lease_seconds, role="machine"
             )
             is None
         ):
-            return
-        self.trouble = None
+            return False
+        self.trouble, more = None, False
         for name, tick in self._runtime.service.ticks.items():
             try:
-                await tick(self._runtime)
+                more = await tick(self._runtime) or more
             except TryAgainSoon:
                 raise
             except CONTENDED:
@@ -49,6 +51,7 @@ class Leader:
             except Exception as error:
                 self.trouble = f"{name}: {type(error).__name__}"
                 logger().error("tick.failed", service=self._runtime.service.name, tick=name, error=type(error).__name__)
+        return more
 
     async def stop(self) -> None:
         with contextlib.suppress(TryAgainSoon, TimeoutError):

@@ -72,7 +72,8 @@ class Work(Protocol):
 
 @dataclass(frozen=True)
 class Service:
-    """One small service. `handlers`: event → what is done; `ticks`: work that one clock of all processes does each second.
+    """One small service. `handlers`: event → what is done; `ticks`: work that one clock of all processes does each second,
+    and goes on with at once where it says that there is more.
 
     `check`: of what people have configured, before a process begins; raises where it makes no sense.
     `works`: what every process does all the time. `foresee`: what handlers will ask of a batch of events, read in one go before.
@@ -82,7 +83,7 @@ class Service:
     router: APIRouter
     handlers: Mapping[type[Event], Apply | FetchFirst] = field(default_factory=dict)
     says: tuple[type[Event], ...] = ()
-    ticks: Mapping[str, Callable[["Runtime"], Awaitable[None]]] = field(default_factory=dict)
+    ticks: Mapping[str, Callable[["Runtime"], Awaitable[bool | None]]] = field(default_factory=dict)
     rules: Mapping[str, type[Problem]] = field(default_factory=dict)
     present: Present | None = None
     check: Callable[[Settings], None] | None = None

@@ -229,6 +229,7 @@ class Tx:
         self._decisions: dict[UUID, dict[str, Any]] = {}
         self._later: tuple[str, list[Sequence[Any]]] = ("", [])
         self._last: dict[str, list[Sequence[Any]]] = {}
+        self._together: dict[str, list[dict[str, Any]]] = {}
         self._reads: list[tuple[Any, ...]] = []
         self._memory: dict[type[Any], Any] = {}
 
@@ -266,6 +267,10 @@ class Tx:
         """A write that nothing else in this transaction reads or waits for: each such statement goes in one run at the end."""
         self._last.setdefault(query, []).append(arguments)
 
+    def together(self, query: str, row: dict[str, Any]) -> None:
+        """As `last`, but all in one statement, whose $1 is the JSON array of the rows in order."""
+        self._together.setdefault(query, []).append(row)
+
     def remembered(self, kind: type[T]) -> T:
         """What a repository remembers while this transaction lasts; begins as `kind()`, and again after a savepoint failed."""
         found: T = self._memory.setdefault(kind, kind())
@@ -302,6 +307,9 @@ class Tx:
         last, self._last = self._last, {}
         for query, rows in last.items():
             await self._run(query, rows)
+        together, self._together = self._together, {}
+        for query, all_of_them in together.items():
+            await self.connection.execute(query, all_of_them)
         if self._decisions:
             decisions, self._decisions = list(self._decisions.values()), {}
             try:
@@ -323,7 +331,7 @@ class Tx:
                 await self.flush()
         except BaseException:
             self.published, self.known = published, []
-            self._decisions, self._later, self._last, self._reads, self._memory = {}, ("", []), {}, [], {}
+            self._decisions, self._later, self._last, self._together, self._reads, self._memory = {}, ("", []), {}, {}, [], {}
             raise
 
     async def _write_later(self) -> None:

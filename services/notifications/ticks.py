@@ -39,26 +39,29 @@ class CouldNotBeDelivered(Exception):
         self.reason = reason
 
 
-async def send_due(runtime: Runtime) -> None:
-    """What goes by no mail server first, so that a slow one keeps nothing but mails waiting; the family's, of which persons is asked, apart."""
+async def send_due(runtime: Runtime) -> bool:
+    """Mails last, so that a slow mail server keeps nothing else waiting; the family's apart. Whether there is more."""
+    more = False
     for by_mail in (False, True):
         for to_family in (False, True):
-            await _send(runtime, by_mail, to_family)
+            more = await _send(runtime, by_mail, to_family) or more
     async with runtime.store.transaction() as tx:
         metrics.UNTOLD.set(await repository.oldest_untold_seconds(tx))
+    return more
 
 
-async def _send(runtime: Runtime, by_mail: bool, to_family: bool) -> None:
+async def _send(runtime: Runtime, by_mail: bool, to_family: bool) -> bool:
     """A few deliveries at a time, each tried and recorded by itself; one that fails does not stop the others.
 
-    All of a kind are asked about of the same peer: where it is away for all of a few, the rest is not tried before the next round.
+    The same peer is asked about all of a kind: where it is away for all of a few, the rest is not tried before the next round.
+    Whether there was more to do than time.
     """
     until = time.monotonic() + _ROUND_SECONDS
     while time.monotonic() < until:
         async with runtime.store.transaction() as tx:
             deliveries = await repository.take_due(tx, _AT_ONCE, by_mail, to_family)
         if not deliveries:
-            return
+            return False
         outcomes = await asyncio.gather(*(_try(runtime, delivery) for delivery in deliveries), return_exceptions=True)
         waiting = [one for one, outcome in zip(deliveries, outcomes, strict=True) if outcome is False]
         await _wait(runtime, waiting)
@@ -66,7 +69,8 @@ async def _send(runtime: Runtime, by_mail: bool, to_family: bool) -> None:
             if isinstance(outcome, BaseException):
                 raise outcome
         if len(waiting) == len(deliveries):
-            return
+            return False
+    return True
 
 
 async def send_digests(runtime: Runtime) -> None:
@@ -266,7 +270,7 @@ def _say_failed(tx: Tx, delivery: Any, reason: str, shown_to: UUID | None) -> No
     )
 
 
-TICKS: dict[str, Callable[[Runtime], Awaitable[None]]] = {
+TICKS: dict[str, Callable[[Runtime], Awaitable[bool | None]]] = {
     "send-due": send_due,
     "send-digests": send_digests,
     "read-receipts": read_receipts,

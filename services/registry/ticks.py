@@ -184,12 +184,13 @@ async def moves(runtime: Runtime) -> None:
             await _each(row["id"], partial(settle, clock, decide=partial(move_that_waited, to=to, handover=new_id())))
 
 
-async def bulk_handovers(runtime: Runtime) -> None:
-    """Bulk handovers, chunk by chunk, for no longer than other work of the clock may wait."""
+async def bulk_handovers(runtime: Runtime) -> bool:
+    """Bulk handovers, chunk by chunk, for no longer than other work of the clock may wait. Whether there may be more."""
     until = time.monotonic() + _ROUND_SECONDS
     while await bulk.work(runtime.store, runtime.settings.secrets):
         if time.monotonic() > until:
-            return
+            return True
+    return False
 
 
 async def departures(runtime: Runtime) -> None:
@@ -283,7 +284,7 @@ async def proof(runtime: Runtime) -> None:
 
 
 _PROVED: dict[int, float] = {}
-TICKS = {
+TICKS: dict[str, Callable[[Runtime], Awaitable[bool | None]]] = {
     "proof": proof,
     "deadlines": deadlines,
     "unseen": unseen,

@@ -132,6 +132,26 @@ async def test_the_first_acceptance_is_written_to_each_holder_of_custody_and_the
     assert one["can"] == ["try-again", "email", "printed", "told"]
 
 
+async def test_a_registration_and_its_acceptance_that_are_heard_in_one_batch_are_one_letter_and_nobody_else_s_is_stopped(
+    telling_all: Telling,
+) -> None:
+    telling = telling_all
+    inge, birgit = telling.seat("inge", "intake"), telling.seat("birgit", "nord")
+    child, other = uuid4(), uuid4()
+
+    await telling.say(other, telling.registered(other, None), telling.changed(other, None, inge))
+    await telling.say(
+        child, telling.registered(child, None), telling.changed(child, None, inge), telling.changed(child, inge, birgit)
+    )
+    await telling.world.settle()
+
+    async def letters(about: UUID) -> list[tuple[str, str | None]]:
+        return [(row["state"], row["reason"]) for row in await telling.deliveries(about) if row["channel"] == "letter"]
+
+    assert await letters(child) == [("stopped", "superseded"), ("queued", None)]
+    assert await letters(other) == [("queued", None)]
+
+
 async def test_a_registration_that_nobody_takes_over_is_written_after_the_municipality_s_working_days(
     telling_all: Telling,
 ) -> None:

@@ -134,10 +134,14 @@ async def queue(
             tx.publish(
                 notice, Delivered(delivery=delivery, notice=notice, municipality=municipality, channel="inbox", about=about)
             )
-    tx.last(
-        "select tell($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-        *(notice, municipality, about, kind, event, happened_at, at, stops_letters, sorted(STANDS_ALONE), rows),
-    )
+    tx.together(
+        "select tell($1)",
+        {
+            "notice": notice, "municipality": municipality, "about": about, "kind": kind, "event": event,
+            "happened_at": happened_at, "at": at, "stops_letters_but": sorted(STANDS_ALONE) if stops_letters else None,
+            "deliveries": rows,
+        },
+    )  # fmt: skip
 
 
 async def take_due(tx: Tx, most: int, by_mail: bool, to_family: bool) -> list[Any]:
