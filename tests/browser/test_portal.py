@@ -252,6 +252,7 @@ async def test_many_children_go_to_one_receiver_and_the_job_can_be_left_and_foun
         await inge.page.click("button:has-text('Se igennem')")
         await inge.check("many: look through")
         await inge.page.click("button:has-text('Send forslagene')")
+        await inge.page.wait_for_url("**/flere/job/*")
 
         async def offered() -> bool:
             await inge.page.reload()
@@ -268,6 +269,7 @@ async def test_many_children_go_to_one_receiver_and_the_job_can_be_left_and_foun
         await elin.check("many: to answer")
         await elin.page.select_option("select >> nth=0", "at-capacity")
         await elin.page.click("button:has-text('Svar på alle')")
+        await elin.page.wait_for_url("**/flere/job/*answered*")
 
         async def answered() -> bool:
             await elin.page.reload()

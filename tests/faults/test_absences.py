@@ -14,7 +14,7 @@ from services.demo import checking, story
 from services.demo import town as demo_town
 from services.demo.actors import Answer
 from services.midwife.fhir.codes import X_ECPR
-from tests.faults.town import WHILE_IT_IS_ANSWERED, Town, struck, until
+from tests.faults.town import WHILE_IT_IS_ANSWERED, Process, Town, struck, until
 
 pytestmark = [pytest.mark.faults, pytest.mark.kafka, pytest.mark.xdist_group("faults"), pytest.mark.usefixtures("whole")]
 
@@ -145,8 +145,12 @@ async def test_a_process_that_wakes_after_its_leases_went_to_another_changes_not
         town.road.addresses["registry"] = other.port
         await until(_all_leases(town, lambda lease: lease.holder not in lost), "another process holds every lease")
         offered = await until(_done(lambda: inge.post(path, offer, key)), "the other process answers the same request")
-        accepted = await town.professional(story.NURSE_B).post(f"/registry/handovers/{offered.body['id']}/acceptance", {})
-        assert accepted.status == 200, accepted
+        nurse, place, own = (
+            town.professional(story.NURSE_B),
+            f"/registry/handovers/{offered.body['id']}/acceptance",
+            str(uuid.uuid4()),
+        )
+        await until(_done(lambda: nurse.post(place, {}, own)), "what it offered is accepted")
         before = await _said_of(town, child)
 
         sleeper.wake()
@@ -159,7 +163,7 @@ async def test_a_process_that_wakes_after_its_leases_went_to_another_changes_not
 
         assert late.status in (201, 409, 503)
         assert late.status != 201 or late.body == offered.body
-        assert (await town.probe(sleeper.port)).status_code == 200
+        await until(_ready(town, sleeper), "the process that slept is ready again")
         assert await _said_of(town, child) == before
         # It has its share again, each partition under a later epoch than the one it slept on.
         assert all(lease.epoch > slept_on[lease.place] for lease in await _leases(town))
@@ -203,6 +207,13 @@ def _all_leases(town: Town, so: Callable[[_Lease], bool]) -> Callable[[], Awaita
 def _so(look: Callable[[], bool]) -> Callable[[], Awaitable[bool | None]]:
     async def found() -> bool | None:
         return look() or None
+
+    return found
+
+
+def _ready(town: Town, process: Process) -> Callable[[], Awaitable[bool | None]]:
+    async def found() -> bool | None:
+        return (await town.probe(process.port)).status_code == 200 or None
 
     return found
 

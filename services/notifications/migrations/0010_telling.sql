@@ -3,7 +3,7 @@
 -- stops_letters_but: the kinds whose letters it leaves alone, null where it stops none.
 create function tell(p_told jsonb) returns void language plpgsql as $$
 begin
-  if jsonb_path_exists(p_told, '$[*] ? (@.stops_letters_but != null)') then
+  if jsonb_path_exists(p_told, '$[*] ? (@.stops_letters_but.type() == "array")') then
     update delivery d set state = 'stopped', reason = 'superseded'
       from jsonb_array_elements(p_told) t
       where jsonb_typeof(t->'stops_letters_but') = 'array' and d.about = (t->>'about')::uuid and d.channel = 'letter' and d.state = 'queued' and d.tries = 0
