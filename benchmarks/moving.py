@@ -42,8 +42,8 @@ def moving(installation: Installation) -> list[Figure]:
     installation.sql(REGISTER.format(children=_CHILDREN, partitions=installation.partitions))
     relayed, applied = asyncio.run(_moving(installation))
     return [
-        median("relay_events_per_s", relayed, "events/s", limit, "≥ 10,000"),
-        median("apply_events_per_s", applied, "events/s", None, "≥ 10,000"),
+        median("relay_events_per_s", relayed, "events/s", limit, "≥ 15,000"),
+        median("apply_events_per_s", applied, "events/s", None, "≥ 15,000"),
     ]
 
 
