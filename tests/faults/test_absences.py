@@ -145,12 +145,9 @@ async def test_a_process_that_wakes_after_its_leases_went_to_another_changes_not
         town.road.addresses["registry"] = other.port
         await until(_all_leases(town, lambda lease: lease.holder not in lost), "another process holds every lease")
         offered = await until(_done(lambda: inge.post(path, offer, key)), "the other process answers the same request")
-        nurse, place, own = (
-            town.professional(story.NURSE_B),
-            f"/registry/handovers/{offered.body['id']}/acceptance",
-            str(uuid.uuid4()),
-        )
-        await until(_done(lambda: nurse.post(place, {}, own)), "what it offered is accepted")
+        nurse, acceptance = town.professional(story.NURSE_B), f"/registry/handovers/{offered.body['id']}/acceptance"
+        own_key = str(uuid.uuid4())
+        await until(_done(lambda: nurse.post(acceptance, {}, own_key)), "what was offered is accepted")
         before = await _said_of(town, child)
 
         sleeper.wake()
