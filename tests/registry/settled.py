@@ -121,13 +121,18 @@ class Municipality:
         assert leader.trouble is None, leader.trouble
 
     async def pass_days(self, days: float) -> None:
+        """To the same hour in Copenhagen, whether summer time begins or ends on the way."""
         await self.move_clock(timedelta(days=days))
         await self.tick()
 
     async def move_clock(self, by: timedelta) -> None:
         connection = await asyncpg.connect(owner_dsn(self.world.settings))
         try:
-            await connection.execute("update chassis.clock set moved_by = moved_by + $1", by)
+            await connection.execute(
+                "update chassis.clock set moved_by = moved_by"
+                " + ((chassis.now() at time zone 'Europe/Copenhagen' + $1) at time zone 'Europe/Copenhagen' - chassis.now())",
+                by,
+            )
         finally:
             await connection.close()
 
