@@ -56,12 +56,21 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """What tests have left to be looked at, and where: they say so as the property `left`."""
+    """Why a test was given another go; what tests have left to be looked at, and where: they say so as the property `left`."""
+    if again := terminalreporter.stats.get("rerun", []):
+        terminalreporter.section("went again, since")
+        for report in again:
+            terminalreporter.write_line(f"{report.nodeid}\n{_why(report)}")
     reports = [report for reports in terminalreporter.stats.values() for report in reports]
     properties = [each for report in reports for each in getattr(report, "user_properties", ())]
     if left := dict.fromkeys(str(value) for name, value in properties if name == "left"):
         terminalreporter.section("left to be looked at")
         terminalreporter.write_line("\n".join(left))
+
+
+def _why(report: pytest.TestReport) -> str:
+    crash = getattr(report.longrepr, "reprcrash", None)
+    return str(crash.message if crash else report.longrepr)[:2000]
 
 
 _SECONDS, _LONGEST_SECONDS = 600, 4 * 3600
