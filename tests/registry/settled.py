@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
 
 import asyncpg
 
@@ -121,18 +122,19 @@ class Municipality:
         assert leader.trouble is None, leader.trouble
 
     async def pass_days(self, days: float) -> None:
-        """To the same hour in Copenhagen, whether summer time begins or ends on the way."""
         await self.move_clock(timedelta(days=days))
+        await self.tick()
+
+    async def at_noon_of(self, on: date) -> None:
+        """Days of 24 hours would end on another date where summer time begins on the way."""
+        noon = datetime.combine(on, time(12), ZoneInfo("Europe/Copenhagen"))
+        await self.move_clock(noon - await self.world.now())
         await self.tick()
 
     async def move_clock(self, by: timedelta) -> None:
         connection = await asyncpg.connect(owner_dsn(self.world.settings))
         try:
-            await connection.execute(
-                "update chassis.clock set moved_by = moved_by"
-                " + ((chassis.now() at time zone 'Europe/Copenhagen' + $1) at time zone 'Europe/Copenhagen' - chassis.now())",
-                by,
-            )
+            await connection.execute("update chassis.clock set moved_by = moved_by + $1", by)
         finally:
             await connection.close()
 

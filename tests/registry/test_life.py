@@ -544,9 +544,9 @@ async def test_a_case_closes_by_age_on_the_first_of_august_and_never_twice(town:
     dead = await town.child("born", born_on=born_on)
     await died(town, dead)
 
-    await town.pass_days((first_of_august - today).days - 1)
+    await town.at_noon_of(first_of_august - timedelta(days=1))
     before = (await town.read(child))["status"]
-    await town.pass_days(1)
+    await town.at_noon_of(first_of_august)
     await town.tick()
 
     assert (before, (await town.read(child))["closed"]) == ("born", {"reason": "aged-out"})
