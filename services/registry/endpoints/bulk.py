@@ -78,7 +78,7 @@ async def read_bulk(bulk_id: UUID, request: Looking, after: UUID | None = None, 
         job = bulk.as_bulk(row)
         sees_all = await _sees_all(looking, job)
         rows = await bulk.results(looking.tx, bulk_id, not sees_all, after, limit)
-        counts = await bulk.counts(looking.tx, bulk_id)
+        counts = (await bulk.counts_of(looking.tx, [bulk_id]))[bulk_id]
         for it in rows:
             if it["handover"]:
                 await looking.saw(it["child_id"], "baton")

@@ -114,11 +114,6 @@ async def offered(tx: Tx, bulk: UUID) -> set[UUID]:
     return {row["child_id"] for row in rows}
 
 
-async def counts(tx: Tx, bulk: UUID) -> dict[str, int]:
-    rows = await tx.fetch("select state, count(*) as n from bulk_child where bulk_id = $1 group by state", bulk)
-    return {row["state"]: row["n"] for row in rows}
-
-
 async def results(tx: Tx, bulk: UUID, only_offered: bool, after: UUID | None, limit: int) -> Sequence[Any]:
     """What became of each child, in order of their reference. `only_offered`: those the receiver was asked about."""
     return await tx.fetch(
