@@ -31,6 +31,15 @@ def settings_of(folder: Path) -> Settings:
     return Settings(database_port=port, secrets_folder=folder / "secrets")
 
 
+async def press(page: Page, selector: str) -> None:
+    """What leads to another page, until that page has come.
+
+    A click alone may end before the browser has asked for the page, and what is read next is of the old one, or of none yet.
+    """
+    async with page.expect_navigation():
+        await page.click(selector)
+
+
 @dataclass
 class Checks:
     """axe-core for the page that is open, vnu for all that were seen."""
@@ -82,14 +91,14 @@ class Visitor:
 
     async def log_in(self, path: str = "/portal/") -> None:
         await self.goto(path)
-        await self.page.click("main button[type=submit]")
+        await press(self.page, "main button[type=submit]")
         await self.enter()
 
     async def enter(self) -> None:
         """At the provider's page."""
         await self.page.fill("#login", self.name)
         await self.page.fill("#password", f"{self.name}-demo")
-        await self.page.click("button[type=submit]")
+        await press(self.page, "button[type=submit]")
         await self.page.wait_for_url(f"{self.town.url}/portal/**")
 
     async def text(self) -> str:

@@ -16,7 +16,7 @@ from services.demo.installed import REPOSITORY, installed
 from services.demo.processes import free_port, wait_until
 from tests.browser import test_care
 from tests.browser.conftest import ARGUMENTS
-from tests.browser.people import Checks, Town, settings_of
+from tests.browser.people import Checks, Town, press, settings_of
 from tests.browser.test_administering import counted
 from tests.browser.test_family import OWN_PAGE, has_lived, is_known
 
@@ -37,10 +37,10 @@ async def take(town: Town) -> None:
         await _picture(inge.page, "portal-log-in")
     async with town.visitor("birgit") as birgit:
         await _picture(birgit.page, "portal-my-page")
-        await birgit.page.click("#waiting a.what >> nth=0")
+        await press(birgit.page, "#waiting a.what >> nth=0")
         await _picture(birgit.page, "portal-handover")
     async with town.visitor("anna") as anna:
-        await anna.page.click("main a.what[href^='/portal/barn/'] >> nth=0")
+        await press(anna.page, "main a.what[href^='/portal/barn/'] >> nth=0")
         await _picture(anna.page, "portal-child")
     async with town.visitor("nadia", logged_in=False) as nadia:
         await is_known(town, "nadia")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from services.chassis.calendar import COPENHAGEN
-from tests.browser.people import Town, Visitor
+from tests.browser.people import Town, Visitor, press
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 ADMIN = "/portal/administration"
@@ -16,21 +16,21 @@ ADMIN = "/portal/administration"
 
 async def test_an_administrator_takes_someone_on_moves_them_and_the_history_says_so(town: Town) -> None:
     async with town.visitor("lone") as lone, town.visitor("elin") as elin:
-        await lone.page.click("nav >> text=Administration")
-        await lone.page.click("a.what:has-text('Medarbejdere')")
+        await press(lone.page, "nav >> text=Administration")
+        await press(lone.page, "a.what:has-text('Medarbejdere')")
         await lone.page.click("summary:has-text('Opret en medarbejder')")
-        await lone.page.click("button:has-text('Opret')")
+        await press(lone.page, "button:has-text('Opret')")
         assert "Skriv medarbejderens navn." in await lone.page.inner_text("#error-summary")
         await lone.check("employee with errors")
         await lone.page.fill("#name", "Nina <i>Nyansat</i>")
         await lone.page.select_option("#unit", label="Sundhedspleje Nord")
-        await lone.page.click("button:has-text('Opret')")
+        await press(lone.page, "button:has-text('Opret')")
         assert "Medarbejderen er oprettet." in await lone.text()
         place = lone.page.url.split("?")[0].removeprefix(town.url)
 
         # A log-in that another has stands at its field; what was typed stays.
         await lone.page.fill("#login", "09900000-0003-4000-8000-000000000004")
-        await lone.page.click("main button:text-is('Gem')")
+        await press(lone.page, "main button:text-is('Gem')")
         assert "En anden medarbejder har allerede det log ind." in await lone.page.inner_text("#login-error")
         await lone.check("employee with a foreign log-in")
         await lone.page.fill("#login", "")
@@ -42,20 +42,20 @@ async def test_an_administrator_takes_someone_on_moves_them_and_the_history_says
         other = {"email": "nina@havby.example", "seats": seats}
         said = await town.scene.professional("lone").post(f"/directory/professionals/{place.rpartition('/')[2]}", other)
         assert said.status == 200, said
-        await lone.page.click("main button:text-is('Gem')")
+        await press(lone.page, "main button:text-is('Gem')")
         assert "En anden har ændret det" in await lone.page.inner_text("#error-summary")
         assert await lone.page.input_value("#name") == "Nina Nord"
         await lone.check("employee changed meanwhile")
         await lone.page.fill("#email", "nina@havby.example")
-        await lone.page.click("main button:text-is('Gem')")
+        await press(lone.page, "main button:text-is('Gem')")
         assert "Ændringen er gemt" in await lone.text()
         assert await lone.page.input_value("#email") == "nina@havby.example"
 
         await lone.page.select_option("#new_unit", label="Sundhedspleje Syd")
-        await lone.page.click("button:has-text('Gem pladser')")
+        await press(lone.page, "button:has-text('Gem pladser')")
         assert "Sundhedspleje Syd" in await lone.text()
         await lone.page.click("summary:has-text('fratræder')")
-        await lone.page.click("button:has-text('Registrér fratrædelse')")
+        await press(lone.page, "button:has-text('Registrér fratrædelse')")
         assert "Fratrædelsen er registreret." in await lone.text()
         await lone.goto(f"{ADMIN}/historik")
         history = await lone.text()
@@ -74,38 +74,38 @@ async def test_units_intake_calendar_and_legal_basis_are_kept_without_javascript
         await lone.goto(f"{ADMIN}/enheder/{town.scene.names['dagpleje']}")
         await lone.page.fill("#name", "Dagplejen ved Stranden")
         await lone.page.fill("#sor", "990000000016008 990000000016006")
-        await lone.page.click("main button:text-is('Gem')")
+        await press(lone.page, "main button:text-is('Gem')")
         assert "En anden enhed har allerede det SOR-nummer." in await lone.text()
         await lone.page.fill("#sor", "990000000016008")
-        await lone.page.click("main button:text-is('Gem')")
+        await press(lone.page, "main button:text-is('Gem')")
         assert "Ændringen er gemt" in await lone.text()
         assert "Ændret Navn" in await lone.text()
 
         await lone.goto(f"{ADMIN}/modtagelse/{town.scene.names['intake']}")
         chosen = await lone.page.input_value("#lead")
         await lone.page.select_option("#deputy", chosen)
-        await lone.page.click("main button:text-is('Gem')")
+        await press(lone.page, "main button:text-is('Gem')")
         assert "Det skal være tre forskellige personer." in await lone.text()
 
         await lone.goto(f"{ADMIN}/kalender")
         on = _today() + timedelta(days=200)
         await lone.page.fill("#day", on.isoformat())
         await lone.page.fill("#until", (on - timedelta(days=1)).isoformat())
-        await lone.page.click("main button:text-is('Tilføj')")
+        await press(lone.page, "main button:text-is('Tilføj')")
         assert "Sidste dag skal ligge efter den første" in await lone.text()
         await lone.page.fill("#until", (on + timedelta(days=1)).isoformat())
-        await lone.page.click("main button:text-is('Tilføj')")
+        await press(lone.page, "main button:text-is('Tilføj')")
         assert "Lukkedage: +" in await lone.text()
         await lone.page.fill("#answer_working_days", "nul")
-        await lone.page.click("button:has-text('Gem frister')")
+        await press(lone.page, "button:has-text('Gem frister')")
         assert "Skriv et helt tal." in await lone.text()
 
         await lone.goto(f"{ADMIN}/hjemmel")
         await lone.page.check("#hospital-1")
-        await lone.page.click("main button:text-is('Gem')")
+        await press(lone.page, "main button:text-is('Gem')")
         assert "Nu: kommunen har hjemmel." in await lone.text()
         await lone.page.check("#hospital-2")
-        await lone.page.click("main button:text-is('Gem')")
+        await press(lone.page, "main button:text-is('Gem')")
         assert "Hjemmel til beskeder om indlæggelse: ja → nej" in await lone.text()
 
 
@@ -115,7 +115,7 @@ async def test_a_file_of_programmes_is_checked_compared_kept_and_taken_back(town
         before = await lone.page.input_value("#content")
         await lone.page.fill("#content", before + "\nprogrammer: []")
         await lone.page.fill("#from_on", (_today() + timedelta(days=9)).isoformat())
-        await lone.page.click("button:has-text('Kontrollér')")
+        await press(lone.page, "button:has-text('Kontrollér')")
         assert "Filen giver ikke mening endnu." in await lone.page.inner_text("#content-error")
         assert "programmer is not known" in await lone.text()
         await lone.check("programmes with mistakes")
@@ -125,13 +125,13 @@ async def test_a_file_of_programmes_is_checked_compared_kept_and_taken_back(town
         )
         content = f"{before}\nprogrammes:{entry}".encode()
         await lone.page.set_input_files("#file", {"name": "programmes.yaml", "mimeType": "text/yaml", "buffer": content})
-        await lone.page.click("button:has-text('Kontrollér')")
+        await press(lone.page, "button:has-text('Kontrollér')")
         assert "Ny: oplaeg-om-soevn" in await lone.text()
         await lone.check("programmes compared")
         await lone.fits("programmes compared")
-        await lone.page.click("button:has-text('Lad filen gælde')")
+        await press(lone.page, "button:has-text('Lad filen gælde')")
         assert "Filen er gemt" in await lone.text()
-        await lone.page.click("button:has-text('Tag den tilbage')")
+        await press(lone.page, "button:has-text('Tag den tilbage')")
         assert "Taget tilbage" in await lone.text()
 
 
@@ -156,12 +156,12 @@ async def test_a_subscription_is_seen_paused_and_given_a_new_secret_once(town: T
         assert "http-500" in await lone.text()
         await lone.check("subscriptions")
         await lone.fits("subscriptions")
-        await lone.page.click("a:has-text('placement-havby')")
+        await press(lone.page, "a:has-text('placement-havby')")
         await lone.check("a subscription")
         await lone.fits("a subscription")
-        await lone.page.click("button:has-text('Sæt på pause')")
+        await press(lone.page, "button:has-text('Sæt på pause')")
         assert "Intet går tabt imens." in await lone.text()
-        await lone.page.click("button:has-text('Ny hemmelighed')")
+        await press(lone.page, "button:has-text('Ny hemmelighed')")
         assert (await lone.page.inner_text("code.secret")).startswith("whsec_")
         await lone.check("a secret, shown once")
         await lone.page.reload()
@@ -169,7 +169,7 @@ async def test_a_subscription_is_seen_paused_and_given_a_new_secret_once(town: T
         await lone.goto(f"{ADMIN}/abonnementer/{number}")
         assert "Ny hemmelighed, Lone Lederlund" in await lone.text()
         await lone.page.click("summary:has-text('Afslut')")
-        await lone.page.click("details button:has-text('Afslut')")
+        await press(lone.page, "details button:has-text('Afslut')")
         assert "Abonnementet er afsluttet." in await lone.text()
     async with town.visitor("elin") as elin:
         await elin.goto(f"{ADMIN}/abonnementer/{number}")
@@ -180,30 +180,30 @@ async def test_the_tovholder_records_a_consent_and_everyone_who_looked_is_shown(
     child = await town.child("Samtykke Sørensen", born="2026-05-06T03:04:05+02:00")
     async with town.visitor("inge") as inge:
         await inge.goto(f"/portal/barn/{child}")
-        await inge.page.click("a:has-text('Samtykker')")
-        await inge.page.click("button:has-text('Notér samtykket')")
+        await press(inge.page, "a:has-text('Samtykker')")
+        await press(inge.page, "button:has-text('Notér samtykket')")
         assert "Vælg, hvem der giver samtykket." in await inge.page.inner_text("#error-summary")
         await inge.check("consent with errors")
         await inge.page.check("#given_by-1")
         await inge.page.select_option("#recipient_kind", "daycare")
         await inge.page.select_option("#purpose", "transition")
         await inge.page.check("#categories-2")
-        await inge.page.click("button:has-text('Notér samtykket')")
+        await press(inge.page, "button:has-text('Notér samtykket')")
         assert "Samtykket er registreret." in await inge.text()
         assert "Dagtilbud: Udvikling" in await inge.text()
         await inge.check("consent")
-        await inge.page.click("button:has-text('Familien trækker det tilbage')")
+        await press(inge.page, "button:has-text('Familien trækker det tilbage')")
         assert "Samtykket er trukket tilbage" in await inge.text()
 
         # Found by name among one's own; the name is in no address.
         await inge.goto("/portal/find")
         await inge.page.fill("#name", "sørensen samtykke")
         await inge.page.check("#purpose-2")
-        await inge.page.click("button:has-text('Søg')")
+        await press(inge.page, "button:has-text('Søg')")
         assert "rensen" not in inge.page.url.lower()
         await inge.check("found by name")
-        await inge.page.click("a.what:has-text('Samtykke Sørensen')")
-        await inge.page.click("a:has-text('Hvem har set oplysningerne')")
+        await press(inge.page, "a.what:has-text('Samtykke Sørensen')")
+        await press(inge.page, "a:has-text('Hvem har set oplysningerne')")
         said = await inge.text()
         assert "Inge Modtoft Kommune 0990 Søgning Familien har henvendt sig" in said
         await inge.check("who has looked")
@@ -212,7 +212,7 @@ async def test_the_tovholder_records_a_consent_and_everyone_who_looked_is_shown(
         await anna.goto("/portal/find")
         await anna.page.fill("#name", "Samtykke Sørensen")
         await anna.page.check("#purpose-1")
-        await anna.page.click("button:has-text('Søg')")
+        await press(anna.page, "button:has-text('Søg')")
         assert "Ingen. Navnet skal staves" in await anna.text()
         await anna.goto(f"/portal/barn/{child}/adgang")
         assert "findes ikke" in await anna.text()
@@ -221,9 +221,9 @@ async def test_the_tovholder_records_a_consent_and_everyone_who_looked_is_shown(
 async def test_figures_are_drawn_with_their_table_and_definition_and_given_as_files(town: Town) -> None:
     await counted(town)
     async with town.visitor("lone") as lone:
-        await lone.page.click("nav >> text=Tal")
+        await press(lone.page, "nav >> text=Tal")
         await lone.page.select_option("#periode", "2025-Q1")
-        await lone.page.click("button:has-text('Vis tal')")
+        await press(lone.page, "button:has-text('Vis tal')")
         said = await lone.text()
         assert "Overdragelser, der blev sagt ja til" in said
         assert "75 %" in said

@@ -15,6 +15,7 @@ from services.demo import town
 from services.demo.installed import NotInstalled
 from services.demo.keys import make_secrets
 from services.demo.processes import free_port
+from tests.browser.people import press
 from tests.support.issuer import Issuer
 from tests.support.keycloak import Keycloak
 from tests.support.world import Installation, World, serving
@@ -59,7 +60,7 @@ async def test_people_log_in_through_keycloak_and_its_log_out_ends_the_session_h
     context = await browser.new_context(locale="da-DK")
     page = await context.new_page()
     await page.goto(f"{keycloak.portal}/portal/find")
-    await page.click("main button[type=submit]")
+    await press(page, "main button[type=submit]")
     assert page.url.startswith(keycloak.url)
     await _entered(page, "birgit", "not-the-password")
     assert page.url.startswith(keycloak.url.removesuffix("/realms/kommune"))
@@ -77,7 +78,7 @@ async def test_people_log_in_through_keycloak_and_its_log_out_ends_the_session_h
             await asyncio.sleep(0.05)
     await page.goto(f"{keycloak.portal}/portal/")
     assert "/portal/log-ind" in page.url
-    await page.click("main button[type=submit]")
+    await press(page, "main button[type=submit]")
     assert await page.is_visible("#password")
     await context.close()
 
@@ -86,15 +87,15 @@ async def test_log_out_here_is_log_out_at_keycloak(world: World, keycloak: Keycl
     context = await browser.new_context(locale="da-DK")
     page = await context.new_page()
     await page.goto(f"{keycloak.portal}/portal/")
-    await page.click("main button[type=submit]")
+    await press(page, "main button[type=submit]")
     await _entered(page, "anna", "anna-demo")
     await page.wait_for_url(f"{keycloak.portal}/portal/")
 
-    await page.click(".portal-user button")
+    await press(page, ".portal-user button")
     await page.wait_for_url(f"{keycloak.portal}/portal/farvel**")
 
     assert "Du er logget af" in await page.inner_text("main")
-    await page.click("main button[type=submit]")
+    await press(page, "main button[type=submit]")
     assert await page.is_visible("#password")
     await context.close()
 
@@ -108,7 +109,7 @@ async def test_the_services_have_tokens_of_keycloak_for_each_other(world: World)
 async def _entered(page: Page, username: str, password: str) -> None:
     await page.fill("#username", username)
     await page.fill("#password", password)
-    await page.click("#kc-login")
+    await press(page, "#kc-login")
 
 
 async def _sessions(world: World) -> int:

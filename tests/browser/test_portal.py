@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from services.portal.repository import Key
-from tests.browser.people import Town, Visitor
+from tests.browser.people import Town, Visitor, press
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
@@ -20,40 +20,40 @@ async def test_a_child_is_handed_on_and_its_receiver_sees_it_come_without_a_relo
         assert child not in await birgit.page.content()
 
         # From My page to a proposal that is sent, each step an address of its own.
-        await inge.page.click("a:has-text('Ventet barn af Maja Holm') >> nth=0")
-        await inge.page.click("a:has-text('Giv barnet videre')")
+        await press(inge.page, "a:has-text('Ventet barn af Maja Holm') >> nth=0")
+        await press(inge.page, "a:has-text('Giv barnet videre')")
         await inge.page.select_option("#enhed", label="Sundhedspleje Nord")
-        await inge.page.click("button:has-text('Søg')")
+        await press(inge.page, "button:has-text('Søg')")
         await inge.check("choose whom")
         await inge.page.get_by_label("Birgit Strandgaard").check()
-        await inge.page.click("button:has-text('Videre')")
-        await inge.page.click("button:has-text('Se igennem')")
+        await press(inge.page, "button:has-text('Videre')")
+        await press(inge.page, "button:has-text('Se igennem')")
         assert "Vælg, hvorfor barnet skal gives videre." in await inge.page.inner_text("#error-summary")
         assert await inge.page.evaluate("document.activeElement.id") == "error-summary"
         await inge.check("proposal with errors")
         await inge.page.select_option("#reason", "assigned")
         await inge.page.fill("#message", "Vil gerne have <b>besøg</b> tidligt.")
-        await inge.page.click("button:has-text('Se igennem')")
+        await press(inge.page, "button:has-text('Se igennem')")
         await inge.check("look through")
-        await inge.page.click("button:has-text('Send forslaget')")
+        await press(inge.page, "button:has-text('Send forslaget')")
         assert "Forslaget er sendt" in await inge.text()
 
         # It stands on Birgit's page, which nobody touched.
         await birgit.page.wait_for_selector("#waiting a.what")
         assert "Inge Modtoft" in await birgit.page.inner_text("#waiting")
         await birgit.check("My page, live")
-        await birgit.page.click("#waiting a.what")
+        await press(birgit.page, "#waiting a.what")
         await birgit.check("handover, open")
         await birgit.page.click("summary:has-text('Stil et spørgsmål')")
         await birgit.page.fill("#question", "Hvem er faren?")
-        await birgit.page.click("button:has-text('Spørg')")
+        await press(birgit.page, "button:has-text('Spørg')")
         assert "Venter på svar" in await birgit.text()
 
-        await inge.page.click("a:has-text('Afventer svar')")
+        await press(inge.page, "a:has-text('Afventer svar')")
         await inge.page.fill("#answer", "Han bor hos dem.")
-        await inge.page.click("button:has-text('Send svar')")
+        await press(inge.page, "button:has-text('Send svar')")
         await birgit.page.reload()
-        await birgit.page.click("button:has-text('Sig ja')")
+        await press(birgit.page, "button:has-text('Sig ja')")
 
         assert "Du er nu tovholder" in await birgit.text()
         await birgit.check("child, accepted")
@@ -83,14 +83,14 @@ async def test_a_session_outlives_its_tokens_until_log_out_at_the_provider_ends_
         second, _ = await _first_token_is_over(town, anna)
         assert first["refresh"] != second["refresh"]
         await other.check("#purpose-1")
-        await other.click("button:has-text('Søg')")
+        await press(other, "button:has-text('Søg')")
         assert "log-ind" not in other.url
         now = key.open(await town.as_owner("select content from portal.web_session where id = $1", key.id))["tokens"]
         assert now["access"] not in ("over", first["access"], second["access"])
         await other.close()
 
         await anna.page.goto(f"{town.issuer}/session/end?client_id=portal")
-        await anna.page.click("button:has-text('Log ud')")
+        await press(anna.page, "button:has-text('Log ud')")
 
         await anna.goto("/portal/")
 
@@ -99,12 +99,12 @@ async def test_a_session_outlives_its_tokens_until_log_out_at_the_provider_ends_
 
 async def test_log_out_here_is_log_out_there(town: Town) -> None:
     async with town.visitor("anna") as anna:
-        await anna.page.click(".portal-user button")
-        await anna.page.click("button:has-text('Log ud')")
+        await press(anna.page, ".portal-user button")
+        await press(anna.page, "button:has-text('Log ud')")
         assert "Du er logget af" in await anna.text()
         await anna.check("goodbye")
 
-        await anna.page.click("main button[type=submit]")
+        await press(anna.page, "main button[type=submit]")
 
         assert await anna.page.is_visible("#password")
 
@@ -113,24 +113,24 @@ async def test_the_keyboard_is_enough(town: Town) -> None:
     child = await town.child("Tast Tastesen")
     await town.offered(child, to="dorte")
     async with town.visitor("dorte", logged_in=False) as dorte:
-        press = dorte.page.keyboard.press
+        key = dorte.page.keyboard.press
         await dorte.goto("/portal/log-ind")
-        await press("Tab")
+        await key("Tab")
         assert await dorte.page.evaluate("document.activeElement.className") == "skipnav"
-        await press("Enter")
+        await key("Enter")
         await _tab_to(dorte, "Log ind")
-        await press("Enter")
+        await key("Enter")
         await dorte.page.wait_for_selector("#login")
         await dorte.page.keyboard.type("dorte")
-        await press("Tab")
+        await key("Tab")
         await dorte.page.keyboard.type("dorte-demo")
-        await press("Enter")
+        await key("Enter")
         await dorte.page.wait_for_url(f"{town.url}/portal/**")
         await _tab_to(dorte, "Ventet barn")
-        await press("Enter")
+        await key("Enter")
         await dorte.page.wait_for_url("**/overdragelse/**")
         await _tab_to(dorte, "Sig ja")
-        await press("Enter")
+        await key("Enter")
         await dorte.page.wait_for_url("**/barn/**")
 
         assert "Du er nu tovholder" in await dorte.text()
@@ -148,13 +148,13 @@ async def test_it_works_without_javascript(town: Town) -> None:
     child = await town.child("Ingen Script")
     await town.offered(child)
     async with town.visitor("birgit", java_script_enabled=False) as birgit:
-        await birgit.page.click("#waiting a.what")
+        await press(birgit.page, "#waiting a.what")
         await birgit.page.click("summary:has-text('Nej')")
         await birgit.page.select_option("#reason", "other")
-        await birgit.page.click("button:has-text('Sig nej')")
+        await press(birgit.page, "button:has-text('Sig nej')")
         assert "Skriv kort hvorfor." in await birgit.text()
         await birgit.page.fill("#text", "Vi kender familien privat.")
-        await birgit.page.click("button:has-text('Sig nej')")
+        await press(birgit.page, "button:has-text('Sig nej')")
 
         assert "Du har sagt nej" in await birgit.text()
         assert (await town.facts(child))[-1] == "handover_declined"
@@ -166,7 +166,7 @@ async def test_a_double_click_sends_once_and_back_leads_to_a_page_that_explains(
         to = f"{town.scene.names['anna']}.{town.scene.names['nord']}"
         await inge.goto(f"/portal/barn/{child}/overdrag?til={to}")
         await inge.page.select_option("#reason", "assigned")
-        await inge.page.click("button:has-text('Se igennem')")
+        await press(inge.page, "button:has-text('Se igennem')")
         send = inge.page.locator("button:has-text('Send forslaget')")
         await send.dblclick()
         await inge.page.wait_for_url("**/barn/*?sket=proposed")
@@ -175,8 +175,8 @@ async def test_a_double_click_sends_once_and_back_leads_to_a_page_that_explains(
         await inge.goto(f"/portal/barn/{child}/overdrag?til={to}")
         await inge.page.select_option("#reason", "assigned")
         await inge.page.fill("#message", "En anden besked")
-        await inge.page.click("button:has-text('Se igennem')")
-        await inge.page.click("button:has-text('Send forslaget')")
+        await press(inge.page, "button:has-text('Se igennem')")
+        await press(inge.page, "button:has-text('Send forslaget')")
 
         said = await inge.text()
         assert "Barnet er allerede tilbudt en anden." in said
@@ -188,21 +188,21 @@ async def test_what_was_typed_survives_the_end_of_the_session(town: Town) -> Non
     child = await town.child("Udløbet Udsen")
     await town.offered(child, to="anna")
     async with town.visitor("anna") as anna:
-        await anna.page.click("#waiting a.what")
+        await press(anna.page, "#waiting a.what")
         await anna.page.click("summary:has-text('Stil et spørgsmål')")
         await anna.page.fill("#question", "Et langt og velovervejet spørgsmål")
         await town.as_owner("update portal.web_session set used_at = used_at - interval '2 hours' returning 1")
 
-        await anna.page.click("button:has-text('Spørg')")
+        await press(anna.page, "button:has-text('Spørg')")
         assert "Det, du skrev, er gemt" in await anna.text()
         await anna.check("log-in, something is kept")
-        await anna.page.click("main button[type=submit]")
+        await press(anna.page, "main button[type=submit]")
         if await anna.page.is_visible("#login"):
             await anna.enter()
 
         assert await anna.page.input_value("#question") == "Et langt og velovervejet spørgsmål"
         await anna.check("what was typed is back")
-        await anna.page.click("button:has-text('Spørg')")
+        await press(anna.page, "button:has-text('Spørg')")
         assert "Dit spørgsmål er sendt" in await anna.text()
 
 
@@ -216,7 +216,7 @@ async def test_of_two_who_answer_at_once_one_wins_and_the_other_is_told_by_whom(
         await there.page.select_option("#reason", "other")
         await there.page.fill("#text", "Jeg kan ikke nå det.")
 
-        await asyncio.gather(here.page.click("button:has-text('Sig ja')"), there.page.click("button:has-text('Sig nej')"))
+        await asyncio.gather(press(here.page, "button:has-text('Sig ja')"), press(there.page, "button:has-text('Sig nej')"))
 
         said = [await here.text(), await there.text()]
         won = [text for text in said if re.search("Du har sagt (ja|nej)", text)]
@@ -237,21 +237,19 @@ async def test_many_children_go_to_one_receiver_and_the_job_can_be_left_and_foun
     async with town.visitor("inge") as inge:
         await inge.goto("/portal/flere/boern")
         await inge.check("many: which children")
-        await inge.page.click("button:has-text('Videre')")
+        await press(inge.page, "button:has-text('Videre')")
         await inge.page.wait_for_url("**/hvem")
         await inge.goto("/portal/flere")
         await inge.check("many: a draft")
-        await inge.page.click("section a.what >> nth=-1") if await inge.page.locator(
-            "section a.what"
-        ).count() else await inge.page.click("main a.what[href$='/hvem']")
+        await press(inge.page, "main a.what[href$='/hvem']")
         await inge.page.select_option("#enhed", label="Sundhedspleje Syd")
-        await inge.page.click("button:has-text('Søg')")
+        await press(inge.page, "button:has-text('Søg')")
         await inge.page.get_by_label("Elin Sydow Krag").check()
-        await inge.page.click("button:has-text('Videre')")
+        await press(inge.page, "button:has-text('Videre')")
         await inge.page.select_option("#reason", "capacity")
-        await inge.page.click("button:has-text('Se igennem')")
+        await press(inge.page, "button:has-text('Se igennem')")
         await inge.check("many: look through")
-        await inge.page.click("button:has-text('Send forslagene')")
+        await press(inge.page, "button:has-text('Send forslagene')")
         await inge.page.wait_for_url("**/flere/job/*")
 
         async def offered() -> bool:
@@ -263,12 +261,12 @@ async def test_many_children_go_to_one_receiver_and_the_job_can_be_left_and_foun
         job = inge.page.url.split("?")[0].removeprefix(town.url)
     async with town.visitor("elin") as elin:
         await elin.goto("/portal/")
-        await elin.page.click("a:has-text('Svar på flere på én gang')")
-        await elin.page.click("a.what:has-text('børn fra Inge Modtoft')")
+        await press(elin.page, "a:has-text('Svar på flere på én gang')")
+        await press(elin.page, "a.what:has-text('børn fra Inge Modtoft')")
         assert elin.page.url.removeprefix(town.url) == job
         await elin.check("many: to answer")
         await elin.page.select_option("select >> nth=0", "at-capacity")
-        await elin.page.click("button:has-text('Svar på alle')")
+        await press(elin.page, "button:has-text('Svar på alle')")
         await elin.page.wait_for_url("**/flere/job/*answered*")
 
         async def answered() -> bool:
@@ -282,12 +280,12 @@ async def test_many_children_go_to_one_receiver_and_the_job_can_be_left_and_foun
 
 async def test_a_midwife_saves_a_draft_sends_it_and_sees_who_has_the_child(town: Town) -> None:
     async with town.visitor("jorun") as jorun:
-        await jorun.page.click("a:has-text('Ny anmeldelse')")
+        await press(jorun.page, "a:has-text('Ny anmeldelse')")
         await jorun.page.fill("#name", "Karla <i>Kjær</i>")
-        await jorun.page.click("button:has-text('Gem kladde')")
-        await jorun.page.click("a.what:has-text('Karla')")
+        await press(jorun.page, "button:has-text('Gem kladde')")
+        await press(jorun.page, "a.what:has-text('Karla')")
         assert await jorun.page.input_value("#name") == "Karla <i>Kjær</i>"
-        await jorun.page.click("button:has-text('Send anmeldelsen')")
+        await press(jorun.page, "button:has-text('Send anmeldelsen')")
         assert "Skriv morens CPR-nummer." in await jorun.page.inner_text("#error-summary")
         assert "Skriv morens CPR-nummer." in await jorun.page.inner_text("#cpr-error")
         await jorun.check("notification with errors")
@@ -295,7 +293,7 @@ async def test_a_midwife_saves_a_draft_sends_it_and_sees_who_has_the_child(town:
         await jorun.page.select_option("#receiver", label="Sundhedsplejens modtagelse")
         await jorun.page.fill("#cpr", "150390-9999")
         await jorun.page.fill("#due_on", "2027-04-01")
-        await jorun.page.click("button:has-text('Send anmeldelsen')")
+        await press(jorun.page, "button:has-text('Send anmeldelsen')")
         assert "Anmeldelsen er sendt" in await jorun.text()
 
         async def taken() -> bool:

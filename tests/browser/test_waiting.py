@@ -9,7 +9,7 @@ import pytest
 from playwright.async_api import Browser
 
 from services.chassis.calendar import date_of
-from tests.browser.people import Checks, Town, Visitor
+from tests.browser.people import Checks, Town, Visitor, press
 from tests.portal.test_family_pages import at_home
 from tests.portal.test_pages import Browser as Session
 from tests.portal.test_pages import child_of, logged_in
@@ -68,47 +68,47 @@ async def test_what_waits_for_somebody_is_accessible_and_done_on_pages(
         for path in ("/portal/leder", "/portal/pluspladser", asked):
             await _looked_at(mona, path)
         await mona.goto("/portal/")
-        await mona.page.click("a.what:has-text('Svar, om en plusplads')")
+        await press(mona.page, "a.what:has-text('Svar, om en plusplads')")
         await mona.page.click("summary:has-text('Der er ingen plusplads')")
-        await mona.page.click("button:has-text('Send svaret')")
+        await press(mona.page, "button:has-text('Send svaret')")
         assert "Vælg, hvorfor" in await mona.page.inner_text("#error-summary")
         await mona.check("plusplads with errors")
-        await mona.page.click("button:has-text('Reservér')")
+        await press(mona.page, "button:has-text('Reservér')")
         assert "Pluspladsen er reserveret." in await mona.text()
         await mona.check("plusplads, held")
     async with town.at(await logged_in(world, "inge")) as inge:
         await _looked_at(inge, "/portal/")
-        await inge.page.click("a.what:has-text('Nåede ikke frem')")
+        await press(inge.page, "a.what:has-text('Nåede ikke frem')")
         await _looked_at(inge, inge.page.url.removeprefix(town.url))
-        await inge.page.click("button:has-text('Gem')")
+        await press(inge.page, "button:has-text('Gem')")
         assert "Vælg, hvordan det er fortalt." in await inge.page.inner_text("#error-summary")
         await inge.check("untold with errors")
         await inge.page.get_by_label("I telefonen").check()
-        await inge.page.click("button:has-text('Gem')")
+        await press(inge.page, "button:has-text('Gem')")
         assert "I telefonen" in await inge.text()
         await inge.check("told")
     async with town.at(await logged_in(world, "lone")) as lone:
         await _looked_at(lone, ABOUT)
-        await lone.page.click("button:has-text('Opret abonnementet')")
+        await press(lone.page, "button:has-text('Opret abonnementet')")
         assert "Vælg, hvilket system det er til." in await lone.page.inner_text("#error-summary")
         await lone.check("subscription with errors")
         await lone.page.select_option("#system", "placement-havby")
         await lone.page.fill("#url", "https://hook.example.dk/tovholder")
-        await lone.page.click("button:has-text('Opret abonnementet')")
+        await press(lone.page, "button:has-text('Opret abonnementet')")
         assert (await lone.page.inner_text("code.secret")).startswith("whsec_")
         await lone.check("subscription, made")
         await lone.page.click("summary:has-text('Tilføj en regel')")
         await lone.page.fill("#from_months", "9")
         await lone.page.fill("#to_months", "3")
-        await lone.page.click("button:has-text('Tilføj reglen')")
+        await press(lone.page, "button:has-text('Tilføj reglen')")
         assert "Den ældste alder" in await lone.page.inner_text("#error-summary")
         assert "Den ældste alder" in await lone.page.inner_text("#to_months-error")
         await lone.check("a rule with errors")
         await lone.page.fill("#to_months", "36")
-        await lone.page.click("button:has-text('Tilføj reglen')")
+        await press(lone.page, "button:has-text('Tilføj reglen')")
         assert "9 til 36 måneder" in await lone.text()
         await _looked_at(lone, lone.page.url.removeprefix(town.url).partition("?")[0])
-        await lone.page.click("button:has-text('Fjern') >> nth=0")
+        await press(lone.page, "button:has-text('Fjern') >> nth=0")
         assert "Reglen er fjernet." in await lone.text()
     await in_a_group(world, child)
     async with town.at(await at_home(world, "mother-who-waits", number)) as mother:
