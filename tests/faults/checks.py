@@ -199,35 +199,53 @@ def _topic_is_feed(place: Place, rows: Sequence[Stands], records: Sequence[Stand
 
 def c9_hearers_have_applied_everything_once(known: Known) -> Iterable[Complaint]:
     evidence = known.evidence
-    highest = {
-        source: {subject: rows[-1] for subject, rows in _versions(said).items()} for source, said in evidence.ledger.items()
-    }
+    due, last = _due(evidence), {source: {row.subject: row.version for row in said} for source, said in evidence.ledger.items()}
     for name, hearer in evidence.hearers.items():
         for (source, partition), end in evidence.ends.items():
             if (source, partition) in hearer.positions and hearer.positions[(source, partition)] < end:
                 yield Complaint(f"{name} has not heard all of {source}, partition {partition}")
         for source in {place[0] for place in hearer.positions}:
-            behind = [subject for subject, end in highest.get(source, {}).items() if hearer.seen.get((source, subject)) != end]
+            behind = [
+                subject
+                for subject, version in due.get(source, {}).items()
+                if not version <= hearer.seen.get((source, subject), 0) <= last[source].get(subject, 0)
+            ]
             if behind:
                 yield Complaint(f"{name} has not applied all of {source}: {len(behind)} subjects")
         yield from (Complaint(f"{name}: {number} wait in {table}") for table, number in hearer.waiting.items() if number)
         if hearer.letters:
             yield Complaint(f"{name}: {hearer.letters} events were laid aside")
     for name, copy in evidence.copies.items():
-        wrong = [child for child, holder in evidence.holders.items() if holder and copy.get(child) != holder]
+        seen = evidence.hearers[name].seen
+        wrong = [
+            child
+            for child, holder in evidence.holders.items()
+            if holder and copy.get(child) != holder and seen.get(("registry", child)) == last["registry"].get(child)
+        ]
         if wrong:
             yield Complaint(f"{name} knows another tovholder than the registry for {len(wrong)} children")
     yield from (Complaint(f"{kind} was told of {number} times") for (_, kind), number in evidence.notices.items() if number > 1)
     yield from _never_back(evidence)
 
 
+def _due(evidence: Evidence) -> dict[str, dict[str, int]]:
+    """By source and subject: the version that everyone must have applied, for it stood in the feed when we began to ask."""
+    due: dict[str, dict[str, int]] = defaultdict(dict)
+    for place, rows in evidence.feed.items():
+        due[place[0]].update({row.subject: row.version for row in rows if row.position <= evidence.ends.get(place, 0)})
+    return due
+
+
 def _never_back(evidence: Evidence) -> Iterable[Complaint]:
-    before: dict[tuple[str, str, int], int] = {}
+    """But for what PostgreSQL forgot when it was killed: what concerns nobody is passed by without waiting for the disk."""
+    before: dict[tuple[str, str, int], tuple[int, float]] = {}
     for sample in evidence.samples:
         for place, position in sample.positions.items():
-            if position < before.get(place, 0):
+            farthest, seen_at = before.get(place, (0, sample.at))
+            if position < farthest and not _may_be_forgotten(evidence, seen_at):
                 yield Complaint(f"the position of {place[0]} in {place[1]}, partition {place[2]}, went back", sample.at)
-            before[place] = max(position, before.get(place, 0))
+            if position >= farthest or _may_be_forgotten(evidence, seen_at):
+                before[place] = position, sample.at
 
 
 def c10_the_same_key_is_the_same_change(known: Known) -> Iterable[Complaint]:
@@ -242,12 +260,16 @@ def c11_every_reading_is_in_the_access_log(known: Known) -> Iterable[Complaint]:
     answered = Counter(
         (one.who, one.child)
         for one in evidence.history.operations
-        if one.is_read and one.type == "ok" and one.child
-        and not any(abs(one.t_complete - died) < _POSTGRES_FORGETS_SECONDS for died in evidence.postgres_died)
+        if one.is_read and one.type == "ok" and one.child and not _may_be_forgotten(evidence, one.t_complete)
     )  # fmt: skip
     for place, number in answered.items():
         if evidence.accesses[place] < number:
             yield Complaint(f"{number} readings of {place[1]} were answered, {evidence.accesses[place]} are in the access log")
+
+
+def _may_be_forgotten(evidence: Evidence, at: float) -> bool:
+    """Whether PostgreSQL was killed so soon after that it may not have been on disk, for those who do not wait for that."""
+    return any(abs(at - died) < _POSTGRES_FORGETS_SECONDS for died in evidence.postgres_died)
 
 
 def c12_nothing_leaks_and_strangers_see_nothing(known: Known) -> Iterable[Complaint]:

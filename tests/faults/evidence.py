@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -68,7 +68,7 @@ class Sample:
 
 @dataclass
 class Evidence:
-    """Everything that the checks know."""
+    """Everything that the checks know. `ends`: how far each feed must have been heard."""
 
     history: History
     ledger: dict[str, list[Said]] = field(default_factory=dict)
@@ -143,9 +143,12 @@ async def _sample(connection: "asyncpg.Connection[Any]") -> Sample:
     return Sample(now(), wrong, {(row["hearer"], row["source"], row["partition"]): row["position"] for row in rows})
 
 
-async def gathered(town: Town, load: Load, samples: Sequence[Sample]) -> Evidence:
-    """Looks everything up, as the server's administrator: no rule of the product stands between."""
-    found = Evidence(load.history, samples=list(samples), bulk_children=set(load.bulk_children))
+async def gathered(town: Town, load: Load, samples: Sequence[Sample], heard: Mapping[Place, int] | None) -> Evidence:
+    """Looks everything up, as the server's administrator: no rule of the product stands between.
+
+    heard: how far everyone had heard before; what the services have said since may be on its way. None where they never had.
+    """
+    found = Evidence(load.history, samples=list(samples), bulk_children=set(load.bulk_children), ends=dict(heard or {}))
     found.addresses, found.unasked = load.reached, sorted(load.addresses.all - load.reached.keys())
     connection = await asyncpg.connect(town.postgres.dsn("tovholder"))
     try:
@@ -183,7 +186,7 @@ async def _say_what_was_said(connection: "asyncpg.Connection[Any]", name: str, f
     for row in await connection.fetch(f"select partition, position, subject, version from {name}.feed order by 1, 2"):
         found.feed.setdefault((name, row["partition"]), []).append(Stands(row["position"], str(row["subject"]), row["version"]))
     for row in await connection.fetch(f"select partition, position, sent from {name}.relay"):
-        found.ends[(name, row["partition"])] = row["position"]
+        found.ends.setdefault((name, row["partition"]), row["position"])
         found.sent[(name, row["partition"])] = row["sent"]
     rows = await connection.fetch(f"select subject, version from {name}.outbox")
     found.queued[name] = Counter((str(row["subject"]), row["version"]) for row in rows)

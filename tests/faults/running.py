@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from services import catalogue
 from tests.faults import nemesis
 from tests.faults.checks import Complaint, checked
-from tests.faults.evidence import Evidence, Sampler, gathered
+from tests.faults.evidence import Evidence, Place, Sampler, gathered
 from tests.faults.load import Load, now
 from tests.faults.nemesis import Breaking, Fault
 from tests.faults.town import Start, Town, until
@@ -82,12 +82,13 @@ async def run(
     await town.until_ready()
     ceased = now()
     quiet: float | None = None
+    heard: dict[Place, int] | None = None
     # What is never heard is for C13 to say, on the page with all the rest.
     with contextlib.suppress(AssertionError):
-        await town.until_quiet()
+        heard = await town.until_quiet()
         await until(lambda: _is_sent(town), "everything said stands on its topic")
         quiet = now() - ceased
-    evidence = await gathered(town, load, sampler.samples)
+    evidence = await gathered(town, load, sampler.samples, heard)
     evidence.quiet_after_seconds, evidence.began = quiet, began
     evidence.injected, evidence.poisoned, evidence.postgres_died = at.injected, at.poisoned, at.postgres_died
     load.history.note_recoveries()

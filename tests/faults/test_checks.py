@@ -247,6 +247,39 @@ def test_a_move_that_had_to_wait_is_proposed_by_the_clock_and_asked_for_by_nobod
     assert checked(evidence)["C4"] == []
 
 
+def test_what_is_said_after_all_was_quiet_may_still_be_on_its_way() -> None:
+    evidence = good()
+    evidence.ends[("registry", 0)] = 3
+    evidence.hearers["notifications"] = Hearer({("registry", 0): 3}, {("registry", CHILD): 3}, {"parked": 0})
+    evidence.copies["notifications"][CHILD] = INGE
+
+    assert checked(evidence)["C9"] == []
+
+
+def test_a_copy_is_compared_where_its_keeper_has_heard_all_that_was_said_of_the_child() -> None:
+    evidence = good()
+    evidence.ends[("registry", 0)] = 3
+    evidence.copies["notifications"][CHILD] = INGE
+
+    assert [it.what for it in checked(evidence)["C9"]] == [
+        "notifications knows another tovholder than the registry for 1 children"
+    ]
+
+
+def test_a_position_that_postgresql_forgot_as_it_was_killed_is_gone_on_from() -> None:
+    evidence = good()
+    a_position_that_went_back(evidence)
+    evidence.postgres_died = [1.4]
+
+    assert checked(evidence)["C9"] == []
+
+    evidence.samples += [replace(evidence.samples[0], at=5.0), replace(evidence.samples[1], at=5.2)]
+
+    assert [(it.what, it.at) for it in checked(evidence)["C9"]] == [
+        ("the position of notifications in registry, partition 0, went back", 5.2)
+    ]
+
+
 @pytest.mark.parametrize(("check", "doctor"), DOCTORED, ids=lambda it: it if isinstance(it, str) else it.__name__)
 def test_a_doctored_history_is_found(check: str, doctor: Callable[[Evidence], None]) -> None:
     evidence = good()

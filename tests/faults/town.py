@@ -364,11 +364,14 @@ class Town:
             found: list[asyncpg.Record] = await connection.fetch(query, *arguments)
             return found
 
-    async def until_quiet(self) -> None:
-        """What was said before has been heard by everyone: nothing of an earlier test is still on its way."""
-        await until(self._is_quiet, "everything said has been heard")
+    async def until_quiet(self) -> dict[tuple[str, int], int]:
+        """What was said before has been heard by everyone: nothing of an earlier test is still on its way.
 
-    async def _is_quiet(self) -> bool | None:
+        The ends of the feeds, by source and partition, up to which it has; the services go on talking.
+        """
+        return await until(self._is_quiet, "everything said has been heard")
+
+    async def _is_quiet(self) -> dict[tuple[str, int], int] | None:
         ends: dict[tuple[str, int], int] = {}
         for name in catalogue.names():
             if await self.look(name, "select 1 from outbox union all select 1 from parked"):
@@ -379,7 +382,7 @@ class Town:
             for row in await self.look(name, "select source, partition, position from position"):
                 if row["position"] < ends.get((row["source"], row["partition"]), 0):
                     return None
-        return True
+        return ends
 
     async def subjects(self) -> dict[str, set[str]]:
         """By service: what it has ever said something of."""
