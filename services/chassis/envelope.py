@@ -8,7 +8,7 @@ from uuid import UUID
 
 import orjson
 
-from services.chassis.ids import new_id
+from services.chassis.ids import new_id, read_id
 from services.events import Event
 
 
@@ -75,7 +75,7 @@ class Envelope:
                 id=str(content["id"]),
                 type=str(content["type"]),
                 source=str(content["source"]).lstrip("/"),
-                subject=UUID(content["subject"]),
+                subject=read_id(content["subject"]),
                 version=int(content["version"]),
                 time=datetime.fromisoformat(content["time"]),
                 correlation=str(content["correlationid"]),

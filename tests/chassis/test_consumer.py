@@ -392,6 +392,44 @@ async def test_many_plain_events_go_in_few_round_trips_and_in_order(rails: Rails
     assert await rails.numbers(subject) == list(range(700))
 
 
+def of_different_partitions(rails: Rails, number: int) -> list[UUID]:
+    found: dict[int, UUID] = {}
+    while len(found) < number:
+        subject = new_id()
+        found.setdefault(partition_of(subject, rails.settings.partitions), subject)
+    return [found[partition] for partition in sorted(found)]
+
+
+async def test_a_long_way_behind_each_subject_is_heard_in_its_order_and_a_bad_event_holds_up_its_own(rails: Rails) -> None:
+    subjects = of_different_partitions(rails, 4)
+    for number, subject in enumerate(subjects):
+        bad = [WordSaid(number=-1)] if number == 2 else []
+        words = [PlainlySaid(number=number) for number in range(240)]
+        await rails.publish(subject, *words[:120], *bad, *words[120:])
+
+    await rails.settle()
+
+    heard = [await rails.numbers(subject) for subject in subjects]
+    assert heard == [list(range(240)), list(range(240)), list(range(120)), list(range(240))]
+    assert [row["subject"] for row in await rails.letters()] == [subjects[2]]
+
+
+async def test_halves_that_stand_in_each_other_s_way_go_one_after_the_other(rails: Rails) -> None:
+    unknown = [new_id() for _ in range(250)]
+    for number, subject in enumerate(of_different_partitions(rails, 4)):
+        others = reversed(unknown) if number % 2 else unknown
+        await rails.publish(subject, *(ToldAbout(about=about, number=number) for about in others))
+    await rails.relay()
+
+    # Each waits for a lock of the other, until PostgreSQL ends one of them.
+    with pytest.raises(TryAgainSoon):
+        await the(rails).once()
+    await rails.settle()
+
+    kept = await rails.sql("listener", "select about, count(*)::int as number from kept group by about")
+    assert {row["about"]: row["number"] for row in kept} == dict.fromkeys(unknown, 4)
+
+
 async def test_the_text_of_an_event_is_not_quoted_in_the_reason(rails: Rails) -> None:
     subject = new_id()
     await rails.say(subject, 1)

@@ -15,6 +15,7 @@ from services.chassis.consumer.refusals import LostLease, Poison
 from services.chassis.consumer.versions import Versions
 from services.chassis.envelope import Envelope, Malformed
 from services.chassis.errors import CannotBeApplied, TryAgainSoon
+from services.chassis.ids import read_id
 from services.chassis.log import logger
 from services.chassis.service import Runtime
 from services.chassis.store import Tx
@@ -45,6 +46,7 @@ class Consumer(DeadLetters):
         self._rests: dict[str, float] = {}
         self._rests_until: dict[str, float] = {}
         self._at_once = _MOST_AT_ONCE
+        self._in_turn: set[str] = set()
         self._read = 0
         self.trouble: str | None = None
         self.stuck = False
@@ -171,6 +173,23 @@ class Consumer(DeadLetters):
                 self._marks[(record.source, record.partition)] = Mark(mark.source, mark.partition, mark.position, record.offset)
 
     async def _apply_all(self, source: str, records: Sequence[Record]) -> None:
+        """Of many, half of the partitions beside the rest, as two processes would: PostgreSQL works while the next is prepared.
+
+        Where the halves stand in each other's way, they go one after the other until few are left.
+        """
+        if len(records) <= self._at_once:
+            self._in_turn.discard(source)
+        elif source not in self._in_turn:
+            outcomes = await asyncio.gather(
+                *(self._apply_in_order(source, half) for half in _halves(records)), return_exceptions=True
+            )
+            if failures := [outcome for outcome in outcomes if isinstance(outcome, BaseException)]:
+                self._in_turn.add(source)
+                raise failures[0]
+            return
+        await self._apply_in_order(source, records)
+
+    async def _apply_in_order(self, source: str, records: Sequence[Record]) -> None:
         """Many in one transaction; if one fails, each in its own, so that the bad one is found and laid aside."""
         heard = [(record, _decoded(record)) for record in records]
         start = 0
@@ -239,7 +258,7 @@ class Consumer(DeadLetters):
         )
         if found is None:
             raise LostLease(f"{source}: {sorted(ends)}")
-        return {UUID(subject): (version, blocked) for subject, version, blocked in found}
+        return {read_id(subject): (version, blocked) for subject, version, blocked in found}
 
     async def _passed_by(self, source: str, heard: Sequence[Heard], ends: dict[int, Record]) -> bool:
         """Notes in one round trip that events were heard which concern nobody here. False where they must be looked at."""
@@ -321,6 +340,12 @@ class Consumer(DeadLetters):
         await self._reader.close()
         with contextlib.suppress(TryAgainSoon, TimeoutError):
             await asyncio.wait_for(self._runtime.store.call("free_leases", self._holder, role="machine"), 2)
+
+
+def _halves(records: Sequence[Record]) -> list[list[Record]]:
+    """The records of every other partition, and those of the rest, each in its order."""
+    odd = set(list(dict.fromkeys(record.partition for record in records))[1::2])
+    return [[record for record in records if (record.partition in odd) is which] for which in (False, True)]
 
 
 def _decoded(record: Record) -> Envelope | str:
