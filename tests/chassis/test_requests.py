@@ -109,7 +109,7 @@ async def test_a_commit_that_fails_is_never_a_success(rails: Rails) -> None:
 async def test_while_postgresql_is_away_the_caller_is_told_to_repeat_and_then_it_works(rails: Rails, ground: Ground) -> None:
     before, body = word(1), word(2)
     assert (await rails.anna.post("/speaker/words", before, key="before")).status == 201
-    await asyncio.to_thread(ground.server.kill)
+    await asyncio.to_thread(ground.kill)
     try:
         away = await rails.anna.post("/speaker/words", body, key="k")
         unready = await rails.anna.get("/readyz")

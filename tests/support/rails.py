@@ -30,7 +30,7 @@ from services.chassis.store import Store, Tx
 from services.demo.kafka import KafkaBroker
 from services.demo.keys import make_secrets
 from services.demo.postgres import PostgresServer
-from services.demo.processes import free_port
+from services.demo.processes import free_port, wait_until
 from services.events import Event
 from tests.support.issuer import AUDIENCE, Issuer
 from tests.support.world import Someone
@@ -356,6 +356,12 @@ class Ground:
         self.issuer.close()
         self.server.remove()
 
+    def kill(self) -> None:
+        """As a crash ends it; back once the server's children, which answer until they have noticed, are gone, too."""
+        children = Path(f"/proc/{self.server.pid}/task/{self.server.pid}/children").read_text().split()
+        self.server.kill()
+        assert wait_until(lambda: not any(map(_runs, children)), 30), "children of a dead PostgreSQL go on"
+
     def settings(self, database: str, **more: Any) -> Settings:
         port = free_port()
         chosen: dict[str, Any] = {
@@ -417,3 +423,11 @@ async def sealed_round_trip(store: Store, settings: Settings, subject: UUID, tex
         sealed = (await seal_of(tx, settings.secrets, "0990", subject)).close(text, "word.name")
     async with store.transaction() as tx:
         return sealed, (await seal_of(tx, settings.secrets, "0990", subject)).open(sealed, "word.name")
+
+
+def _runs(pid: str) -> bool:
+    try:
+        # Of one that has ended and was not yet asked how, nothing is left but its number.
+        return bool(Path(f"/proc/{pid}/cmdline").read_bytes())
+    except OSError:
+        return False
