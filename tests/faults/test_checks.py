@@ -273,6 +273,12 @@ def test_a_position_that_postgresql_forgot_as_it_was_killed_is_gone_on_from() ->
 
     assert checked(evidence)["C9"] == []
 
+    # What was looked at when PostgreSQL was back is on disk.
+    evidence.postgres_died = [0.4]
+
+    assert checked(evidence)["C9"] != []
+
+    evidence.postgres_died = [1.4]
     evidence.samples += [replace(evidence.samples[0], at=5.0), replace(evidence.samples[1], at=5.2)]
 
     assert [(it.what, it.at) for it in checked(evidence)["C9"]] == [

@@ -12,6 +12,7 @@ from uuid import UUID
 
 import asyncpg
 import httpx2
+import psutil
 import psycopg
 import uvicorn
 from fastapi import APIRouter, Depends, Response
@@ -30,7 +31,7 @@ from services.chassis.store import Store, Tx
 from services.demo.kafka import KafkaBroker
 from services.demo.keys import make_secrets
 from services.demo.postgres import PostgresServer
-from services.demo.processes import free_port, wait_until
+from services.demo.processes import free_port
 from services.events import Event
 from tests.support.issuer import AUDIENCE, Issuer
 from tests.support.world import Someone
@@ -358,9 +359,10 @@ class Ground:
 
     def kill(self) -> None:
         """As a crash ends it; back once the server's children, which answer until they have noticed, are gone, too."""
-        children = Path(f"/proc/{self.server.pid}/task/{self.server.pid}/children").read_text().split()
+        children = psutil.Process(self.server.pid).children()
         self.server.kill()
-        assert wait_until(lambda: not any(map(_runs, children)), 30), "children of a dead PostgreSQL go on"
+        _, alive = psutil.wait_procs(children, 30)
+        assert all(child.status() == psutil.STATUS_ZOMBIE for child in alive), "children of a dead PostgreSQL go on"
 
     def settings(self, database: str, **more: Any) -> Settings:
         port = free_port()
@@ -423,11 +425,3 @@ async def sealed_round_trip(store: Store, settings: Settings, subject: UUID, tex
         sealed = (await seal_of(tx, settings.secrets, "0990", subject)).close(text, "word.name")
     async with store.transaction() as tx:
         return sealed, (await seal_of(tx, settings.secrets, "0990", subject)).open(sealed, "word.name")
-
-
-def _runs(pid: str) -> bool:
-    try:
-        # Of one that has ended and was not yet asked how, nothing is left but its number.
-        return bool(Path(f"/proc/{pid}/cmdline").read_bytes())
-    except OSError:
-        return False
